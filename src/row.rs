@@ -1,0 +1,155 @@
+//! A row: one record of an input as it was read, with its place in the file.
+//!
+//! Plain data between `source` (which fills it) and `mapping` and `results` (which read it). Cells lie in one
+//! string with their ends beside it, so that a row costs two allocations, and none once it is reused.
+
+use std::ops::Range;
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// How the text of a table is cut into cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// The byte between two cells: `,` `;` tab or `|`.
+    pub delimiter: u8,
+    /// The byte around a cell that may hold delimiters, line ends and, doubled, itself; `None` where quotes are data.
+    pub quote: Option<u8>,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self { delimiter: b',', quote: Some(b'"') }
+    }
+}
+
+/// What reading says of a row, before any mapping looks at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// A row of data.
+    #[default]
+    Data,
+    /// Not data (an empty row, say): `skipped`, with this reason.
+    Skip(String),
+    /// Data that cannot be trusted (a quote that is never closed, a row cut short): `invalid`, with this reason.
+    Flawed(String),
+}
+
+/// One record after the header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Which input it came from, from 0 in the order they were given.
+    pub input: usize,
+    /// Its number among the records after the header, from 1, anew in each input.
+    pub number: u64,
+    /// The physical line at which it starts, from 1.
+    pub line: u64,
+    /// Whether it is data at all.
+    pub reading: Reading,
+    /// A hash over the cells as they were read, whatever becomes of them later.
+    pub fingerprint: u64,
+    /// How many cells the record had; fewer than the header's are taken as empty ones on the right.
+    pub width: usize,
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Row {
+    /// Empties the row and keeps its memory.
+    pub fn clear(&mut self) {
+        self.input = 0;
+        self.number = 0;
+        self.line = 0;
+        self.reading = Reading::Data;
+        self.fingerprint = 0;
+        self.width = 0;
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a cell on the right.
+    pub fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
+    /// The number of cells held.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether the row holds no cell.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The cell at `index` (from 0); beyond the last one the empty string.
+    pub fn get(&self, index: usize) -> &str {
+        self.span(index).map_or("", |span| &self.text[span])
+    }
+
+    /// The cells from left to right.
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    /// Replaces the cell at `index` (from 0), adding empty cells up to it where there are fewer.
+    pub fn set(&mut self, index: usize, cell: &str) {
+        while self.len() <= index {
+            self.ends.push(self.text.len());
+        }
+        let Some(span) = self.span(index) else { return };
+        let (old, new) = (span.len(), cell.len());
+        self.text.replace_range(span, cell);
+        for end in &mut self.ends[index..] {
+            *end = *end - old + new;
+        }
+    }
+
+    /// The hash of the cells as they are now; reading stores it in [`Row::fingerprint`].
+    ///
+    /// XXH3 (64 bits) over each cell behind its length, so that moving a character to the next cell changes it.
+    pub fn hash_cells(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        for cell in self.cells() {
+            hash.update(&(cell.len() as u64).to_le_bytes());
+            hash.update(cell.as_bytes());
+        }
+        hash.digest()
+    }
+
+    fn span(&self, index: usize) -> Option<Range<usize>> {
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(start..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[&str]) -> Row {
+        let mut row = Row::default();
+        for cell in cells {
+            row.push(cell);
+        }
+        row
+    }
+
+    #[test]
+    fn a_cell_can_be_replaced_by_a_longer_or_a_shorter_one() {
+        let mut row = row(&["a", "bcd", "", "e"]);
+        row.set(1, "");
+        row.set(2, "long text");
+        assert_eq!(row.cells().collect::<Vec<_>>(), ["a", "", "long text", "e"]);
+        row.set(5, "x");
+        assert_eq!(row.cells().collect::<Vec<_>>(), ["a", "", "long text", "e", "", "x"]);
+        assert_eq!(row.get(9), "");
+    }
+
+    #[test]
+    fn a_fingerprint_tells_apart_what_only_concatenates_alike() {
+        assert_ne!(row(&["ab", "c"]).hash_cells(), row(&["a", "bc"]).hash_cells());
+        assert_eq!(row(&["ab", "c"]).hash_cells(), row(&["ab", "c"]).hash_cells());
+    }
+}

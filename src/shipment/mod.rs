@@ -1,0 +1,24 @@
+//! The payload that the webhook takes: its fields, the values of one shipment, and their JSON on the wire.
+
+mod body;
+mod field;
+mod payload;
+
+pub use body::Wire;
+pub use field::{Field, Kind, Spec};
+pub use payload::Payload;
+
+use std::sync::Arc;
+
+/// One shipment ready to be sent: the value between `mapping` and `delivery`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipment {
+    /// The order's number, as sent.
+    pub order_no: String,
+    /// The parcel's tracking number, as sent.
+    pub trackingnumber: String,
+    /// The request's body: a JSON object of strings. Shared, since an attempt may have to be repeated.
+    pub body: Arc<[u8]>,
+    /// A hash of the body (XXH3, 128 bits), which stands in the results and tells equal payloads.
+    pub payload: u128,
+}
