@@ -3,11 +3,68 @@
 //! They are typed by a user (in flags, the environment or `[delivery]`), checked here once, and obeyed by `delivery`.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::civil::Time;
+
+/// Requests in flight at most, unless told otherwise.
+pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+/// Requests started per unit of time, unless told otherwise.
+pub const DEFAULT_RATE: Rate = Rate::Per(NonZeroU32::new(10).expect("10 is not zero"), Unit::Second);
+/// Attempts per shipment, unless told otherwise.
+pub const DEFAULT_MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
+/// The time for one request, from its start to the end of its answer, unless told otherwise.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time for name look-up, connection and TLS handshake together, unless told otherwise.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an endpoint that answers nothing useful is waited for, unless told otherwise.
+pub const DEFAULT_GIVE_UP_AFTER: Duration = Duration::from_secs(2 * 3600);
+/// Failures in a row after which a run stops, unless told otherwise.
+pub const DEFAULT_MAX_FAILURES: MaxFailures = MaxFailures::InARow(NonZeroU32::new(100).expect("100 is not zero"));
+
+/// All that bounds a run's delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests in flight at most.
+    pub concurrency: NonZeroUsize,
+    /// Requests started per unit of time, repeated ones included.
+    pub rate: Rate,
+    /// Attempts per shipment for answers that are worth another one.
+    pub max_attempts: NonZeroU32,
+    /// The time for one request, from its start to the end of its answer.
+    pub timeout: Duration,
+    /// The time for name look-up, connection and TLS handshake together; shorter than `timeout`.
+    pub connect_timeout: Duration,
+    /// How long an endpoint that answers nothing useful is waited for before the run stops.
+    pub give_up_after: Duration,
+    /// When too much is not accepted.
+    pub max_failures: MaxFailures,
+    /// The time of day (local) at which the run stops cleanly.
+    pub stop_at: Option<Time>,
+    /// How long the run may last before it stops cleanly.
+    pub max_duration: Option<Duration>,
+    /// Answers taken for something else than the table says, first match first.
+    pub answers: Vec<AnswerRule>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: DEFAULT_CONCURRENCY,
+            rate: DEFAULT_RATE,
+            max_attempts: DEFAULT_MAX_ATTEMPTS,
+            timeout: DEFAULT_TIMEOUT,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            give_up_after: DEFAULT_GIVE_UP_AFTER,
+            max_failures: DEFAULT_MAX_FAILURES,
+            stop_at: None,
+            max_duration: None,
+            answers: Vec::new(),
+        }
+    }
+}
 
 /// How many requests may be started per unit of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

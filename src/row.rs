@@ -12,14 +12,34 @@ use xxhash_rust::xxh3::Xxh3;
 pub struct Dialect {
     /// The byte between two cells: `,` `;` tab or `|`.
     pub delimiter: u8,
-    /// The byte around a cell that may hold delimiters, line ends and, doubled, itself; `None` where quotes are data.
-    pub quote: Option<u8>,
+    /// Whether cells are quoted, and by what.
+    pub quote: Quote,
+}
+
+/// Whether a cell may stand in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quote {
+    /// This byte around a cell lets it hold delimiters, line ends and, doubled, the byte itself.
+    By(u8),
+    /// Quotes are data like any other character.
+    Never,
 }
 
 impl Default for Dialect {
     fn default() -> Self {
-        Self { delimiter: b',', quote: Some(b'"') }
+        Self { delimiter: b',', quote: Quote::By(b'"') }
     }
+}
+
+/// What the user says of an input's form (a mapping's `[source]`); what is not said is detected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Form {
+    /// The byte between two cells.
+    pub delimiter: Option<u8>,
+    /// Whether cells are quoted, and by what.
+    pub quote: Option<Quote>,
+    /// Physical lines before the header.
+    pub skip_lines: Option<u64>,
 }
 
 /// What reading says of a row, before any mapping looks at it.
