@@ -119,8 +119,8 @@ impl Course {
             (None, Some(outage)) => Some((outage.next_probe, &outage.reason)),
             (None, None) => None,
         };
-        if let (Some((until, reason)), Some(since)) = (hold, self.useless_since) {
-            let give_up_at = since.checked_add(self.give_up_after);
+        if let Some((until, reason)) = hold {
+            let give_up_at = self.useless_since.and_then(|since| since.checked_add(self.give_up_after));
             if give_up_at.is_some_and(|at| at <= now) {
                 return Permit::GiveUp(self.gave_up(reason));
             }

@@ -228,8 +228,11 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
         let (in_outage, next_due) = {
             let mut state = self.state.borrow_mut();
             let in_outage = state.course.in_outage();
-            let due = if in_outage { None } else { state.retries.take_due(Instant::now()) };
-            if let Some(job) = state.returned.pop_front().or(due) {
+            // What was chosen before and kept back goes first, or its turn would be lost.
+            if let Some(job) = state.returned.pop_front() {
+                return Some(job);
+            }
+            if !in_outage && let Some(job) = state.retries.take_due(Instant::now()) {
                 return Some(job);
             }
             if in_outage && state.drained {
