@@ -247,3 +247,93 @@ fn note_once(tickets: &mut Vec<Ticket>, ticket: Ticket) {
         tickets.push(ticket);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(7200);
+
+    fn open_course(shipments: Option<u64>) -> (Course, Instant) {
+        let mut course = Course::new(shipments, PATIENCE);
+        let now = Instant::now();
+        assert_eq!(course.note(0, &Verdict::Accepted, Sent::Plainly, now), None);
+        (course, now)
+    }
+
+    fn failed() -> Verdict {
+        Verdict::Failed("HTTP 500: no".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_different_shipments_in_a_row_make_an_outage_and_one_answer_ends_it() {
+        let (mut course, now) = open_course(None);
+        for ticket in [1, 2, 3, 4, 4, 4, 4] {
+            course.note(ticket, &failed(), Sent::Plainly, now);
+        }
+        assert!(!course.in_outage(), "four shipments, however often");
+        course.note(5, &Verdict::Rejected("no".to_owned()), Sent::Plainly, now);
+        for ticket in 6..=9 {
+            course.note(ticket, &failed(), Sent::Plainly, now);
+        }
+        assert!(!course.in_outage(), "something else came back between");
+        course.note(10, &Verdict::Lost("reset".to_owned()), Sent::Plainly, now);
+        assert!(course.in_outage());
+        assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
+        course.note(11, &Verdict::Accepted, Sent::AsProbe { charged: false }, now);
+        assert_eq!(course.permit(now, 9), Permit::Go);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_run_needs_fewer_shipments_for_an_outage_but_never_one() {
+        for (shipments, needed) in [(1, 2), (2, 2), (3, 3), (100, 5)] {
+            let (mut course, now) = open_course(Some(shipments));
+            let begun = (1..=5).find(|ticket| {
+                course.note(*ticket, &failed(), Sent::Plainly, now);
+                course.in_outage()
+            });
+            assert_eq!(begun, Some(needed), "of {shipments} shipments");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_draw_apart_up_to_a_minute_and_what_was_in_flight_does_not_count() {
+        let (mut course, mut now) = open_course(None);
+        let refused = Verdict::Unreachable { name: false, reason: "refused".to_owned() };
+        course.note(1, &refused, Sent::Plainly, now);
+        let mut pauses = Vec::new();
+        for ticket in 2..10 {
+            course.note(100 + ticket, &refused, Sent::Plainly, now);
+            let Permit::At(at, _) = course.permit(now, 0) else { panic!("a pause") };
+            pauses.push((at - now).as_secs());
+            now = at;
+            course.note(ticket, &refused, Sent::AsProbe { charged: false }, now);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttle_holds_for_the_longest_that_was_asked() {
+        let (mut course, now) = open_course(None);
+        let throttle =
+            |seconds| Verdict::Throttled { reason: "429".to_owned(), after: Some(Duration::from_secs(seconds)) };
+        course.note(1, &throttle(30), Sent::Plainly, now);
+        course.note(2, &throttle(5), Sent::Plainly, now);
+        course.note(3, &Verdict::Accepted, Sent::Plainly, now);
+        assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + Duration::from_secs(30)));
+        assert_eq!(course.permit(now + Duration::from_secs(30), 0), Permit::Go);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttle_without_a_time_grows() {
+        let (mut course, mut now) = open_course(None);
+        let mut waits = Vec::new();
+        for ticket in 1..9 {
+            course.note(ticket, &Verdict::Throttled { reason: "429".to_owned(), after: None }, Sent::Plainly, now);
+            let Permit::At(at, _) = course.permit(now, 0) else { panic!("a pause") };
+            waits.push((at - now).as_secs());
+            now = at;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64]);
+    }
+}

@@ -365,11 +365,13 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
             left.extend(std::iter::from_fn(|| state.retries.take_first()));
             left
         };
-        for job in left {
+        for job in &left {
             self.settle(job.ticket, &job.give_back());
         }
         let state = self.state.into_inner();
-        match (state.error, state.stopped, self.engine.stop.wish()) {
+        // A wish that came when all was done already changes nothing.
+        let wish = self.engine.stop.wish().filter(|_| !state.drained || !left.is_empty());
+        match (state.error, state.stopped, wish) {
             (Some(error), ..) => Err(error),
             (None, Some(reason), _) => Ok(Ending::Stopped(reason)),
             (None, None, Some(wish)) => Ok(Ending::Wished(wish)),

@@ -92,7 +92,7 @@ mod tests {
         let mut first = 0;
         let mut busiest = 0;
         for (last, start) in starts.iter().enumerate() {
-            while *start - starts[first] >= unit {
+            while *start >= starts[first] + unit {
                 first += 1;
             }
             busiest = busiest.max(last + 1 - first);
