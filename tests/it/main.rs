@@ -1,3 +1,5 @@
-//! Everything that is tested from outside, in one binary.
+//! The integration tests: the real program, in a fresh folder, against servers that answer as told; and the delivery
+//! engine under a clock that stands still.
 
 mod engine;
+mod support;
