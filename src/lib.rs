@@ -8,6 +8,7 @@
 //! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one on its right, never
 //! another stage; only `import` sees the whole corridor.
 
+pub mod closing;
 pub mod delivery;
 pub mod limits;
 pub mod mapping;
