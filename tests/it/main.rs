@@ -2,4 +2,5 @@
 //! engine under a clock that stands still.
 
 mod engine;
+mod house;
 mod support;
