@@ -23,10 +23,10 @@ pub struct NumberRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberRuleError {
     /// The same sign for both.
-    #[error("decimal and thousands are both {0:?}; they must differ")]
+    #[error("decimal and thousands are both \"{0}\"; they must differ")]
     Same(char),
     /// A digit, a letter, or what stands around numbers.
-    #[error("{0:?} cannot separate digits; expected a sign like . or , (and for thousands also ' or a space)")]
+    #[error("\"{0}\" cannot separate digits; expected a sign like . or , (and for thousands also ' or a space)")]
     Separator(char),
     /// More than [`MAX_DECIMALS`].
     #[error("{0} decimals are too many; expected 0 to {MAX_DECIMALS}")]
@@ -45,7 +45,7 @@ pub enum NumberTrouble {
         thousands: Option<char>,
     },
     /// Its separators of thousands do not stand at thousands, so that they may be something else.
-    #[error("has {thousands:?} at odd places for a number with {}", described(*decimal, Some(*thousands)))]
+    #[error("has \"{thousands}\" at odd places for a number with {}", described(*decimal, Some(*thousands)))]
     Groups {
         /// The sign before the decimals.
         decimal: char,
@@ -62,7 +62,7 @@ fn described(decimal: char, thousands: Option<char>) -> String {
     let name = match decimal {
         '.' => "a decimal point".to_owned(),
         ',' => "a decimal comma".to_owned(),
-        other => format!("the decimal sign {other:?}"),
+        other => format!("the decimal sign \"{other}\""),
     };
     let thousands = thousands.map(String::from).unwrap_or_default();
     format!("{name} (like 1{thousands}234{decimal}56)")

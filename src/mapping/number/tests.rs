@@ -103,7 +103,7 @@ fn what_is_no_number_by_the_rule_is_refused_and_never_guessed() {
 fn a_trouble_says_what_a_number_should_look_like() {
     let reason = |text| read(',', Some('.'), None, text).expect_err("no number").to_string();
     assert_eq!(reason("free"), "is not a number with a decimal comma (like 1.234,56)");
-    assert_eq!(reason("12.50"), "has '.' at odd places for a number with a decimal comma (like 1.234,56)");
+    assert_eq!(reason("12.50"), "has \".\" at odd places for a number with a decimal comma (like 1.234,56)");
     assert_eq!(reason("1,2E+05"), "is a number that a spreadsheet has shortened: export it again as text");
     let plain = read('.', None, None, "1,5").expect_err("no number").to_string();
     assert_eq!(plain, "is not a number with a decimal point (like 1234.56)");
