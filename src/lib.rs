@@ -8,15 +8,26 @@
 //! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one on its right, never
 //! another stage; only `import` sees the whole corridor.
 
+pub mod cli;
 pub mod closing;
 pub mod delivery;
+pub mod endpoint;
+pub mod error;
+pub mod import;
 pub mod limits;
+pub mod log;
 pub mod mapping;
 pub mod outcome;
 pub mod problem;
+pub mod progress;
 pub mod results;
 pub mod row;
 pub mod sandbox;
+pub mod secret;
+pub mod settings;
 pub mod shipment;
 pub mod source;
+pub mod survey;
 pub mod text;
+
+pub use error::Error;
