@@ -9,13 +9,17 @@
 //! another stage; only `import` sees the whole corridor.
 
 pub mod delivery;
+pub mod endpoint;
 pub mod limits;
+pub mod log;
 pub mod mapping;
 pub mod outcome;
 pub mod problem;
+pub mod progress;
 pub mod results;
 pub mod row;
 pub mod sandbox;
+pub mod secret;
 pub mod shipment;
 pub mod source;
 pub mod text;

@@ -1,0 +1,346 @@
+//! How a run looks while it goes on: a bar on a terminal, a plain line now and then elsewhere; standard error only.
+//!
+//! The only file that knows indicatif. `import` fills a [`View`] and hands it to [`Progress::update`] a few times a
+//! second; nothing here counts, estimates or asks for the time. [`Screen`] is the one way to standard error while a
+//! bar may be drawn there: `log` and the run's own words go through it, so that no line is torn.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::text;
+
+/// Between two plain lines where standard error is no terminal.
+pub const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Drawings of the bar per second, at most.
+const DRAWS_PER_SECOND: u8 = 5;
+
+/// When progress is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Unless the run is to be quiet.
+    #[default]
+    Auto,
+    /// Also in a quiet run.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// Standard error, shared by the bar, the log and what a run says. Clones are the same screen.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    bars: MultiProgress,
+    shown: bool,
+    quiet: bool,
+}
+
+impl Screen {
+    /// A screen for this mode; a `quiet` one shows nothing that is [said](Self::say).
+    pub fn new(mode: Mode, quiet: bool) -> Self {
+        let shown = match mode {
+            Mode::Auto => !quiet,
+            Mode::Always => true,
+            Mode::Never => false,
+        };
+        let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
+        Self { bars: MultiProgress::with_draw_target(target), shown, quiet }
+    }
+
+    /// Does `work`, which writes to standard error or output, while the bar is away.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bars.suspend(work)
+    }
+
+    /// Writes whole lines to standard error, unless the run is quiet. A reader that went away is no error.
+    pub fn say(&self, lines: &str) {
+        if !self.quiet {
+            self.write(format!("{}\n", lines.trim_end()).as_bytes());
+        }
+    }
+
+    /// Writes bytes (whole lines) to standard error, quiet or not.
+    pub(crate) fn write(&self, lines: &[u8]) {
+        self.suspend(|| {
+            // Nobody is left to be told when standard error itself is closed.
+            let _ = io::stderr().lock().write_all(lines);
+        });
+    }
+}
+
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Known {
+    /// Nobody knows.
+    #[default]
+    Not,
+    /// About so many, by the size of the input.
+    About(u64),
+    /// So many.
+    Exactly(u64),
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing: it reads and maps.
+    #[default]
+    Nothing,
+    /// The rate's next turn.
+    Pace,
+    /// Answers to what is in flight.
+    Answer,
+    /// Everybody waits for the endpoint.
+    Hold {
+        /// Why, in a few words.
+        reason: String,
+        /// How long still.
+        for_: Duration,
+    },
+    /// Nothing else is left than shipments that wait for their next attempt.
+    Backoff {
+        /// How many.
+        shipments: usize,
+    },
+}
+
+/// A run at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct View {
+    /// Rows that have their status.
+    pub rows_done: u64,
+    /// Rows there are.
+    pub rows_known: Known,
+    /// Bytes of the inputs that were read, as they stand on the disk.
+    pub bytes_done: u64,
+    /// Bytes of the inputs; `None` where nobody knows.
+    pub bytes_total: Option<u64>,
+    /// Accepted.
+    pub sent: u64,
+    /// Refused by the endpoint.
+    pub rejected: u64,
+    /// Not accepted after the last attempt.
+    pub failed: u64,
+    /// Rows without a valid payload.
+    pub invalid: u64,
+    /// Rows left out on purpose.
+    pub skipped: u64,
+    /// Those whose answer was lost.
+    pub in_doubt: u64,
+    /// Requests started per second, lately.
+    pub requests_per_second: f64,
+    /// Until the end at best; `None` where nobody can say yet.
+    pub eta: Option<Duration>,
+    /// What it waits for.
+    pub waiting: Waiting,
+}
+
+/// The progress of one run; it goes from the screen when it is finished or dropped.
+#[derive(Debug)]
+pub struct Progress {
+    form: Form,
+    screen: Screen,
+}
+
+#[derive(Debug)]
+enum Form {
+    Hidden,
+    Bar(ProgressBar),
+    Lines(Schedule),
+}
+
+impl Progress {
+    /// Starts to show progress at `now`.
+    pub fn start(screen: &Screen, now: Instant) -> Self {
+        let form = if !screen.shown {
+            Form::Hidden
+        } else if io::stderr().is_terminal() && !screen.bars.is_hidden() {
+            Form::Bar(screen.bars.add(bar()))
+        } else {
+            Form::Lines(Schedule::from(now))
+        };
+        Self { form, screen: screen.clone() }
+    }
+
+    /// Shows `view`; cheap enough for ten times a second.
+    pub fn update(&mut self, view: &View, now: Instant) {
+        match &mut self.form {
+            Form::Hidden => {}
+            Form::Bar(bar) => {
+                let (done, total) = share(view);
+                bar.set_length(total);
+                bar.set_position(done);
+                bar.set_message(line(view));
+            }
+            Form::Lines(schedule) => {
+                if schedule.is_due(now) {
+                    self.screen.write(format!("{}\n", line(view)).as_bytes());
+                }
+            }
+        }
+    }
+
+    /// Does `work`, which writes to standard error or output, while the bar is away.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.screen.suspend(work)
+    }
+
+    /// Takes the bar away.
+    pub fn finish(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Form::Bar(bar) = &self.form {
+            bar.finish_and_clear();
+            self.screen.bars.remove(bar);
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    // No target of its own: it draws where the screen draws, once it is added there.
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+    let style = ProgressStyle::with_template("{bar:20} {percent:>3}% {wide_msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// How far the bar is, and how far it goes: by bytes, else by rows.
+fn share(view: &View) -> (u64, u64) {
+    match (view.bytes_total, view.rows_known) {
+        // Reading runs ahead of delivery by what fits the window: the rows say better how much is done, when known.
+        (_, Known::Exactly(rows)) => (view.rows_done, rows),
+        (Some(bytes), _) => (view.bytes_done, bytes),
+        (None, Known::About(rows)) => (view.rows_done.min(rows), rows),
+        (None, Known::Not) => (0, 0),
+    }
+}
+
+/// When the next plain line is due.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    due: Instant,
+}
+
+impl Schedule {
+    fn from(now: Instant) -> Self {
+        Self { due: now + LINE_EVERY }
+    }
+
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = now >= self.due;
+        if due {
+            self.due = now + LINE_EVERY;
+        }
+        due
+    }
+}
+
+/// A view in one line: `4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left`.
+fn line(view: &View) -> String {
+    let mut line = text::thousands(view.rows_done);
+    match view.rows_known {
+        Known::Not => line.push_str(if view.rows_done == 1 { " row" } else { " rows" }),
+        Known::About(rows) => _ = write!(line, " of about {}", text::counted(rows, "row")),
+        Known::Exactly(rows) => _ = write!(line, " of {}", text::counted(rows, "row")),
+    }
+    _ = write!(line, ": {} sent", text::thousands(view.sent));
+    for (count, word) in [
+        (view.rejected, "rejected"),
+        (view.failed, "failed"),
+        (view.in_doubt, "in doubt"),
+        (view.invalid, "invalid"),
+        (view.skipped, "skipped"),
+    ] {
+        if count > 0 {
+            _ = write!(line, ", {} {word}", text::thousands(count));
+        }
+    }
+    match &view.waiting {
+        // Then the speed of the last seconds and what follows from it say nothing.
+        Waiting::Hold { reason, for_ } => {
+            _ = write!(line, "; waiting {}: {}", text::spoken(*for_), text::printable(reason));
+            return line;
+        }
+        Waiting::Backoff { shipments } => {
+            _ = write!(line, "; waiting to repeat {}", text::counted(*shipments as u64, "shipment"));
+        }
+        Waiting::Nothing | Waiting::Pace | Waiting::Answer => {}
+    }
+    if view.requests_per_second > 0.0 {
+        _ = write!(line, "; {:.1} requests/s", view.requests_per_second);
+    }
+    if let Some(eta) = view.eta {
+        _ = write!(line, "; {} left", text::spoken(eta));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> View {
+        View {
+            rows_done: 4310,
+            rows_known: Known::About(12_400),
+            sent: 4200,
+            rejected: 3,
+            requests_per_second: 9.84,
+            eta: Some(Duration::from_secs(825)),
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn a_line_says_how_far_it_is_what_came_of_it_and_how_long_it_takes() {
+        assert_eq!(line(&view()), "4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left");
+        assert_eq!(line(&View { rows_done: 1, ..View::default() }), "1 row: 0 sent");
+    }
+
+    #[test]
+    fn a_hold_says_what_it_waits_for_and_no_escape_gets_through() {
+        let reason = "the endpoint asked for it\u{1b}[31m".to_owned();
+        let waiting = Waiting::Hold { reason, for_: Duration::from_secs(30) };
+        let shown = line(&View { rows_known: Known::Exactly(5000), waiting, ..view() });
+        let expected =
+            "4,310 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn plain_lines_come_after_their_pause_and_not_before() {
+        let start = Instant::now();
+        let mut schedule = Schedule::from(start);
+        let due: Vec<bool> = [0, 29, 30, 31, 59, 95, 100, 125]
+            .map(|seconds| schedule.is_due(start + Duration::from_secs(seconds)))
+            .into();
+        assert_eq!(due, [false, false, true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn the_bar_moves_by_rows_when_they_are_known_else_by_bytes() {
+        let by_bytes = View { bytes_done: 50, bytes_total: Some(200), ..view() };
+        assert_eq!(share(&by_bytes), (50, 200));
+        assert_eq!(share(&View { rows_known: Known::Exactly(5000), ..by_bytes }), (4310, 5000));
+        assert_eq!(share(&view()), (4310, 12_400));
+        assert_eq!(share(&View::default()), (0, 0));
+    }
+
+    #[test]
+    fn a_quiet_run_shows_no_progress_unless_asked_always() {
+        let shown = |mode, quiet| Screen::new(mode, quiet).shown;
+        assert!(shown(Mode::Auto, false) && shown(Mode::Always, true));
+        assert!(!shown(Mode::Auto, true) && !shown(Mode::Never, false));
+    }
+
+    #[test]
+    fn the_template_of_the_bar_is_one_that_can_be_drawn() {
+        assert!(ProgressStyle::with_template("{bar:20} {percent:>3}% {wide_msg}").is_ok());
+    }
+}
