@@ -1,1 +1,34 @@
-//! delivery
+//! One shipment in, one outcome out: the delivery of shipments to the endpoint.
+//!
+//! ```text
+//! desk ─▶ engine ─ pace, course ─▶ transport ─▶ verdict ─▶ desk
+//!            ▲                                    │
+//!            └───────── backoff, retries ◀────────┘
+//! ```
+//!
+//! Policy and mechanism are apart: `verdict` says what an answer means, `course` whether anything may go now,
+//! `backoff` and `pace` for how long to wait, `failures` when it is enough; `engine` obeys them all. `transport` is
+//! the only file that knows HTTP.
+
+mod answer;
+mod backoff;
+mod course;
+mod engine;
+mod exchange;
+mod failures;
+mod gauge;
+mod job;
+mod pace;
+mod retry_after;
+mod stop;
+mod transport;
+mod verdict;
+
+pub use engine::{Clock, Desk, Ending, Engine, SystemClock};
+pub use exchange::{MAX_BODY, Reply, Transport, Trouble};
+pub use gauge::{Gauge, Waiting};
+pub use stop::{Signal, Stop, StopSender, Wish, channel};
+pub use transport::{Http, HttpError};
+
+/// A shipment's number within its run, from 0, in the order of the input.
+pub type Ticket = u64;

@@ -1,0 +1,72 @@
+//! What can be seen of a delivery from outside while it goes on; read by the progress display.
+
+use std::cell::{Cell, RefCell};
+
+use tokio::time::Instant;
+
+/// What the delivery waits for just now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing, or answers to what is in flight.
+    #[default]
+    Nothing,
+    /// The rate limit.
+    Pace,
+    /// The first answer of the run, before more than one request goes at a time.
+    Canary,
+    /// The endpoint: it is away, or asked to be left alone.
+    Hold {
+        /// Why.
+        reason: String,
+        /// When the next request may go.
+        until: Instant,
+    },
+    /// Shipments that are due for another attempt later.
+    Backoff {
+        /// How many.
+        shipments: usize,
+        /// When the next is due.
+        until: Instant,
+    },
+}
+
+/// The dials of a running delivery. Written by the engine, read between its steps on the same thread.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    requests: Cell<u64>,
+    in_flight: Cell<usize>,
+    waiting: RefCell<Waiting>,
+}
+
+impl Gauge {
+    /// Requests started since the beginning.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// Requests without an answer yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    /// What is waited for.
+    pub fn waiting(&self) -> Waiting {
+        self.waiting.borrow().clone()
+    }
+
+    pub(crate) fn started(&self) {
+        self.requests.set(self.requests.get() + 1);
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.wait_for(Waiting::Nothing);
+    }
+
+    pub(crate) fn ended(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    pub(crate) fn wait_for(&self, waiting: Waiting) {
+        if *self.waiting.borrow() != waiting {
+            *self.waiting.borrow_mut() = waiting;
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The real transport: one HTTP POST per call, through reqwest. The only file that knows HTTP.
+//!
+//! The client is built so that attempts are ours alone to count and secrets go nowhere else: no redirects, no repeats
+//! of its own, no referrer, no compression, HTTP/1.1 with connections kept for less time than the usual server does,
+//! no proxy for a loopback endpoint, bodies read up to a bound. Where the machine has no CA certificates the bundled
+//! roots of Mozilla's programme stand in.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Response, Url};
+
+use super::{MAX_BODY, Reply, Transport, Trouble};
+use crate::limits::Limits;
+use crate::text;
+
+/// How long an idle connection is kept; shorter than Apache's 5 s, for a request on a connection that the server is
+/// just closing costs a lost answer.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How the endpoint is reached.
+#[derive(Debug)]
+pub struct Http {
+    client: Client,
+    url: Url,
+    secrets: Vec<String>,
+}
+
+/// Why no HTTP client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// A credential has characters that a header cannot hold.
+    #[error("the {0} cannot stand in a header")]
+    Credential(&'static str),
+    /// The TLS library or the resolver could not be set up.
+    #[error("cannot set up HTTPS: {0}")]
+    Client(String),
+}
+
+impl Http {
+    /// A client for `url` that sends these credentials, within the time-outs and the concurrency of `limits`.
+    ///
+    /// # Errors
+    /// When a credential does not fit a header, or TLS cannot be set up.
+    pub fn new(url: Url, email: &str, api_key: &str, limits: &Limits) -> Result<Self, HttpError> {
+        let headers = headers(email, api_key)?;
+        let loopback = is_loopback(&url);
+        let builder = || {
+            let builder = Client::builder()
+                .default_headers(headers.clone())
+                .user_agent(concat!("lateship/", env!("CARGO_PKG_VERSION")))
+                .redirect(Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .http1_only()
+                .https_only(!loopback)
+                .timeout(limits.timeout)
+                .connect_timeout(limits.connect_timeout)
+                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+                .pool_max_idle_per_host(limits.concurrency.get())
+                .tcp_nodelay(true);
+            if loopback { builder.no_proxy() } else { builder }
+        };
+        let client = builder().build().or_else(|_| builder().tls_certs_only(bundled_roots()?).build());
+        let client = client.map_err(|error| HttpError::Client(chain(&error)))?;
+        Ok(Self { client, url, secrets: vec![api_key.to_owned()] })
+    }
+
+    /// What of an answer is wanted, or why it is not whole.
+    async fn read(&self, mut response: Response) -> Result<Reply, Trouble> {
+        let status = response.status().as_u16();
+        let header = |name: HeaderName| {
+            response.headers().get(name).map(|value| self.without_secrets(&String::from_utf8_lossy(value.as_bytes())))
+        };
+        let mut reply = Reply {
+            status,
+            retry_after: header(RETRY_AFTER),
+            date: header(DATE),
+            location: header(LOCATION),
+            ..Reply::default()
+        };
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    let room = MAX_BODY - body.len();
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if chunk.len() > room {
+                        reply.endless = true;
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    return Err(Trouble::Lost {
+                        status: Some(status),
+                        detail: self.explain(&error, "within the answer"),
+                    });
+                }
+            }
+        }
+        reply.body = self.without_secrets(&String::from_utf8_lossy(&body));
+        Ok(reply)
+    }
+
+    /// Foreign text with every secret in it covered: an endpoint that echoes its request must not put the key into a
+    /// file.
+    fn without_secrets(&self, foreign: &str) -> String {
+        let mut text = foreign.to_owned();
+        for secret in &self.secrets {
+            if !secret.is_empty() && text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), "(redacted)");
+            }
+        }
+        text
+    }
+
+    fn trouble(&self, error: &reqwest::Error) -> Trouble {
+        if let Some(reason) = certificate(error) {
+            let host = self.url.host_str().unwrap_or_default();
+            return Trouble::Barred {
+                detail: format!(
+                    "the certificate of {} is not valid: {}",
+                    text::printable(host),
+                    text::printable(&reason)
+                ),
+            };
+        }
+        if wants_proxy_login(error) {
+            return Trouble::Barred { detail: "the proxy on the way asks for a login (HTTP 407)".to_owned() };
+        }
+        if error.is_builder() {
+            return Trouble::Barred { detail: format!("the request cannot be made: {}", self.explain(error, "")) };
+        }
+        if error.is_connect() || error.is_dns() {
+            return Trouble::Unreachable { name: error.is_dns(), detail: self.explain(error, "while connecting") };
+        }
+        Trouble::Lost { status: None, detail: self.explain(error, "while waiting for the answer") }
+    }
+
+    /// What went wrong, in plain words where the cause is a common one.
+    fn explain(&self, error: &reqwest::Error, when: &str) -> String {
+        let host = || text::printable(self.url.host_str().unwrap_or_default());
+        if error.is_dns() {
+            return format!(
+                "the host name {} cannot be resolved",
+                text::quoted(self.url.host_str().unwrap_or_default())
+            );
+        }
+        if error.is_timeout() {
+            return format!("timed out {when}");
+        }
+        match io_kind(error) {
+            Some(io::ErrorKind::ConnectionRefused) => {
+                format!("{}:{} refuses connections", host(), self.url.port_or_known_default().unwrap_or_default())
+            }
+            Some(io::ErrorKind::ConnectionReset) => format!("the connection was reset {when}"),
+            Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+                format!("no network route to {}", host())
+            }
+            _ => {
+                let cause = text::printable(&self.without_secrets(&chain(error)));
+                if when.is_empty() { cause } else { format!("{cause} ({when})") }
+            }
+        }
+    }
+}
+
+impl Transport for Http {
+    async fn send(&self, body: Arc<[u8]>) -> Result<Reply, Trouble> {
+        let request = self.client.post(self.url.clone()).body(Bytes::from_owner(body));
+        match request.send().await {
+            Ok(response) => self.read(response).await,
+            Err(error) => Err(self.trouble(&error)),
+        }
+    }
+}
+
+fn headers(email: &str, api_key: &str) -> Result<HeaderMap, HttpError> {
+    let mut headers = HeaderMap::new();
+    for (name, value, what) in [("x-auth-email", email, "e-mail"), ("x-auth-key", api_key, "API key")] {
+        let mut value = HeaderValue::from_str(value).map_err(|_| HttpError::Credential(what))?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(headers)
+}
+
+fn bundled_roots() -> Result<Vec<Certificate>, reqwest::Error> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root)).collect()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The causes behind an error, outermost left out: reqwest's own sentence names the URL with its query.
+fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&cause: &&'a (dyn std::error::Error + 'static)| cause.source())
+}
+
+fn chain(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last()
+}
+
+fn certificate(error: &reqwest::Error) -> Option<String> {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .filter_map(|cause| cause.get_ref()?.downcast_ref::<rustls::Error>())
+        .find(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
+        .map(ToString::to_string)
+}
+
+/// hyper-util keeps the type of a tunnel's error to itself, so its words are all there is to know it by.
+fn wants_proxy_login(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| cause.to_string().contains("proxy authorization required"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http() -> Http {
+        let url = Url::parse("http://127.0.0.1:9/").expect("a URL");
+        Http::new(url, "ops@example.com", "SECRETKEY-7f3a", &Limits::default()).expect("a client")
+    }
+
+    #[test]
+    fn the_key_shows_in_no_debug_output_of_the_client() {
+        assert!(!format!("{:?}", http().client).contains("SECRETKEY-7f3a"));
+    }
+
+    #[test]
+    fn an_echoed_key_is_covered() {
+        assert_eq!(http().without_secrets("you sent SECRETKEY-7f3a!"), "you sent (redacted)!");
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_is_surely_not_sent() {
+        let trouble = http().send(Arc::from(&b"{}"[..])).await.expect_err("port 9 refuses");
+        assert_eq!(trouble, Trouble::Unreachable { name: false, detail: "127.0.0.1:9 refuses connections".to_owned() });
+    }
+}

@@ -1,0 +1,452 @@
+//! The delivery engine under a paused clock, with a scripted transport in the wire's place.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lateship::delivery::{
+    self, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Ticket, Transport, Trouble, Wish,
+};
+use lateship::limits::Limits;
+use lateship::outcome::{Outcome, Status};
+use lateship::shipment::Shipment;
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+/// What the scripted endpoint does with one request.
+#[derive(Debug, Clone)]
+enum Answer {
+    Accept,
+    Status(u16),
+    Html,
+    Throttle(u64),
+    Reset,
+    Refuse,
+    NoSuchHost,
+}
+
+type Script = Box<dyn Fn(Ticket, usize, Duration) -> Answer>;
+
+/// Answers by ticket, number of the request (from 0) and time since the start.
+struct Scripted {
+    script: Script,
+    latency: Duration,
+    begin: Instant,
+    starts: RefCell<Vec<(Ticket, Duration)>>,
+    in_flight: Cell<usize>,
+    peak: Cell<usize>,
+}
+
+impl Transport for Scripted {
+    async fn send(&self, body: Arc<[u8]>) -> Result<Reply, Trouble> {
+        let ticket: Ticket = std::str::from_utf8(&body).expect("text").parse().expect("a ticket");
+        let number = self.starts.borrow().len();
+        self.starts.borrow_mut().push((ticket, self.begin.elapsed()));
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.peak.set(self.peak.get().max(self.in_flight.get()));
+        let answer = (self.script)(ticket, number, self.begin.elapsed());
+        tokio::time::sleep(self.latency).await;
+        self.in_flight.set(self.in_flight.get() - 1);
+        let reply = |status, body: &str| Reply { status, body: body.to_owned(), ..Reply::default() };
+        match answer {
+            Answer::Accept => Ok(reply(200, r#"{"message":"Request Received Successfully","status":"Success"}"#)),
+            Answer::Status(status) => Ok(reply(status, r#"{"message":"scripted"}"#)),
+            Answer::Html => Ok(reply(200, "<html><title>Welcome</title></html>")),
+            Answer::Throttle(seconds) => Ok(Reply { retry_after: Some(seconds.to_string()), ..reply(429, "") }),
+            Answer::Reset => Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() }),
+            Answer::Refuse => Err(Trouble::Unreachable { name: false, detail: "connection refused".to_owned() }),
+            Answer::NoSuchHost => Err(Trouble::Unreachable { name: true, detail: "no such host".to_owned() }),
+        }
+    }
+}
+
+/// Shipments 0, 1, 2 … and what became of them.
+#[derive(Default)]
+struct Shipments {
+    waiting: RefCell<VecDeque<Ticket>>,
+    settled: RefCell<BTreeMap<Ticket, Outcome>>,
+}
+
+impl Desk for Shipments {
+    type Error = Infallible;
+
+    async fn next(&self) -> Option<(Ticket, Shipment)> {
+        let ticket = self.waiting.borrow_mut().pop_front()?;
+        let body = ticket.to_string().into_bytes();
+        Some((
+            ticket,
+            Shipment { order_no: String::new(), trackingnumber: String::new(), body: body.into(), payload: 0 },
+        ))
+    }
+
+    fn settle(&self, ticket: Ticket, outcome: &Outcome) -> Result<(), Infallible> {
+        let before = self.settled.borrow_mut().insert(ticket, outcome.clone());
+        assert!(before.is_none(), "shipment {ticket} was settled twice");
+        Ok(())
+    }
+}
+
+struct TestClock;
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+struct Ran {
+    ending: Ending,
+    settled: BTreeMap<Ticket, Outcome>,
+    left: usize,
+    starts: Vec<(Ticket, Duration)>,
+    peak: usize,
+    took: Duration,
+}
+
+impl Ran {
+    fn statuses(&self) -> Vec<Status> {
+        self.settled.values().map(|outcome| outcome.status).collect()
+    }
+
+    fn count(&self, status: Status) -> usize {
+        self.settled.values().filter(|outcome| outcome.status == status).count()
+    }
+
+    fn stopped(&self) -> &str {
+        match &self.ending {
+            Ending::Stopped(reason) => reason,
+            other => panic!("not stopped but {other:?}"),
+        }
+    }
+}
+
+struct Case {
+    limits: Limits,
+    shipments: u64,
+    latency: Duration,
+    seed: u64,
+    stop: Stop,
+}
+
+fn case(shipments: u64) -> Case {
+    let limits = Limits { rate: "unlimited".parse().expect("a rate"), ..Limits::default() };
+    let (sender, stop) = delivery::channel();
+    std::mem::forget(sender);
+    Case { limits, shipments, latency: Duration::from_millis(20), seed: 1, stop }
+}
+
+impl Case {
+    async fn run(self, script: impl Fn(Ticket, usize, Duration) -> Answer + 'static) -> Ran {
+        let transport = Scripted {
+            script: Box::new(script),
+            latency: self.latency,
+            begin: Instant::now(),
+            starts: RefCell::default(),
+            in_flight: Cell::new(0),
+            peak: Cell::new(0),
+        };
+        let desk = Shipments { waiting: RefCell::new((0..self.shipments).collect()), ..Shipments::default() };
+        let gauge = Gauge::default();
+        let engine = Engine {
+            limits: &self.limits,
+            shipments: Some(self.shipments),
+            transport: &transport,
+            desk: &desk,
+            clock: &TestClock,
+            stop: self.stop,
+            gauge: &gauge,
+            seed: self.seed,
+        };
+        let limit = Duration::from_secs(30 * 24 * 3600);
+        let ending = tokio::time::timeout(limit, engine.run()).await.expect("the engine ends");
+        let Ok(ending) = ending;
+        assert_eq!(gauge.in_flight(), 0);
+        assert_eq!(gauge.requests(), transport.starts.borrow().len() as u64);
+        Ran {
+            ending,
+            settled: desk.settled.take(),
+            left: desk.waiting.borrow().len(),
+            peak: transport.peak.get(),
+            took: transport.begin.elapsed(),
+            starts: transport.starts.take(),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_endpoint_gets_every_shipment_once_within_the_concurrency() {
+    let mut case = case(500);
+    case.limits.concurrency = 7.try_into().expect("not zero");
+    let ran = case.run(|_, _, _| Answer::Accept).await;
+    assert_eq!(ran.ending, Ending::Complete);
+    assert_eq!(ran.count(Status::Sent), 500);
+    assert_eq!(ran.starts.len(), 500);
+    assert_eq!(ran.peak, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_key_costs_exactly_one_request() {
+    let ran = case(100).run(|_, _, _| Answer::Status(401)).await;
+    assert!(ran.stopped().contains("credentials"), "{}", ran.stopped());
+    assert_eq!(ran.starts.len(), 1);
+    assert_eq!(ran.statuses(), [Status::NotAttempted]);
+    assert_eq!(ran.left, 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_beside_the_canary_until_it_came_back_well() {
+    // The first two canaries come back with 500 and 429: the next shipment is the canary then.
+    let ran = case(50)
+        .run(|_, number, _| match number {
+            0 => Answer::Status(500),
+            1 => Answer::Throttle(1),
+            _ => Answer::Accept,
+        })
+        .await;
+    assert_eq!(ran.count(Status::Sent), 50);
+    let alone: Vec<_> = ran.starts.iter().take(3).map(|(_, at)| *at).collect();
+    assert!(alone[1] >= Duration::from_millis(20) && alone[2] >= Duration::from_millis(1020), "{alone:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_never_exceeded_retries_included() {
+    let mut case = case(300);
+    case.limits.rate = "50/s".parse().expect("a rate");
+    let ran = case.run(|_, number, _| if number % 10 == 9 { Answer::Status(500) } else { Answer::Accept }).await;
+    assert_eq!(ran.count(Status::Sent), 300);
+    let second = Duration::from_secs(1);
+    for (index, (_, start)) in ran.starts.iter().enumerate() {
+        let within = ran.starts[index..].iter().take_while(|(_, other)| *other < *start + second).count();
+        assert!(within <= 50, "{within} requests in the second after {start:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_hundred_shipments_at_50_a_second_lose_next_to_nothing() {
+    let mut case = case(300);
+    case.limits.rate = "50/s".parse().expect("a rate");
+    let ran = case.run(|_, _, _| Answer::Accept).await;
+    assert!(300.0 / ran.took.as_secs_f64() >= 48.5, "{:?}", ran.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shipment_that_always_fails_ends_failed_after_its_attempts_and_the_run_goes_on() {
+    let ran = case(200).run(|ticket, _, _| if ticket == 50 { Answer::Status(500) } else { Answer::Accept }).await;
+    assert_eq!(ran.ending, Ending::Complete);
+    assert_eq!(ran.count(Status::Sent), 199);
+    let failed = &ran.settled[&50];
+    assert_eq!((failed.status, failed.attempts, failed.http_status), (Status::Failed, 5, Some(500)));
+    assert!(failed.message.contains("HTTP 500: scripted (5 attempts)"), "{}", failed.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lost_answer_leaves_a_shipment_in_doubt_unless_it_is_accepted_later() {
+    let lost_once = Rc::new(Cell::new(false));
+    let ran = case(100)
+        .run(move |ticket, _, _| match ticket {
+            30 if !lost_once.replace(true) => Answer::Reset,
+            30 => Answer::Status(500),
+            60 => Answer::Reset,
+            _ => Answer::Accept,
+        })
+        .await;
+    assert_eq!(ran.settled[&30].status, Status::InDoubt, "a 500 after a lost answer");
+    assert_eq!(ran.settled[&60].status, Status::InDoubt);
+    assert_eq!(ran.count(Status::Sent), 98);
+
+    let lost_once = Cell::new(false);
+    let ran = case(100)
+        .run(move |ticket, _, _| if ticket == 30 && !lost_once.replace(true) { Answer::Reset } else { Answer::Accept })
+        .await;
+    assert_eq!(ran.settled[&30].status, Status::Sent);
+    assert!(ran.settled[&30].message.contains("twice"), "its message says that it was sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_twenty_minutes_costs_no_shipment_and_few_requests() {
+    for down in [Answer::Status(502), Answer::Reset, Answer::Refuse] {
+        let from = Duration::from_secs(5);
+        let until = from + Duration::from_secs(1200);
+        let is_down = move |at| (from..until).contains(&at);
+        let mut case = case(20_000);
+        case.limits.rate = "100/s".parse().expect("a rate");
+        let shown = down.clone();
+        let ran = case.run(move |_, _, at| if is_down(at) { down.clone() } else { Answer::Accept }).await;
+        assert_eq!(ran.count(Status::Sent), 20_000, "{shown:?}");
+        let thrown = ran.starts.iter().filter(|(_, at)| is_down(*at)).count();
+        assert!(thrown <= 30 + 16, "{shown:?}: {thrown} requests at a dead endpoint");
+        let back = ran.starts.iter().map(|(_, at)| *at).find(|at| *at >= until).expect("a probe after the outage");
+        let soon = ran.starts.iter().filter(|(_, at)| (back..back + Duration::from_secs(2)).contains(at)).count();
+        assert!(soon >= 100, "{shown:?}: full speed at once, not {soon} in two seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_never_comes_back_is_given_up() {
+    let mut case = case(1000);
+    case.limits.give_up_after = Duration::from_secs(600);
+    let ran = case.run(|_, _, _| Answer::Refuse).await;
+    assert!(
+        ran.stopped().contains("--give-up-after") && ran.stopped().contains("connection refused"),
+        "{}",
+        ran.stopped()
+    );
+    assert!((600..=601).contains(&ran.took.as_secs()), "{:?}", ran.took);
+    assert_eq!(ran.settled.len() + ran.left, 1000);
+    assert!(ran.statuses().iter().all(|status| *status == Status::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_name_that_does_not_exist_stops_the_run_within_a_minute() {
+    let ran = case(1000).run(|_, _, _| Answer::NoSuchHost).await;
+    assert!(ran.stopped().contains("no such host"), "{}", ran.stopped());
+    assert!(ran.took < Duration::from_secs(60), "{:?}", ran.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_hopeless_shipments_at_the_end_fail_and_do_not_hold_the_night() {
+    let ran = case(1000).run(|ticket, _, _| if ticket >= 990 { Answer::Status(500) } else { Answer::Accept }).await;
+    assert_eq!(ran.ending, Ending::Complete);
+    assert_eq!(ran.count(Status::Sent), 990);
+    assert_eq!(ran.count(Status::Failed), 10);
+    assert!(ran.took < Duration::from_secs(600), "{:?}", ran.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_everybody_and_costs_no_attempt() {
+    let mut case = case(100);
+    case.limits.max_attempts = 1.try_into().expect("not zero");
+    let ran = case.run(|_, number, _| if number == 40 { Answer::Throttle(30) } else { Answer::Accept }).await;
+    assert_eq!(ran.count(Status::Sent), 100);
+    // Those that came back in the same millisecond may have been followed by others already.
+    let asked_at = ran.starts[40].1 + Duration::from_millis(21);
+    let quiet =
+        ran.starts.iter().filter(|(_, at)| (asked_at..asked_at + Duration::from_millis(29_990)).contains(at)).count();
+    assert_eq!(quiet, 0, "requests within the time it wanted to be left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_beyond_patience_stops_the_run() {
+    let ran = case(10).run(|_, _, _| Answer::Throttle(86_400)).await;
+    assert!(ran.stopped().contains("--give-up-after"), "{}", ran.stopped());
+    assert_eq!(ran.starts.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_turns_the_first_request_away_is_wrong() {
+    for status in [403, 404, 405, 410] {
+        let ran = case(10).run(move |_, _, _| Answer::Status(status)).await;
+        assert!(ran.stopped().contains("address"), "{}", ran.stopped());
+        assert_eq!((ran.starts.len(), ran.statuses()), (1, vec![Status::NotAttempted]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firewall_that_dislikes_one_shipment_costs_that_one_alone() {
+    let ran = case(1000).run(|ticket, _, _| if ticket == 500 { Answer::Status(403) } else { Answer::Accept }).await;
+    assert_eq!(ran.ending, Ending::Complete);
+    assert_eq!((ran.count(Status::Sent), ran.settled[&500].status), (999, Status::Rejected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_shipments_turned_away_in_a_row_stop_the_run() {
+    let mut case = case(1000);
+    case.limits.concurrency = 1.try_into().expect("not zero");
+    let ran = case.run(|ticket, _, _| if ticket >= 500 { Answer::Status(404) } else { Answer::Accept }).await;
+    assert!(ran.stopped().contains("3 shipments in a row"), "{}", ran.stopped());
+    assert_eq!(ran.starts.len(), 503);
+    assert_eq!(ran.settled[&502].status, Status::NotAttempted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_answers_that_the_webhook_does_not_give_stop_the_run() {
+    let ran = case(10).run(|_, _, _| Answer::Html).await;
+    assert!(ran.stopped().contains("Welcome"), "{}", ran.stopped());
+    assert_eq!(ran.statuses(), [Status::InDoubt; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_failures_stop_the_run() {
+    let mut case = case(1000);
+    case.limits.max_failures = "20".parse().expect("a number");
+    case.limits.concurrency = 1.try_into().expect("not zero");
+    let ran = case.run(|_, _, _| Answer::Status(409)).await;
+    assert!(ran.stopped().contains("20 shipments in a row"), "{}", ran.stopped());
+    assert_eq!(ran.starts.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_finishes_what_is_in_flight_and_leaves_the_rest() {
+    let (sender, stop) = delivery::channel();
+    let mut case = case(1000);
+    case.stop = stop;
+    let wish = Wish::Interrupt(Signal::Interrupt);
+    let sent = wish.clone();
+    let ran = case
+        .run(move |ticket, number, _| {
+            if number == 100 {
+                sender.send(sent.clone());
+            }
+            if ticket == 10 { Answer::Status(500) } else { Answer::Accept }
+        })
+        .await;
+    assert_eq!(ran.ending, Ending::Wished(wish));
+    assert_eq!(ran.settled.len() + ran.left, 1000);
+    assert!(ran.starts.len() < 130, "nothing new was started: {}", ran.starts.len());
+    let tried = &ran.settled[&10];
+    assert!(tried.status == Status::Failed && tried.message.contains("the run stopped"), "{tried:?}");
+}
+
+fn any_answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        8 => Just(Answer::Accept),
+        1 => Just(Answer::Status(409)),
+        2 => Just(Answer::Status(500)),
+        1 => Just(Answer::Status(403)),
+        1 => Just(Answer::Html),
+        1 => Just(Answer::Throttle(3)),
+        2 => Just(Answer::Reset),
+        2 => Just(Answer::Refuse),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_comes_back_every_shipment_ends_once_within_its_bounds(
+        script in prop::collection::vec(any_answer(), 1..60),
+        shipments in 0u64..40,
+        concurrency in 1usize..9,
+        max_attempts in 1u32..5,
+        rate in prop_oneof![Just("unlimited"), Just("5/s"), Just("40/s")],
+        seed in any::<u64>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let (sent, settled, left) = runtime.block_on(async {
+            let mut case = case(shipments);
+            case.limits.concurrency = concurrency.try_into().expect("not zero");
+            case.limits.max_attempts = max_attempts.try_into().expect("not zero");
+            case.limits.rate = rate.parse().expect("a rate");
+            case.seed = seed;
+            let ran = case.run(move |_, number, _| script[number % script.len()].clone()).await;
+            (ran.starts, ran.settled, ran.left)
+        });
+        prop_assert_eq!(settled.len() + left, usize::try_from(shipments).expect("small"), "sent and rest are all");
+        for (ticket, outcome) in &settled {
+            let requests = sent.iter().filter(|(sent, _)| sent == ticket).count();
+            prop_assert_eq!(outcome.attempts as usize, requests, "attempts are requests");
+        }
+        if rate != "unlimited" {
+            let limit: usize = rate.trim_end_matches("/s").parse().expect("a number");
+            for (index, (_, start)) in sent.iter().enumerate() {
+                let within = sent[index..].iter().take_while(|(_, other)| *other < *start + Duration::from_secs(1)).count();
+                prop_assert!(within <= limit);
+            }
+        }
+    }
+}
