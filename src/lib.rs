@@ -8,8 +8,11 @@
 //! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one on its right, never
 //! another stage; only `import` sees the whole corridor.
 
+pub mod cli;
 pub mod delivery;
 pub mod endpoint;
+pub mod error;
+pub mod import;
 pub mod limits;
 pub mod log;
 pub mod mapping;
@@ -20,6 +23,10 @@ pub mod results;
 pub mod row;
 pub mod sandbox;
 pub mod secret;
+pub mod settings;
 pub mod shipment;
 pub mod source;
+pub mod survey;
 pub mod text;
+
+pub use error::Error;

@@ -4,6 +4,7 @@
 //! libraries speak only when they warn, whatever the level: their chatter could show requests. Set up once, by `cli`.
 
 use std::io::{self, Write};
+use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -20,6 +21,23 @@ pub enum Format {
     Text,
     /// A JSON object on a line.
     Json,
+}
+
+/// A word that is no [`Format`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected text or json")]
+pub struct UnknownFormat;
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, UnknownFormat> {
+        match word {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownFormat),
+        }
+    }
 }
 
 /// How much is logged.

@@ -1,0 +1,153 @@
+//! `lateship check`: map and validate every row, send nothing, and show what is wrong, grouped.
+//!
+//! The report goes to standard output, unless `--show` asks for payloads: then these stand there alone, to be piped,
+//! and the report goes to standard error.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tempfile::TempDir;
+
+use super::report::{self, Columns};
+use super::values::parse_set;
+use super::{Surroundings, pretty, print};
+use crate::Error;
+use crate::error::exit;
+use crate::mapping::{Bound, Made, Mapping};
+use crate::row::Row;
+use crate::settings::{self, Input};
+use crate::shipment::Field;
+use crate::source::{self, Source};
+use crate::survey::Survey;
+
+const LONG_ABOUT: &str = "\
+Map and validate every row of an export, and send nothing.
+
+Shows how many shipments the rows make, what is wrong with the others (grouped by field and reason, the most frequent \
+first, each with a row to look at), what is odd but would be sent, which columns nothing reads, and which fields have \
+no source. Needs no credentials and no network, and writes no file.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  lateship check orders.csv -m shop.toml
+  lateship check orders.csv -m shop.toml --show 3           the first three payloads as JSON
+  lateship check orders.csv -m shop.toml --show 1 | jq .order_no
+  export-orders | lateship check - -m shop.toml
+
+Rows are counted from 1 behind the header, lines from 1 at the top of the file; a column has the letter that a \
+spreadsheet shows above it. Standard input is copied to a temporary file first, which is removed at the end.
+
+To have the outcome of every row in a file, use `lateship import … --dry-run`.
+
+Exit codes: 0 all rows valid, 1 some rows invalid, 2 usage, mapping or input are in the way.";
+
+/// Map and validate every row, and send nothing
+#[derive(Debug, Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub(super) struct Flags {
+    /// CSV exports, in this order; - for standard input
+    #[arg(value_name = "INPUT", required = true)]
+    inputs: Vec<OsString>,
+    /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
+    #[arg(short, long, value_name = "MAPPING")]
+    mapping: String,
+    /// Print the first N payloads as JSON on standard output (the report then goes to standard error)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    show: u64,
+    /// A constant for one field, over the mapping; may be given several times
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
+    set: Vec<(Field, String)>,
+}
+
+impl Flags {
+    pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
+        let inputs = settings::inputs(&self.inputs)?;
+        settings::check_set(&self.set)?;
+        let mapping = settings::load_mapping(&self.mapping)?;
+        let mut check = Check { mapping, set: self.set, show: self.show, survey: Survey::default(), columns: Vec::new() };
+        for (index, input) in inputs.iter().enumerate() {
+            let readable = Readable::new(input)?;
+            check.input(index, &readable, &input.to_string())?;
+        }
+        let names: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+        let report = report::whole(&check.survey, &check.columns, &names);
+        if self.show == 0 {
+            print(&report)?;
+        } else {
+            around.screen.say(&report);
+        }
+        Ok(if check.survey.invalid == 0 { exit::DONE } else { exit::SOME_LEFT })
+    }
+}
+
+/// A file that can be read from its start: the input itself, or a copy of what is no file.
+struct Readable {
+    path: PathBuf,
+    /// Held so that the copy lives as long as it is read.
+    _copy: Option<TempDir>,
+}
+
+impl Readable {
+    fn new(input: &Input) -> Result<Self, Error> {
+        match input {
+            Input::Path(path) if source::needs_spooling(path)? => {
+                let mut pipe = std::fs::File::open(path).map_err(Error::System)?;
+                Self::copy(&mut pipe)
+            }
+            Input::Path(path) => Ok(Self { path: path.clone(), _copy: None }),
+            Input::Stdin => Self::copy(&mut io::stdin().lock()),
+        }
+    }
+
+    fn copy(from: &mut dyn io::Read) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("lateship-").tempdir().map_err(Error::System)?;
+        let path = folder.path().join("input.csv");
+        source::spool(from, &path)?;
+        Ok(Self { path, _copy: Some(folder) })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A check under way.
+struct Check {
+    mapping: Mapping,
+    set: Vec<(Field, String)>,
+    /// Payloads still to be shown.
+    show: u64,
+    survey: Survey,
+    columns: Vec<Columns>,
+}
+
+impl Check {
+    fn input(&mut self, index: usize, readable: &Readable, name: &str) -> Result<(), Error> {
+        let mut source = Source::open(index, readable.path(), name, self.mapping.form())?;
+        let mut bound = self.mapping.bind(name, source.header(), &self.set)?;
+        self.columns.push(columns(name, &source, &bound));
+        let mut row = Row::default();
+        while source.read(&mut row)? {
+            let made = bound.map(&mut row);
+            self.survey.count(&row, &made, bound.warnings());
+            if self.show > 0
+                && let Made::Shipment(shipment) = &made
+            {
+                self.show -= 1;
+                print(&pretty::payload(&shipment.body))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn columns(name: &str, source: &Source, bound: &Bound) -> Columns {
+    Columns {
+        input: name.to_owned(),
+        remarks: source.remarks().to_vec(),
+        unused: bound.unused_columns().into_iter().map(str::to_owned).collect(),
+        unmapped: bound.unmapped_fields(),
+    }
+}

@@ -1,0 +1,195 @@
+//! `lateship import`: the main job. Its long help is the manual of a run.
+
+use std::ffi::OsString;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::civil::Time;
+
+use super::values::{parse_set, typed};
+use super::{Surroundings, parser_of};
+use crate::Error;
+use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
+use crate::limits::{
+    DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_FAILURES,
+    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxFailures, Rate, parse_duration, parse_time_of_day,
+};
+use crate::mapping::Delivery;
+use crate::progress::Mode;
+use crate::secret::{API_KEY_VARIABLE, EMAIL_VARIABLE};
+use crate::settings::{Import, Typed, parse_count};
+use crate::shipment::Field;
+
+const LONG_ABOUT: &str = "\
+Send every shipment of an export to the webhook.
+
+Each row is mapped to a payload and validated; valid ones are sent one by one at a steady rate, with several requests \
+in flight. The first request goes alone: a wrong key or a wrong address costs one request, not thousands. What is worth \
+another try is tried again, with growing pauses; when the endpoint is down, the run waits for it. Every row ends in the \
+results, in the order of the input, with what became of it.";
+
+/// Send every shipment of an export to the webhook
+#[derive(Debug, Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = after_long_help())]
+pub(super) struct Flags {
+    /// CSV exports, in this order; - for standard input
+    #[arg(value_name = "INPUT", required = true)]
+    inputs: Vec<OsString>,
+    /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
+    #[arg(short, long, value_name = "MAPPING")]
+    mapping: String,
+
+    /// Where the results go [default: <input>.results.csv beside the first input; needed for -]
+    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Files")]
+    results: Option<PathBuf>,
+    /// Where the rows go that were not accepted, to be mended and imported [default: like the results, with .failed.csv]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    failed_rows: Option<PathBuf>,
+    /// Where the machine-readable summary goes [default: like the results, with .json]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    summary: Option<PathBuf>,
+    /// A constant for one field, over the mapping; may be given several times
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
+    set: Vec<(Field, String)>,
+    /// Only the first N rows; the others have no line in the results [default: all rows]
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU64>, help_heading = "Payload")]
+    limit: Option<NonZeroU64>,
+    /// Map and validate only, and send nothing; the results go to <input>.dry-run.csv [default: off]
+    #[arg(long, help_heading = "Payload")]
+    dry_run: bool,
+
+    #[arg(long, value_name = "URL", help = format!("Where shipments go; https, or http on this machine [default: {DEFAULT_ENDPOINT}] [env: LATESHIP_ENDPOINT]"), help_heading = "Target")]
+    endpoint: Option<Endpoint>,
+    /// Send to an endpoint of the run's own that answers as the webhook does; needs no credentials [default: off]
+    #[arg(long, conflicts_with = "endpoint", help_heading = "Target")]
+    sandbox: bool,
+    #[arg(long, value_name = "FILE", help = format!("A file with email and api_key, readable by its owner alone [default: {EMAIL_VARIABLE} and {API_KEY_VARIABLE} in the environment] [env: LATESHIP_CREDENTIALS]"), help_heading = "Target")]
+    credentials: Option<PathBuf>,
+
+    #[command(flatten)]
+    pace: Pace,
+
+    /// When progress is shown: auto, always or never [default: auto; never with --log-format json] [env: LATESHIP_PROGRESS]
+    #[arg(long, value_name = "WHEN", hide_possible_values = true, value_parser = parser_of::<Mode>(&["auto", "always", "never"]), help_heading = super::MESSAGES)]
+    pub(super) progress: Option<Mode>,
+}
+
+/// The flags for which a mapping's `[delivery]` has keys.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pace and patience (flag, else environment, else the mapping's [delivery], else the default)")]
+struct Pace {
+    #[arg(long, value_name = "RATE", help = format!("Requests started per second, minute or hour, like 10/s, 90/m or 5000/h, or unlimited [default: {DEFAULT_RATE}; unlimited with --sandbox] [env: LATESHIP_RATE]"))]
+    rate: Option<Rate>,
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroUsize>, help = format!("Requests in flight at most; fewer while the endpoint asks for it [default: {DEFAULT_CONCURRENCY}] [env: LATESHIP_CONCURRENCY]"))]
+    concurrency: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>, help = format!("Attempts per shipment for answers worth another one [default: {DEFAULT_MAX_ATTEMPTS}] [env: LATESHIP_MAX_ATTEMPTS]"))]
+    max_attempts: Option<NonZeroU32>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("For one request, from its start to the end of its answer [default: {}] [env: LATESHIP_TIMEOUT]", typed(DEFAULT_TIMEOUT)))]
+    timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("For connecting; not longer than --timeout [default: {}, or --timeout where that is shorter] [env: LATESHIP_CONNECT_TIMEOUT]", typed(DEFAULT_CONNECT_TIMEOUT)))]
+    connect_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("How long an endpoint that answers nothing useful is waited for before the run stops [default: {}] [env: LATESHIP_GIVE_UP_AFTER]", typed(DEFAULT_GIVE_UP_AFTER)))]
+    give_up_after: Option<Duration>,
+    #[arg(long, value_name = "N|N%", help = format!("Stop after N shipments in a row that were not accepted (0: never), or once N% of at least 100 answered ones were not [default: {DEFAULT_MAX_FAILURES}] [env: LATESHIP_MAX_FAILURES]"))]
+    max_failures: Option<MaxFailures>,
+    /// Send nothing when the inputs make fewer shipments: then the export or the mapping is wrong [default: 0] [env: LATESHIP_MIN_SHIPMENTS]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
+    min_shipments: Option<u64>,
+    /// Stop cleanly at this time of day, like 06:30 [default: at the end] [env: LATESHIP_STOP_AT]
+    #[arg(long, value_name = "HH:MM", value_parser = parse_time_of_day)]
+    stop_at: Option<Time>,
+    /// Stop cleanly after this time, like 90m [default: at the end] [env: LATESHIP_MAX_DURATION]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    max_duration: Option<Duration>,
+}
+
+impl Flags {
+    pub(super) fn run(self, around: Surroundings<'_>) -> Result<u8, Error> {
+        let import = Import::new(self.into_typed(), around.environment, around.screen, around.rerun)?;
+        crate::import::run(import)
+    }
+
+    fn into_typed(self) -> Typed {
+        let pace = self.pace;
+        Typed {
+            inputs: self.inputs,
+            mapping: self.mapping,
+            results: self.results,
+            failed_rows: self.failed_rows,
+            summary: self.summary,
+            endpoint: self.endpoint,
+            sandbox: self.sandbox,
+            credentials: self.credentials,
+            delivery: Delivery {
+                rate: pace.rate,
+                concurrency: pace.concurrency,
+                max_attempts: pace.max_attempts,
+                timeout: pace.timeout,
+                connect_timeout: pace.connect_timeout,
+                give_up_after: pace.give_up_after,
+                max_failures: pace.max_failures,
+                stop_at: pace.stop_at,
+                max_duration: pace.max_duration,
+                min_shipments: pace.min_shipments,
+                answers: Vec::new(),
+            },
+            set: self.set,
+            limit: self.limit.map(NonZeroU64::get),
+            dry_run: self.dry_run,
+        }
+    }
+}
+
+fn after_long_help() -> String {
+    format!(
+        "\
+Examples:
+  lateship import orders.csv -m shop.toml --dry-run        map and validate, send nothing
+  lateship import orders.csv -m shop.toml --sandbox        a rehearsal on this machine
+  lateship import orders.csv -m shop.toml --limit 5        the first five rows
+  lateship import orders.csv -m shop.toml                  all of it
+  lateship import may.csv june.csv -m shop.toml --rate 5/s --stop-at 06:30
+  export-orders | lateship import - -m shop.toml -o night.results.csv
+
+Sending again:
+  This version remembers nothing between runs: the same command sends every row again. To send only what is left, mend \
+the failed-rows file and import that one with the same mapping:
+  lateship import orders.failed.csv -m shop.toml
+
+Files written:
+  <input>.results.csv   one line per row, in the order of the input, with its status; while the run goes on it is called
+                        .partial
+  <input>.failed.csv    the rows that were not accepted, as they stood in the input, with the reason in the last column;
+                        only when there are some
+  <input>.json          the summary, for programs
+  They are never written over an input.
+
+What becomes of a row:
+  sent            accepted by the webhook
+  skipped         left out by the mapping's [rows], or no data (an empty row, say)
+  invalid         no valid payload can be made of it; not sent
+  rejected        refused by the webhook: this payload, not the others
+  failed          not accepted after the last attempt, and surely not
+  in_doubt        it may have been accepted: the answer was lost or is none that the webhook gives
+  not_attempted   the run stopped before its turn
+
+Environment:
+  {EMAIL_VARIABLE}, {API_KEY_VARIABLE}
+                  the account's e-mail address and API key; they never stand in arguments, which every user can list
+  LATESHIP_ENDPOINT, LATESHIP_CREDENTIALS, LATESHIP_RATE, LATESHIP_CONCURRENCY, LATESHIP_MAX_ATTEMPTS, LATESHIP_TIMEOUT,
+  LATESHIP_CONNECT_TIMEOUT, LATESHIP_GIVE_UP_AFTER, LATESHIP_MAX_FAILURES, LATESHIP_MIN_SHIPMENTS, LATESHIP_STOP_AT,
+  LATESHIP_MAX_DURATION, LATESHIP_PROGRESS, LATESHIP_LOG_FORMAT
+                  stand behind the flags of the same name
+  HTTPS_PROXY, NO_PROXY, NO_COLOR
+                  are obeyed as usual
+
+Exit codes:
+  0    every row is sent or skipped (with --dry-run: valid or skipped)
+  1    the run reached its end, and some rows were not accepted (with --dry-run: are invalid)
+  2    usage, mapping, input, files or credentials are in the way; nothing was sent
+  3    stopped before the end: credentials refused, endpoint gone or wrong, too many failures, time up, disk full
+  129, 130, 143   interrupted (SIGHUP, SIGINT, SIGTERM): what was in flight was finished, and everything is recorded"
+    )
+}

@@ -1,0 +1,108 @@
+//! Everything that ends the program before or in the middle of its work, and the code it exits with.
+//!
+//! A row's own trouble is never here: it is an `Outcome`. Each room has its own error; this one gathers them, decides
+//! the exit code (here and nowhere else), and hands out the hint. `main` prints it.
+
+use std::io;
+
+use crate::{mapping, results, sandbox, secret, settings, source};
+
+/// The exit codes; those of a signal are 128 and its number.
+pub mod exit {
+    /// Every row is `sent`, `already_sent` or `skipped`; or all rows are valid, where nothing was to be sent.
+    pub const DONE: u8 = 0;
+    /// The run reached its end, and some rows were not accepted, or are not valid.
+    pub const SOME_LEFT: u8 = 1;
+    /// Something is in the way, and nothing was sent.
+    pub const NOTHING_SENT: u8 = 2;
+    /// Stopped before the end.
+    pub const STOPPED: u8 = 3;
+    /// Interrupted by SIGHUP: the terminal went away.
+    pub const HANGUP: u8 = 129;
+    /// Interrupted by SIGINT: Ctrl-C.
+    pub const INTERRUPT: u8 = 130;
+    /// Interrupted by SIGTERM.
+    pub const TERMINATE: u8 = 143;
+}
+
+/// Why the program ends without having done its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was asked for does not fit together, or cannot be used: the mapping and the credentials, too.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// An input cannot be read.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// The mapping does not fit the input.
+    #[error(transparent)]
+    Mapping(#[from] mapping::Error),
+    /// The results cannot be opened, or no longer be written.
+    #[error(transparent)]
+    Results(#[from] results::Error),
+    /// The sandbox cannot start.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// Credentials for the sandbox cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] secret::Error),
+    /// Standard output takes nothing more (a full disk, say; a reader that went away is no error).
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    /// The system refuses to tell of signals or to start a runtime.
+    #[error("cannot start: {0}")]
+    System(#[source] io::Error),
+}
+
+impl Error {
+    /// The code to exit with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            // They arise in the middle of a run; all other errors come before the first request.
+            Self::Results(results::Error::Write { .. } | results::Error::Replace { .. }) => exit::STOPPED,
+            Self::Settings(_)
+            | Self::Source(_)
+            | Self::Mapping(_)
+            | Self::Results(_)
+            | Self::Sandbox(_)
+            | Self::Credentials(_)
+            | Self::Output(_)
+            | Self::System(_) => exit::NOTHING_SENT,
+        }
+    }
+
+    /// What to do about it, where the message does not say so itself.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Settings(error) => error.hint(),
+            Self::Source(error) => error.hint(),
+            Self::Credentials(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    /// Whether the message shows several troubles, each under a heading of its own.
+    pub fn has_headings(&self) -> bool {
+        matches!(self, Self::Mapping(_) | Self::Settings(settings::Error::Mapping(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_before_the_first_request_exits_2_with_the_hint_of_its_room() {
+        let error = Error::from(settings::Error::from(secret::Error::Missing));
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.hint().is_some_and(|hint| hint.contains("--credentials")));
+        assert!(!error.has_headings());
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_in_the_middle_exits_3() {
+        let error = results::Error::Write { path: "out.csv".into(), source: io::ErrorKind::StorageFull.into() };
+        assert_eq!(Error::from(error).exit_code(), 3);
+    }
+}

@@ -1,0 +1,327 @@
+//! What a run is to do: flag over environment over the mapping's `[delivery]` over default, all of it checked.
+//!
+//! `cli` says what was [typed](Typed); here the environment is asked once, the mapping read, and everything fitted
+//! together. Nothing raw goes further: [`Import`] is what `import` obeys.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::limits::{Limits, Rate};
+use crate::mapping::{self, Delivery, Mapping};
+use crate::progress::Screen;
+use crate::results::{self, Ending, Paths};
+use crate::secret::{self, Credentials};
+use crate::shipment::Field;
+use crate::text;
+
+mod environment;
+mod rerun;
+
+pub use environment::{Environment, NotACount, parse_count};
+pub use rerun::Rerun;
+
+/// All that an import needs to know.
+#[derive(Debug)]
+pub struct Import {
+    /// What is read, in this order.
+    pub inputs: Vec<Input>,
+    /// The mapping, not yet bound to a header.
+    pub mapping: Mapping,
+    /// Constants over the mapping.
+    pub set: Vec<(Field, String)>,
+    /// Where the files of the run lie.
+    pub paths: Paths,
+    /// Where shipments go.
+    pub target: Target,
+    /// What bounds the delivery.
+    pub limits: Limits,
+    /// The fewest shipments that the inputs must make.
+    pub min_shipments: u64,
+    /// Only so many rows (of all inputs together) are looked at; all of them where it is `None`.
+    pub limit: Option<u64>,
+    /// Standard error, with or without progress.
+    pub screen: Screen,
+    /// The command as it was typed, for messages.
+    pub rerun: Rerun,
+}
+
+/// Something to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    Path(PathBuf),
+    /// Standard input (`-`).
+    Stdin,
+}
+
+impl Input {
+    /// The input that was typed: `-` is standard input, everything else a path.
+    pub fn typed(text: &OsStr) -> Self {
+        if text == "-" { Self::Stdin } else { Self::Path(text.into()) }
+    }
+
+    /// Its path; `None` for standard input.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Stdin => None,
+        }
+    }
+}
+
+/// As it is named in messages: the path, or `standard input`.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.pad(&text::printable(&path.to_string_lossy())),
+            Self::Stdin => f.pad("standard input"),
+        }
+    }
+}
+
+/// Where shipments go.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// To an endpoint, with these credentials.
+    Endpoint {
+        /// Its address.
+        endpoint: Endpoint,
+        /// The account.
+        credentials: Credentials,
+    },
+    /// To a sandbox of the run's own.
+    Sandbox,
+    /// Nowhere: a dry run maps and validates only.
+    Nowhere,
+}
+
+/// What stood on the command line of `import`, already of the right types.
+#[derive(Debug, Default)]
+pub struct Typed {
+    /// The inputs.
+    pub inputs: Vec<OsString>,
+    /// The mapping: a path, or a built-in name.
+    pub mapping: String,
+    /// `--results`
+    pub results: Option<PathBuf>,
+    /// `--failed-rows`
+    pub failed_rows: Option<PathBuf>,
+    /// `--summary`
+    pub summary: Option<PathBuf>,
+    /// `--endpoint`
+    pub endpoint: Option<Endpoint>,
+    /// `--sandbox`
+    pub sandbox: bool,
+    /// `--credentials`
+    pub credentials: Option<PathBuf>,
+    /// The flags that `[delivery]` has keys for.
+    pub delivery: Delivery,
+    /// `--set`
+    pub set: Vec<(Field, String)>,
+    /// `--limit`
+    pub limit: Option<u64>,
+    /// `--dry-run`
+    pub dry_run: bool,
+}
+
+/// Why a run cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The mapping cannot be used.
+    #[error(transparent)]
+    Mapping(#[from] mapping::Error),
+    /// There are no credentials.
+    #[error(transparent)]
+    Credentials(#[from] secret::Error),
+    /// Two files of the run are one, or one of them is an input.
+    #[error(transparent)]
+    Results(#[from] results::Error),
+    /// An environment variable has a value that its flag would not take.
+    #[error("the variable {name} in the environment: {reason}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What was expected.
+        reason: String,
+    },
+    /// The same input twice: its shipments would be sent twice.
+    #[error("the input {0} is given twice, and its shipments would be sent twice")]
+    SameInput(Input),
+    /// Standard input beside files.
+    #[error("standard input (-) cannot be read together with files: give one or the other")]
+    StdinAmongFiles,
+    /// Results of standard input have no place of their own.
+    #[error("results of standard input have no place of their own: say where they go with --results PATH")]
+    NoResults,
+    /// One field set twice.
+    #[error("--set gives {0} two values: leave one of them out")]
+    SetTwice(Field),
+    /// The connection may take longer than the whole request.
+    #[error("the connect timeout ({}) is longer than the timeout of the whole request ({})", text::spoken(*connect), text::spoken(*whole))]
+    Timeouts {
+        /// Time for connecting.
+        connect: Duration,
+        /// Time for the whole request.
+        whole: Duration,
+    },
+    /// A length of time in which nothing can be done.
+    #[error("{flag} is 0, in which nothing can be done: give a length of time like 30s")]
+    NoTime {
+        /// The flag.
+        flag: &'static str,
+    },
+}
+
+impl Error {
+    /// What to do about it, where the message does not say so itself.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Credentials(error) => error.hint(),
+            Self::Timeouts { .. } => Some("lower --connect-timeout, or raise --timeout".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl Import {
+    /// Fits together what was typed, what the environment says, and what the mapping says.
+    ///
+    /// # Errors
+    /// Everything that can be known to be wrong before an input is opened.
+    pub fn new(typed: Typed, environment: &Environment<'_>, screen: Screen, rerun: Rerun) -> Result<Self, Error> {
+        let inputs = inputs(&typed.inputs)?;
+        let mapping = load_mapping(&typed.mapping)?;
+        check_set(&typed.set)?;
+        let paths = paths(&typed, &inputs)?;
+        let target = target(&typed, environment)?;
+        let asked = layer(layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
+        let min_shipments = asked.min_shipments.unwrap_or(0);
+        let limits = limits(asked, matches!(target, Target::Sandbox))?;
+        Ok(Self { inputs, mapping, set: typed.set, paths, target, limits, min_shipments, limit: typed.limit, screen, rerun })
+    }
+
+    /// Whether nothing is to be sent.
+    pub fn is_dry_run(&self) -> bool {
+        matches!(self.target, Target::Nowhere)
+    }
+}
+
+/// Reads a mapping: a path where it has a `/` or ends in `.toml`, else a built-in name.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_mapping(typed: &str) -> Result<Mapping, Error> {
+    Ok(Mapping::load(typed)?)
+}
+
+/// The inputs, none of them twice.
+///
+/// # Errors
+/// An input that is given twice, or standard input beside files.
+pub fn inputs(typed: &[OsString]) -> Result<Vec<Input>, Error> {
+    let inputs: Vec<Input> = typed.iter().map(|text| Input::typed(text)).collect();
+    for (index, input) in inputs.iter().enumerate() {
+        if inputs[..index].contains(input) {
+            return Err(Error::SameInput(input.clone()));
+        }
+    }
+    if inputs.len() > 1 && inputs.contains(&Input::Stdin) {
+        return Err(Error::StdinAmongFiles);
+    }
+    Ok(inputs)
+}
+
+/// Looks whether `--set` gives a field one value at most.
+///
+/// # Errors
+/// A field with two.
+pub fn check_set(set: &[(Field, String)]) -> Result<(), Error> {
+    let twice = set.iter().enumerate().find(|(index, (field, _))| set[..*index].iter().any(|(other, _)| other == field));
+    twice.map_or(Ok(()), |(_, (field, _))| Err(Error::SetTwice(*field)))
+}
+
+fn paths(typed: &Typed, inputs: &[Input]) -> Result<Paths, Error> {
+    let ending = if typed.dry_run { Ending::DryRun } else { Ending::Results };
+    let mut paths = match (&typed.results, inputs.first()) {
+        (Some(results), _) => Paths::from_results(results),
+        (None, Some(Input::Path(input))) => Paths::beside(input, ending),
+        (None, Some(Input::Stdin) | None) => return Err(Error::NoResults),
+    };
+    if let Some(path) = &typed.failed_rows {
+        paths.failed_rows.clone_from(path);
+    }
+    if let Some(path) = &typed.summary {
+        paths.summary.clone_from(path);
+    }
+    let mut read: Vec<&Path> = inputs.iter().filter_map(Input::path).collect();
+    read.push(Path::new(&typed.mapping));
+    read.extend(typed.credentials.as_deref());
+    paths.check(&read)?;
+    Ok(paths)
+}
+
+fn target(typed: &Typed, environment: &Environment<'_>) -> Result<Target, Error> {
+    if typed.dry_run {
+        return Ok(Target::Nowhere);
+    }
+    if typed.sandbox {
+        return Ok(Target::Sandbox);
+    }
+    let endpoint = match &typed.endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => environment.read("LATESHIP_ENDPOINT", str::parse::<Endpoint>)?.unwrap_or_default(),
+    };
+    let file = typed.credentials.clone().or_else(|| environment.path("LATESHIP_CREDENTIALS"));
+    let credentials = match file {
+        Some(path) => Credentials::from_file(&path)?,
+        None => environment.credentials()?,
+    };
+    Ok(Target::Endpoint { endpoint, credentials })
+}
+
+/// What `over` says, and what `under` says where `over` is silent.
+fn layer(over: Delivery, under: Delivery) -> Delivery {
+    Delivery {
+        rate: over.rate.or(under.rate),
+        concurrency: over.concurrency.or(under.concurrency),
+        max_attempts: over.max_attempts.or(under.max_attempts),
+        timeout: over.timeout.or(under.timeout),
+        connect_timeout: over.connect_timeout.or(under.connect_timeout),
+        give_up_after: over.give_up_after.or(under.give_up_after),
+        max_failures: over.max_failures.or(under.max_failures),
+        stop_at: over.stop_at.or(under.stop_at),
+        max_duration: over.max_duration.or(under.max_duration),
+        min_shipments: over.min_shipments.or(under.min_shipments),
+        answers: if over.answers.is_empty() { under.answers } else { over.answers },
+    }
+}
+
+fn limits(asked: Delivery, sandbox: bool) -> Result<Limits, Error> {
+    let usual = Limits::default();
+    let rate = if sandbox { Rate::Unlimited } else { usual.rate };
+    let timeout = asked.timeout.unwrap_or(usual.timeout);
+    // Who shortens the whole request need not think of its first part.
+    let connect_timeout = asked.connect_timeout.unwrap_or(usual.connect_timeout.min(timeout));
+    let times = [("--timeout", Some(timeout)), ("--connect-timeout", Some(connect_timeout)), ("--max-duration", asked.max_duration)];
+    if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
+        return Err(Error::NoTime { flag });
+    }
+    if connect_timeout > timeout {
+        return Err(Error::Timeouts { connect: connect_timeout, whole: timeout });
+    }
+    Ok(Limits {
+        concurrency: asked.concurrency.unwrap_or(usual.concurrency),
+        rate: asked.rate.unwrap_or(rate),
+        max_attempts: asked.max_attempts.unwrap_or(usual.max_attempts),
+        timeout,
+        connect_timeout,
+        give_up_after: asked.give_up_after.unwrap_or(usual.give_up_after),
+        max_failures: asked.max_failures.unwrap_or(usual.max_failures),
+        stop_at: asked.stop_at,
+        max_duration: asked.max_duration,
+        answers: asked.answers,
+    })
+}
