@@ -1,0 +1,56 @@
+//! The signals that end a run: the first asks it to stop cleanly, the second ends it at once.
+
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+use crate::delivery::{Signal, StopSender, Wish};
+
+/// The three streams of signals a run listens to.
+pub(super) struct Signals {
+    hangup: Option<Stream>,
+    interrupt: Option<Stream>,
+    terminate: Option<Stream>,
+}
+
+impl Signals {
+    /// Listens from now on. A signal that cannot be listened to keeps its usual effect; so does a hang-up under
+    /// `nohup`, which asked for it to be ignored.
+    pub(super) fn listen() -> Self {
+        Self {
+            hangup: if hangup_is_ignored() { None } else { signal(SignalKind::hangup()).ok() },
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
+    }
+
+    /// Passes the first signal on as a wish to stop and returns with the second.
+    pub(super) async fn second(mut self, stop: &StopSender) -> Signal {
+        let first = self.next().await;
+        stop.send(Wish::Interrupt(first));
+        tracing::warn!("stopping: requests in flight are finished and recorded; once more ends at once");
+        self.next().await
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            () = one(&mut self.hangup) => Signal::Hangup,
+            () = one(&mut self.interrupt) => Signal::Interrupt,
+            () = one(&mut self.terminate) => Signal::Terminate,
+        }
+    }
+}
+
+async fn one(stream: &mut Option<Stream>) {
+    if let Some(stream) = stream
+        && stream.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Whether the process was started with SIGHUP ignored (bit 0 of `SigIgn` in `/proc/self/status`, see proc(5)).
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
