@@ -9,6 +9,7 @@
 //! another stage; only `import` sees the whole corridor.
 
 pub mod cli;
+pub mod closing;
 pub mod delivery;
 pub mod endpoint;
 pub mod error;

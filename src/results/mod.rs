@@ -1,1 +1,27 @@
-//! results
+//! Outcomes to files: RESULTS in input order, the rows that were not accepted, and the summary of the run.
+//!
+//! `import` expects each row in the order of the input and settles it whenever its outcome is known; the window
+//! between the two is bounded. Everything is written beside its target first and takes the target's place at the
+//! end, so that a target is always a whole run's.
+
+mod cells;
+mod draft;
+mod error;
+mod failed;
+mod line;
+mod paths;
+mod reasons;
+mod sink;
+pub mod summary;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use draft::{Holder, Leftover};
+pub use error::Error;
+pub use failed::{ERROR_COLUMN, FailedRows};
+pub use line::{COLUMNS, Labels};
+pub use paths::{Ending, Paths};
+pub use reasons::{MAX_REASONS, OTHER_REASONS, Place, Reason};
+pub use summary::Summary;
+pub use writer::{Finished, Results, Terms, Ticket, WINDOW};

@@ -1,0 +1,133 @@
+//! What can stand in the way of the files of a run, in words for an operator.
+//!
+//! All but [`Error::Write`] and [`Error::Replace`] arise before the first request.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::draft::Holder;
+use crate::text;
+
+/// Why the files of a run cannot be opened or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two of the files of a run are one and the same.
+    #[error("{first} and {second} are the same file, {}: give one of them another path", shown(.path))]
+    Clash {
+        /// The one, by the flag that names it.
+        first: &'static str,
+        /// The other, by the flag that names it.
+        second: &'static str,
+        /// Where both would stand.
+        path: PathBuf,
+    },
+    /// A file of the run would overwrite one of its inputs.
+    #[error("{what} would overwrite the input {}: give another path with {what}", shown(.path))]
+    IsInput {
+        /// The flag that names the file.
+        what: &'static str,
+        /// The input.
+        path: PathBuf,
+    },
+    /// The folder for a file does not exist.
+    #[error("the folder {} does not exist: make it, or give another path with {what}", shown(.folder))]
+    NoFolder {
+        /// The flag that names the file.
+        what: &'static str,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The path is a folder, a device, or a link to nothing.
+    #[error("{} is {is}, not a file: give another path with {what}", shown(.path))]
+    NotAFile {
+        /// The flag that names the file.
+        what: &'static str,
+        /// The path as given.
+        path: PathBuf,
+        /// What it is instead: `a folder`.
+        is: &'static str,
+    },
+    /// The path holds something that no earlier run wrote.
+    #[error(
+        "{} exists and was not written by lateship, so it is not overwritten: move it away, or give another path with {what}",
+        shown(.path)
+    )]
+    Foreign {
+        /// The flag that names the file.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file cannot be made.
+    #[error("cannot write {}: {}; give another path with {what}, or have it allowed", shown(.path), plain(.source))]
+    Open {
+        /// The flag that names the file.
+        what: &'static str,
+        /// The file that was tried.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// What another run writes, or was writing when it was killed, is in the way.
+    #[error("{}", in_the_way(.partial, .results, *.holder))]
+    Partial {
+        /// The file that is in the way.
+        partial: PathBuf,
+        /// The file it was to become.
+        results: PathBuf,
+        /// Whether that run still lives.
+        holder: Holder,
+    },
+    /// A write failed in the middle of the run.
+    #[error("{} while writing {}", plain(.source), shown(.path))]
+    Write {
+        /// The file being written.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// All is written, but the file cannot take its final name.
+    #[error("all is written in {}, but it cannot be named {}: {}", shown(.from), shown(.to), plain(.source))]
+    Replace {
+        /// Where it lies.
+        from: PathBuf,
+        /// Where it belongs.
+        to: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+fn shown(path: &Path) -> String {
+    text::printable(&path.to_string_lossy())
+}
+
+fn in_the_way(partial: &Path, results: &Path, holder: Holder) -> String {
+    let (partial, results) = (shown(partial), shown(results));
+    match holder {
+        Holder::Running => format!(
+            "another run is writing {results} right now ({partial} is locked): wait until it ends, \
+             or give this run another file with --results"
+        ),
+        Holder::Killed => format!(
+            "an earlier run into {results} was killed and left {partial}: some of its shipments may have been sent, \
+             also such as have no line in it, and without a ledger this run would send them again. \
+             Compare that file's sent lines with your input, take out what was sent, move {partial} away, and start again"
+        ),
+    }
+}
+
+/// What the operating system says, in plain words where it says something usual.
+fn plain(error: &io::Error) -> String {
+    let words = match error.kind() {
+        ErrorKind::StorageFull => "no space left on the device",
+        ErrorKind::QuotaExceeded => "the disk quota is used up",
+        ErrorKind::FileTooLarge => "the file is larger than this system allows",
+        ErrorKind::PermissionDenied => "permission denied",
+        ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotFound => "the folder does not exist",
+        _ => return text::printable(&error.to_string()),
+    };
+    words.to_owned()
+}

@@ -1,0 +1,231 @@
+//! The rows that were not accepted, as they stood in the input, with the reason in a last column.
+//!
+//! The file can be mended and imported with the same mapping: it has the input's columns, delimiter and quotes, and
+//! as many lines before its header as the mapping skips. A row stands in it once, however many of its shipments were
+//! not accepted; those that were are known to the ledger.
+
+use std::path::PathBuf;
+
+use super::Error;
+use super::cells::{push_cell, safe_message};
+use super::draft::Draft;
+use crate::outcome::Status;
+use crate::row::{Dialect, Quote, Row};
+
+/// The name of the last column; one that the input has already is left out.
+pub const ERROR_COLUMN: &str = "lateship_error";
+
+/// Which rows are worth another file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailedRows {
+    /// All that `retry` would send.
+    #[default]
+    All,
+    /// All but those in doubt, which wait for a person (`--in-doubt hold`).
+    ButInDoubt,
+    /// The invalid ones alone: after a dry run the others are not attempted by design.
+    OnlyInvalid,
+}
+
+impl FailedRows {
+    /// Whether a row that ended so is one of them.
+    pub fn holds(self, status: Status) -> bool {
+        match self {
+            Self::All => !status.is_settled(),
+            Self::ButInDoubt => !status.is_settled() && status != Status::InDoubt,
+            Self::OnlyInvalid => status == Status::Invalid,
+        }
+    }
+}
+
+/// A row that was not accepted, ready to be written.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Its input, from 0, and its number there.
+    pub(super) place: (usize, u64),
+    /// Its cells, encoded.
+    pub(super) cells: Vec<u8>,
+    /// Why.
+    pub(super) message: String,
+}
+
+/// How the rows of an input are written again.
+#[derive(Debug)]
+pub(super) struct Layout {
+    columns: usize,
+    left_out: Vec<usize>,
+    dialect: Dialect,
+}
+
+impl Layout {
+    pub(super) fn new(header: &[String], dialect: Dialect) -> Self {
+        let old = |(index, name): (usize, &String)| (name.trim() == ERROR_COLUMN).then_some(index);
+        Self { columns: header.len(), left_out: header.iter().enumerate().filter_map(old).collect(), dialect }
+    }
+
+    /// Writes the row's cells, at least as many as the header has: a row that is too long keeps what is too much, so
+    /// that it can be seen and is not taken for a whole one.
+    pub(super) fn push_row(&self, row: &Row, out: &mut Vec<u8>) {
+        self.push_cells((0..self.columns.max(row.len())).map(|index| row.get(index)), out);
+    }
+
+    fn push_cells<'a>(&self, cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
+        for (index, cell) in cells.enumerate() {
+            if !self.left_out.contains(&index) {
+                push_cell(out, cell, self.dialect);
+                out.push(self.dialect.delimiter);
+            }
+        }
+    }
+
+    /// Writes the last column and the line's end.
+    fn push_error(&self, message: &str, out: &mut Vec<u8>) {
+        let message = safe_message(message);
+        if self.dialect.quote == Quote::Never {
+            // Nothing could shield a delimiter, and the message's exact wording matters less than its column.
+            let other = if self.dialect.delimiter == b',' { ";" } else { "," };
+            push_cell(out, &message.replace(char::from(self.dialect.delimiter), other), self.dialect);
+        } else {
+            push_cell(out, &message, self.dialect);
+        }
+        out.push(b'\n');
+    }
+}
+
+/// The failed-rows file of a run.
+#[derive(Debug)]
+pub(super) struct FailedFile {
+    draft: Draft,
+    layout: Layout,
+    /// The row last added, which waits for the failures of its other shipments.
+    pending: Option<Failure>,
+    rows: u64,
+}
+
+impl FailedFile {
+    /// Writes the header, behind as many empty lines as the mapping has skipped.
+    pub(super) fn begin(mut draft: Draft, layout: Layout, header: &[String], skipped: u64) -> Result<Self, Error> {
+        let mut line = Vec::new();
+        for _ in 0..skipped {
+            draft.push(b"\n")?;
+        }
+        layout.push_cells(header.iter().map(String::as_str), &mut line);
+        layout.push_error(ERROR_COLUMN, &mut line);
+        draft.push(&line)?;
+        Ok(Self { draft, layout, pending: None, rows: 0 })
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Adds a row, or another failure of the row added last.
+    pub(super) fn add(&mut self, failure: Failure) -> Result<(), Error> {
+        if let Some(pending) = &mut self.pending
+            && pending.place == failure.place
+        {
+            if pending.message != failure.message {
+                pending.message.push_str("; ");
+                pending.message.push_str(&failure.message);
+            }
+            return Ok(());
+        }
+        self.write_pending()?;
+        self.pending = Some(failure);
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        self.draft.flush()
+    }
+
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        self.draft.sync()
+    }
+
+    /// From now on the file stays, whatever ends the run.
+    pub(super) fn keep(&mut self) {
+        self.draft.keep();
+    }
+
+    /// Puts the file in its place, or takes away that of an earlier run where no row failed; gives its path and the
+    /// number of rows in it.
+    pub(super) fn finish(mut self) -> Result<Option<(PathBuf, u64)>, Error> {
+        self.write_pending()?;
+        if self.rows == 0 {
+            self.draft.discard()?;
+            return Ok(None);
+        }
+        let path = self.draft.target().to_owned();
+        self.draft.publish()?;
+        Ok(Some((path, self.rows)))
+    }
+
+    fn write_pending(&mut self) -> Result<(), Error> {
+        let Some(Failure { mut cells, message, .. }) = self.pending.take() else { return Ok(()) };
+        self.layout.push_error(&message, &mut cells);
+        self.rows += 1;
+        self.draft.push(&cells)
+    }
+}
+
+/// Whether a file that starts so holds failed rows.
+pub(super) fn is_failed_rows(start: &[u8]) -> bool {
+    memchr::memmem::find(start, ERROR_COLUMN.as_bytes()).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(header: &[&str], dialect: Dialect, cells: &[&str], message: &str) -> String {
+        let header: Vec<String> = header.iter().map(ToString::to_string).collect();
+        let layout = Layout::new(&header, dialect);
+        let mut row = Row::default();
+        for cell in cells {
+            row.push(cell);
+        }
+        let mut out = Vec::new();
+        layout.push_row(&row, &mut out);
+        layout.push_error(message, &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_row_keeps_its_cells_and_gets_the_reason_in_the_last_column() {
+        let dialect = Dialect { delimiter: b';', quote: Quote::By(b'"') };
+        assert_eq!(text(&["a", "b"], dialect, &["x;y", "\"z\""], "=no"), "\"x;y\";\"\"\"z\"\"\";'=no\n");
+        assert_eq!(text(&["a", "b", "c"], dialect, &["x"], "no"), "x;;;no\n", "a short row is filled up");
+        assert_eq!(text(&["a"], dialect, &["x", "y"], "no"), "x;y;no\n", "a long row stays too long");
+    }
+
+    #[test]
+    fn an_old_reason_is_replaced_wherever_it_stood() {
+        let dialect = Dialect::default();
+        assert_eq!(text(&["a", " lateship_error ", "b"], dialect, &["x", "old", "y"], "new"), "x,y,new\n");
+        assert_eq!(text(&["lateship_error"], dialect, &["old"], "new"), "new\n");
+    }
+
+    #[test]
+    fn without_quotes_a_reason_cannot_break_out_of_its_column() {
+        let tabs = Dialect { delimiter: b'\t', quote: Quote::Never };
+        assert_eq!(text(&["a"], tabs, &["\"x"], "one\ttwo"), "\"x\tone two\n");
+        let commas = Dialect { delimiter: b',', quote: Quote::Never };
+        assert_eq!(text(&["a"], commas, &["x"], "one, two"), "x,one; two\n");
+    }
+
+    #[test]
+    fn which_rows_fail_depends_on_the_run() {
+        let held =
+            |rows: FailedRows| Status::ALL.into_iter().filter(move |status| rows.holds(*status)).collect::<Vec<_>>();
+        assert_eq!(
+            held(FailedRows::All),
+            [Status::Invalid, Status::Rejected, Status::Failed, Status::InDoubt, Status::NotAttempted]
+        );
+        assert_eq!(
+            held(FailedRows::ButInDoubt),
+            [Status::Invalid, Status::Rejected, Status::Failed, Status::NotAttempted]
+        );
+        assert_eq!(held(FailedRows::OnlyInvalid), [Status::Invalid]);
+    }
+}
