@@ -5,14 +5,16 @@
 
 use std::io;
 
-use crate::{mapping, results, sandbox, secret, settings, source};
+use crate::delivery::{HttpError, Signal};
+use crate::text;
+use crate::{endpoint, mapping, results, sandbox, secret, settings, source};
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
     /// Every row is `sent`, `already_sent` or `skipped`; or all rows are valid, where nothing was to be sent.
-    pub const DONE: u8 = 0;
+    pub const OK: u8 = 0;
     /// The run reached its end, and some rows were not accepted, or are not valid.
-    pub const SOME_LEFT: u8 = 1;
+    pub const SOME_ROWS: u8 = 1;
     /// Something is in the way, and nothing was sent.
     pub const NOTHING_SENT: u8 = 2;
     /// Stopped before the end.
@@ -47,12 +49,40 @@ pub enum Error {
     /// Credentials for the sandbox cannot be read.
     #[error(transparent)]
     Credentials(#[from] secret::Error),
+    /// A text cannot be a credential.
+    #[error("a credential {0}")]
+    Secret(#[from] secret::Flaw),
+    /// An address cannot be sent to.
+    #[error("the endpoint's address: {0}")]
+    Endpoint(#[from] endpoint::Unusable),
+    /// The connection to the endpoint cannot be prepared.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// Two inputs have different columns, so that their rows do not fit into one file of failed rows.
+    #[error("{} and {} have different columns", text::printable(first), text::printable(other))]
+    HeadersDiffer {
+        /// The first input.
+        first: String,
+        /// The one that differs from it.
+        other: String,
+    },
+    /// The inputs make suspiciously few shipments.
+    #[error("the inputs make {}, and at least {} are wanted (--min-shipments): nothing was sent", text::counted(*found, "shipment"), text::thousands(*wanted))]
+    TooFewShipments {
+        /// Shipments found.
+        found: u64,
+        /// Shipments wanted.
+        wanted: u64,
+    },
+    /// A second signal came while the run finished what was in flight.
+    #[error("ended at once by a second signal: what was in flight may have been accepted, and is not in the results")]
+    EndedAtOnce(Signal),
     /// Standard output takes nothing more (a full disk, say; a reader that went away is no error).
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
-    /// The system refuses to tell of signals or to start a runtime.
+    /// The system refuses a runtime, signals, or a temporary file.
     #[error("cannot start: {0}")]
-    System(#[source] io::Error),
+    Runtime(#[source] io::Error),
 }
 
 impl Error {
@@ -61,14 +91,22 @@ impl Error {
         match self {
             // They arise in the middle of a run; all other errors come before the first request.
             Self::Results(results::Error::Write { .. } | results::Error::Replace { .. }) => exit::STOPPED,
+            Self::EndedAtOnce(Signal::Hangup) => exit::HANGUP,
+            Self::EndedAtOnce(Signal::Interrupt) => exit::INTERRUPT,
+            Self::EndedAtOnce(Signal::Terminate) => exit::TERMINATE,
             Self::Settings(_)
             | Self::Source(_)
             | Self::Mapping(_)
             | Self::Results(_)
             | Self::Sandbox(_)
             | Self::Credentials(_)
+            | Self::Secret(_)
+            | Self::Endpoint(_)
+            | Self::Http(_)
+            | Self::HeadersDiffer { .. }
+            | Self::TooFewShipments { .. }
             | Self::Output(_)
-            | Self::System(_) => exit::NOTHING_SENT,
+            | Self::Runtime(_) => exit::NOTHING_SENT,
         }
     }
 
@@ -78,6 +116,11 @@ impl Error {
             Self::Settings(error) => error.hint(),
             Self::Source(error) => error.hint(),
             Self::Credentials(error) => error.hint(),
+            Self::HeadersDiffer { .. } => Some("import them one after the other".to_owned()),
+            Self::TooFewShipments { .. } => {
+                Some("look whether the export is whole and the mapping's [rows] keep what they should: lateship check".to_owned())
+            }
+            Self::EndedAtOnce(_) => Some("the lines written so far are in the .partial file beside the results".to_owned()),
             _ => None,
         }
     }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::limits::{Limits, Rate};
 use crate::mapping::{self, Delivery, Mapping};
-use crate::progress::Screen;
 use crate::results::{self, Ending, Paths};
 use crate::secret::{self, Credentials};
 use crate::shipment::Field;
@@ -42,8 +41,8 @@ pub struct Import {
     pub min_shipments: u64,
     /// Only so many rows (of all inputs together) are looked at; all of them where it is `None`.
     pub limit: Option<u64>,
-    /// Standard error, with or without progress.
-    pub screen: Screen,
+    /// Whether rows are mapped and validated only, and nothing is sent; then `target` is [`Target::Nowhere`].
+    pub dry_run: bool,
     /// The command as it was typed, for messages.
     pub rerun: Rerun,
 }
@@ -191,7 +190,7 @@ impl Import {
     ///
     /// # Errors
     /// Everything that can be known to be wrong before an input is opened.
-    pub fn new(typed: Typed, environment: &Environment<'_>, screen: Screen, rerun: Rerun) -> Result<Self, Error> {
+    pub fn new(typed: Typed, environment: &Environment<'_>, rerun: Rerun) -> Result<Self, Error> {
         let inputs = inputs(&typed.inputs)?;
         let mapping = load_mapping(&typed.mapping)?;
         check_set(&typed.set)?;
@@ -200,12 +199,12 @@ impl Import {
         let asked = layer(layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
         let min_shipments = asked.min_shipments.unwrap_or(0);
         let limits = limits(asked, matches!(target, Target::Sandbox))?;
-        Ok(Self { inputs, mapping, set: typed.set, paths, target, limits, min_shipments, limit: typed.limit, screen, rerun })
+        Ok(Self { inputs, mapping, set: typed.set, paths, target, limits, min_shipments, limit: typed.limit, dry_run: typed.dry_run, rerun })
     }
 
-    /// Whether nothing is to be sent.
-    pub fn is_dry_run(&self) -> bool {
-        matches!(self.target, Target::Nowhere)
+    /// The command that does the same with another input, as a shell takes it.
+    pub fn command_for(&self, input: &Path) -> String {
+        self.rerun.with_input(&self.inputs, input).to_string()
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Survey {
 
 impl Survey {
     /// Counts one row, what was made of it, and what is odd about it.
-    pub fn count(&mut self, row: &Row, made: &Made, warnings: &[Problem]) {
+    pub fn add(&mut self, row: &Row, made: &Made, warnings: &[Problem]) {
         self.rows += 1;
         match made {
             Made::Shipment(_) => {
@@ -156,11 +156,11 @@ mod tests {
     fn equal_troubles_are_one_group_with_its_first_row_and_the_most_frequent_comes_first() {
         let mut survey = Survey::default();
         let missing = problem("order_no", "", "is empty");
-        survey.count(&row(1), &Made::Invalid(vec![missing.clone()]), &[]);
-        survey.count(&row(2), &Made::Invalid(vec![problem("order_date", "31.02.\u{1b}", "is not a date")]), &[]);
-        survey.count(&row(3), &Made::Invalid(vec![problem("order_date", "soon", "is not a date"), missing]), &[]);
-        survey.count(&row(4), &Made::Invalid(vec![problem("order_date", "never", "is not a date")]), &[]);
-        survey.count(&row(5), &Made::Skipped("an empty row".to_owned()), &[]);
+        survey.add(&row(1), &Made::Invalid(vec![missing.clone()]), &[]);
+        survey.add(&row(2), &Made::Invalid(vec![problem("order_date", "31.02.\u{1b}", "is not a date")]), &[]);
+        survey.add(&row(3), &Made::Invalid(vec![problem("order_date", "soon", "is not a date"), missing]), &[]);
+        survey.add(&row(4), &Made::Invalid(vec![problem("order_date", "never", "is not a date")]), &[]);
+        survey.add(&row(5), &Made::Skipped("an empty row".to_owned()), &[]);
         assert_eq!((survey.rows, survey.shipments, survey.invalid, survey.skipped), (5, 0, 4, 1));
         let groups = survey.problems.by_count();
         let shown: Vec<_> = groups.iter().map(|group| (group.field, group.count, group.first.row)).collect();

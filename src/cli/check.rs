@@ -78,7 +78,7 @@ impl Flags {
         } else {
             around.screen.say(&report);
         }
-        Ok(if check.survey.invalid == 0 { exit::DONE } else { exit::SOME_LEFT })
+        Ok(if check.survey.invalid == 0 { exit::OK } else { exit::SOME_ROWS })
     }
 }
 
@@ -93,7 +93,7 @@ impl Readable {
     fn new(input: &Input) -> Result<Self, Error> {
         match input {
             Input::Path(path) if source::needs_spooling(path)? => {
-                let mut pipe = std::fs::File::open(path).map_err(Error::System)?;
+                let mut pipe = std::fs::File::open(path).map_err(Error::Runtime)?;
                 Self::copy(&mut pipe)
             }
             Input::Path(path) => Ok(Self { path: path.clone(), _copy: None }),
@@ -102,7 +102,7 @@ impl Readable {
     }
 
     fn copy(from: &mut dyn io::Read) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new().prefix("lateship-").tempdir().map_err(Error::System)?;
+        let folder = tempfile::Builder::new().prefix("lateship-").tempdir().map_err(Error::Runtime)?;
         let path = folder.path().join("input.csv");
         source::spool(from, &path)?;
         Ok(Self { path, _copy: Some(folder) })
@@ -131,7 +131,7 @@ impl Check {
         let mut row = Row::default();
         while source.read(&mut row)? {
             let made = bound.map(&mut row);
-            self.survey.count(&row, &made, bound.warnings());
+            self.survey.add(&row, &made, bound.warnings());
             if self.show > 0
                 && let Made::Shipment(shipment) = &made
             {

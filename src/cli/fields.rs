@@ -29,7 +29,7 @@ impl Flags {
     #[expect(clippy::unused_self, reason = "a command runs by its flags, also by none")]
     pub(super) fn run(self) -> Result<u8, Error> {
         print(&table())?;
-        Ok(exit::DONE)
+        Ok(exit::OK)
     }
 }
 

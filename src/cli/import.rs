@@ -107,8 +107,8 @@ struct Pace {
 
 impl Flags {
     pub(super) fn run(self, around: Surroundings<'_>) -> Result<u8, Error> {
-        let import = Import::new(self.into_typed(), around.environment, around.screen, around.rerun)?;
-        crate::import::run(import)
+        let import = Import::new(self.into_typed(), around.environment, around.rerun)?;
+        crate::import::run(&import, &around.screen)
     }
 
     fn into_typed(self) -> Typed {

@@ -102,7 +102,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
         Err(told) => {
             // A reader that went away has seen enough.
             let _ = told.print();
-            Ok(if told.use_stderr() { exit::NOTHING_SENT } else { exit::DONE })
+            Ok(if told.use_stderr() { exit::NOTHING_SENT } else { exit::OK })
         }
     }
 }

@@ -115,9 +115,9 @@ mod tests {
                 value: format!("3{number}.02.2026"),
                 reason: "is not a date like 31.12.2026".to_owned(),
             };
-            survey.count(&row, &Made::Invalid(vec![problem]), &[]);
+            survey.add(&row, &Made::Invalid(vec![problem]), &[]);
         }
-        survey.count(&Row { number: 13, line: 14, ..Row::default() }, &Made::Skipped("an empty row".to_owned()), &[]);
+        survey.add(&Row { number: 13, line: 14, ..Row::default() }, &Made::Skipped("an empty row".to_owned()), &[]);
         survey
     }
 
@@ -148,7 +148,7 @@ mod tests {
         let inputs = ["may.csv", "june.csv"].map(str::to_owned);
         let mut survey = Survey::default();
         let row = Row { input: 1, number: 3, line: 4, ..Row::default() };
-        survey.count(&row, &Made::Invalid(vec![Problem::of_row("is cut short")]), &[]);
+        survey.add(&row, &Made::Invalid(vec![Problem::of_row("is cut short")]), &[]);
         let report = whole(&survey, &[], &inputs);
         assert!(report.contains("  1 × is cut short\n      first in june.csv, row 3 (line 4)\n"), "{report}");
     }

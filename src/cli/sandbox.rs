@@ -98,11 +98,11 @@ impl Flags {
             log: self.log,
             ..Settings::default()
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::System)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         // Signals are heard before the address is told: whoever reads it may send one at once.
         let mut signals = {
             let _inside = runtime.enter();
-            Signals::listen().map_err(Error::System)?
+            Signals::listen().map_err(Error::Runtime)?
         };
         let sandbox = Sandbox::start(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), settings)?;
         print(&format!("{}\n", sandbox.url()))?;
@@ -110,7 +110,7 @@ impl Flags {
         runtime.block_on(signals.first());
         let counts = sandbox.stop();
         around.screen.say(&told(&counts));
-        Ok(exit::DONE)
+        Ok(exit::OK)
     }
 }
 

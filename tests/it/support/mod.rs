@@ -1,0 +1,22 @@
+//! What the integration tests stand on: a fresh folder with the real program in it, and servers that answer as told.
+
+mod answer;
+pub(crate) mod request;
+pub(crate) mod server;
+pub(crate) mod tls;
+pub(crate) mod workdir;
+
+pub(crate) use answer::{Answer, End};
+pub(crate) use workdir::Workdir;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_starts_in_a_fresh_folder() {
+        let workdir = Workdir::new();
+        assert_eq!(workdir.lateship(&["--version"]).signal, None);
+        assert_eq!(workdir.names(), [""; 0]);
+    }
+}
