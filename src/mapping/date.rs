@@ -198,17 +198,19 @@ fn nearest_zones(name: &str, known: &[String]) -> Vec<String> {
 
 /// `2026-12-31 18:30:00`, by hand since `format!` costs more than all the rest.
 fn write(at: DateTime, out: &mut String) {
-    fn pair(number: i16) -> [char; 2] {
-        let number = number.unsigned_abs();
-        [number / 10 % 10, number % 10].map(|digit| char::from(b'0' + u8::try_from(digit).unwrap_or(0)))
+    let mut wire = *b"0000-00-00 00:00:00";
+    let mut pair = |place: usize, number: i16| {
+        let [number, ..] = number.to_le_bytes();
+        wire[place] = b'0' + number / 10;
+        wire[place + 1] = b'0' + number % 10;
+    };
+    pair(0, at.year() / 100);
+    pair(2, at.year() % 100);
+    for (place, number) in [(5, at.month()), (8, at.day()), (11, at.hour()), (14, at.minute()), (17, at.second())] {
+        pair(place, number.into());
     }
-    let year = at.year();
-    out.extend(pair(year / 100));
-    out.extend(pair(year % 100));
-    for (before, number) in
-        [('-', at.month()), ('-', at.day()), (' ', at.hour()), (':', at.minute()), (':', at.second())]
-    {
-        out.push(before);
-        out.extend(pair(number.into()));
-    }
+    out.push_str(std::str::from_utf8(&wire).unwrap_or_default());
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ const SHORTENED: &str = "is a number that a spreadsheet has shortened: export it
 /// Without the `+` only a mantissa with a fraction counts (`1.23E17`), for `7E12` may well be an order's number.
 pub fn is_scientific(value: &str) -> bool {
     let value = value.strip_prefix(['-', '+']).unwrap_or(value);
-    let Some((mantissa, exponent)) = value.split_once(['E', 'e']) else { return false };
+    let Some(at) = value.bytes().position(|byte| matches!(byte, b'E' | b'e')) else { return false };
+    let (mantissa, exponent) = (&value[..at], &value[at + 1..]);
     let (whole, fraction) = mantissa.split_once(['.', ',']).map_or((mantissa, None), |(a, b)| (a, Some(b)));
     let power = exponent.strip_prefix('+');
     is_digits(whole)
@@ -75,12 +76,12 @@ fn is_amount(value: &str) -> bool {
 
 fn is_email(value: &str) -> bool {
     let Some((local, domain)) = value.split_once('@') else { return false };
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | ',' | ';' | '<' | '>' | '"');
+    let odd = |byte: u8| byte <= b' ' || matches!(byte, b'@' | b',' | b';' | b'<' | b'>' | b'"' | 0x7F);
     !local.is_empty()
         && !local.starts_with('.')
         && !local.ends_with('.')
-        && !local.contains(odd)
-        && !domain.contains(odd)
+        && !local.bytes().any(odd)
+        && !domain.bytes().any(odd)
         && domain.contains('.')
         && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
 }
@@ -89,7 +90,7 @@ fn is_url(value: &str) -> bool {
     let scheme = |scheme: &str| value.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme));
     let Some(start) = scheme("https://").or_else(|| scheme("http://")) else { return false };
     let host = value[start.len()..].split(['/', '?', '#']).next().unwrap_or("");
-    !host.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control())
+    !host.is_empty() && !value.bytes().any(|byte| byte <= b' ' || byte == 0x7F)
 }
 
 /// Whether `value` is a moment of the calendar in the form of the wire, `%Y-%m-%d %H:%M:%S`.

@@ -6,8 +6,9 @@
 use super::format::DateFormatError;
 
 /// The letters that have a meaning, for messages.
-pub(super) const KNOWN: &str = "%Y %y (year), %m %b %B (month), %d %e (day), %a %A (weekday), %H %k (hour), %I %l with %p (12-hour clock), \
-     %M (minute), %S (second), %f %.f (fraction), %z (offset), %Z (zone's letters), %F %T %R %D, %%";
+pub(super) const KNOWN: &str = "%Y %y (year), %m %b %B (month), %d %e (day), %a %A (weekday), %H %k (hour), \
+     %I %l with %p (12-hour clock), %M (minute), %S (second), %f %.f (fraction), %z (offset), %Z (zone's letters), \
+     %F %T %R %D, %%; seconds since 1970 are \"unix\"";
 
 /// What stands in a value at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,4 +171,39 @@ fn check(items: &[Item]) -> Result<(), DateFormatError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mapping::date::{DateFormat, DateFormatError};
+
+    #[test]
+    fn formats_that_could_not_give_a_certain_date_are_refused() {
+        for (text, error) in [
+            ("%d.%m", DateFormatError::Incomplete(vec!["the year"])),
+            ("%H:%M", DateFormatError::Incomplete(vec!["the year", "the month", "the day"])),
+            ("%q %Y", DateFormatError::UnknownLetter("%q".to_owned())),
+            ("%.S", DateFormatError::UnknownLetter("%.S".to_owned())),
+            ("%5Y", DateFormatError::UnknownLetter("%5".to_owned())),
+            ("%F %", DateFormatError::Dangling),
+            ("%F %-", DateFormatError::Dangling),
+            ("%F %I:%M", DateFormatError::HalfClock),
+            ("%F %H:%M %p", DateFormatError::HalfClock),
+            ("%F %d", DateFormatError::Twice("the day")),
+            ("%F %H %I %p", DateFormatError::Twice("the hour")),
+            ("%F %M", DateFormatError::Without("the minute", "the hour")),
+            ("%F %H:%S", DateFormatError::Without("the second", "the minute")),
+        ] {
+            assert_eq!(DateFormat::parse(text), Err(error), "{text}");
+        }
+        let message = DateFormat::parse("%Q").expect_err("unknown").to_string();
+        assert!(message.starts_with("\"%Q\" is not known in a date format; known are %Y %y (year)"), "{message}");
+    }
+
+    #[test]
+    fn what_has_no_letters_is_answered_with_how_to_write_a_format() {
+        let message = |text| DateFormat::parse(text).expect_err("no format").to_string();
+        assert!(message("ISO-8601").ends_with("(did you mean iso8601?)"), "{}", message("ISO-8601"));
+        assert!(message("DD.MM.YYYY").contains("as %d.%m.%Y or"), "{}", message("DD.MM.YYYY"));
+    }
 }
