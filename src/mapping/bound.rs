@@ -191,7 +191,13 @@ impl Parts {
         };
         let source = match fill_field(field, sources, cells, desk, payload) {
             Ok(source) => source,
-            Err((source, trouble)) => return Err(problem(source.columns().next(), trouble.value, trouble.reason)),
+            Err((source, trouble)) => {
+                if is_number_of_a_shipment(field) {
+                    // For people who read the results; an invalid row is never sent.
+                    payload.set(field, &trouble.value);
+                }
+                return Err(problem(source.columns().next(), trouble.value, trouble.reason));
+            }
         };
         if is_number_of_a_shipment(field) {
             let cell =

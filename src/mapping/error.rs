@@ -22,6 +22,12 @@ pub struct Error {
 }
 
 impl Error {
+    /// A single trouble that has no place in a file, with a line of advice.
+    pub(super) fn whole(title: String, advice: impl Into<String>) -> Self {
+        let fault = Fault { title, span: None, label: String::new(), advice: vec![advice.into()] };
+        Self { name: String::new(), text: "".into(), faults: vec![fault] }
+    }
+
     /// How many troubles were found; at least one.
     pub fn count(&self) -> usize {
         self.faults.len()
@@ -126,7 +132,7 @@ impl Added<'_> {
     }
 
     /// Adds the nearest of `names`, or all of them where they are few and none is near.
-    pub(super) fn nearest<'n>(self, wanted: &str, names: &[&'n str], noun: &str) -> Self {
+    pub(super) fn nearest(self, wanted: &str, names: &[&str], noun: &str) -> Self {
         match proposal(wanted, names, noun) {
             Some(advice) => self.advise(advice),
             None => self,

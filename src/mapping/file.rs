@@ -33,18 +33,10 @@ impl Mapping {
     /// # Errors
     /// A file that cannot be read or is no mapping; a name that is not built in.
     pub fn load(name: &str) -> Result<Self, Error> {
-        let mut faults = Faults::default();
         if name.contains(['/', '\\']) || name.to_ascii_lowercase().ends_with(".toml") {
-            if let Some(text) = read(name, &mut faults) {
-                return Self::parse(name, &text);
-            }
-        } else {
-            match builtin::text(name) {
-                Some(text) => return Self::parse(name, text),
-                None => unknown(name, &mut faults),
-            }
+            return Self::parse(name, &read(name)?);
         }
-        Err(faults.into_error(name, "").unwrap_or_else(|| unreachable!("a mapping that is not read is a fault")))
+        Self::parse(name, builtin::text(name).ok_or_else(|| unknown(name))?)
     }
 
     /// Parses the text of a mapping; `name` is what errors call it.
@@ -97,45 +89,40 @@ impl Mapping {
     }
 }
 
-fn read(path: &str, faults: &mut Faults) -> Option<String> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let added = faults.whole(format!("cannot read the mapping {}: {error}", text::quoted(path)));
-            let stem = path.strip_suffix(".toml").unwrap_or(path);
-            if error.kind() == std::io::ErrorKind::NotFound && builtin::text(stem).is_some() {
-                added.advise(format!("the built-in mapping is called {stem}, without .toml"));
-            } else if error.kind() == std::io::ErrorKind::NotFound {
-                added.advise("a path is taken from the folder in which lateship is started");
-            }
-            return None;
-        }
-    };
+fn read(path: &str) -> Result<String, Error> {
+    let shown = text::quoted(path);
+    let bytes = std::fs::read(path).map_err(|error| {
+        let stem = path.strip_suffix(".toml").unwrap_or(path);
+        let advice = if error.kind() == std::io::ErrorKind::NotFound && builtin::text(stem).is_some() {
+            format!("the built-in mapping is called {stem}, without .toml")
+        } else if error.kind() == std::io::ErrorKind::NotFound {
+            "a path is taken from the folder in which lateship is started".to_owned()
+        } else {
+            "see whether the path is right, and whether you may read the file".to_owned()
+        };
+        Error::whole(format!("cannot read the mapping {shown}: {error}"), advice)
+    })?;
     if bytes.len() > MOST_BYTES {
-        faults.whole(format!("{} is too large for a mapping: is it the export?", text::quoted(path)));
-        return None;
+        let title = format!("{shown} is too large for a mapping");
+        return Err(Error::whole(title, "see whether it is the export, and -m was given the wrong file"));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            faults
-                .whole(format!("the mapping {} is not UTF-8: see line {line}", text::quoted(path)))
-                .advise("save it as UTF-8 in the editor");
-            None
-        }
-    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        Error::whole(format!("the mapping {shown} is not UTF-8: see line {line}"), "save it as UTF-8 in the editor")
+    })
 }
 
-fn unknown(name: &str, faults: &mut Faults) {
+fn unknown(name: &str) -> Error {
     let names: Vec<&str> = builtin::all().map(|(name, _)| name).collect();
-    let added = faults
-        .whole(format!("there is no built-in mapping {}", text::quoted(name)))
-        .advise(format!("the built-in mappings are {}", names.join(", ")));
-    if let Some(near) = text::nearest(name, names.iter().copied()).first() {
-        added.advise(format!("did you mean {near}?"));
-    } else {
-        added.advise(format!("a file is given by its path: {}", text::printable(&format!("./{name}"))));
-    }
+    let near = text::nearest(name, names.iter().copied());
+    let advice = match near.first() {
+        Some(near) => format!("did you mean {near}? The built-in mappings are {}", names.join(", ")),
+        None => format!(
+            "the built-in mappings are {}; a file is given by its path, as {}",
+            names.join(", "),
+            text::printable(&format!("./{name}"))
+        ),
+    };
+    Error::whole(format!("there is no built-in mapping {}", text::quoted(name)), advice)
 }

@@ -181,10 +181,21 @@ impl<'a> Table<'a> {
         all
     }
 
-    /// Notes every key that is neither `known` nor one of the language's that this version does not serve, and those too.
+    /// Notes every key that is not `known`; one of the language's that this version does not serve with its advice.
     pub(super) fn check_keys(&self, known: &[&str], not_served: NotServed, faults: &mut Faults) {
+        self.check_keys_but(|_| false, known, not_served, faults);
+    }
+
+    /// The same but for keys of which the caller has something to say.
+    pub(super) fn check_keys_but(
+        &self,
+        callers: impl Fn(&str) -> bool,
+        known: &[&str],
+        not_served: NotServed,
+        faults: &mut Faults,
+    ) {
         for (key, span, _) in self.entries() {
-            if known.contains(&key) {
+            if known.contains(&key) || callers(key) {
                 continue;
             }
             if let Some((_, instead)) = not_served.iter().find(|(name, _)| *name == key) {

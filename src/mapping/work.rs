@@ -132,17 +132,14 @@ impl Steps {
     }
 
     fn shape_value(&self, desk: &mut Desk) -> Result<(), Cow<'static, str>> {
-        if self.empty.iter().any(|empty| *empty == desk.value) {
+        if self.empty.contains(&desk.value) {
             desk.value.clear();
         }
         if let Some(regex) = &self.extract {
             extract(regex, desk);
         }
         for (regex, with) in &self.replace {
-            if let Cow::Owned(replaced) = regex.replace_all(&desk.value, with.as_str()) {
-                desk.value = replaced;
-                desk.trim();
-            }
+            replace(regex, with, desk);
         }
         if desk.value.is_empty() {
             return Ok(());
@@ -198,6 +195,29 @@ fn extract(regex: &regex::Regex, desk: &mut Desk) {
         desk.spare.push_str(found.as_str().trim());
     }
     desk.turn();
+}
+
+/// Every match replaced, `$1` standing for the first group; blanks that are then at the ends are taken off.
+fn replace(regex: &regex::Regex, with: &str, desk: &mut Desk) {
+    desk.spare.clear();
+    let mut end = 0;
+    if with.contains('$') {
+        for groups in regex.captures_iter(&desk.value) {
+            let Some(found) = groups.get(0) else { continue };
+            desk.spare.push_str(&desk.value[end..found.start()]);
+            groups.expand(with, &mut desk.spare);
+            end = found.end();
+        }
+    } else {
+        for found in regex.find_iter(&desk.value) {
+            desk.spare.push_str(&desk.value[end..found.start()]);
+            desk.spare.push_str(with);
+            end = found.end();
+        }
+    }
+    desk.spare.push_str(&desk.value[end..]);
+    desk.turn();
+    desk.trim();
 }
 
 impl LookUp {

@@ -31,13 +31,10 @@ pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name
     if let Some(any) = table.get("any") {
         return any_of(&table, &any, faults);
     }
-    let column = match table.get("column") {
-        Some(node) => node.name("a column's name", faults),
-        None => {
-            faults.at(table.span(), format!("{}: a condition needs a column", table.path()), "").advise(EXPECTED);
-            None
-        }
-    };
+    let column = table.get("column").map(|node| node.name("a column's name", faults));
+    if column.is_none() {
+        faults.at(table.span(), format!("{}: a condition needs a column", table.path()), "").advise(EXPECTED);
+    }
     let asks: Vec<&str> = ["is", "is_not", "matches", "empty"].into_iter().filter(|key| table.has(key)).collect();
     let ask = match asks[..] {
         [key] => table.get(key).and_then(|node| ask(key, &node, faults)),
@@ -52,7 +49,7 @@ pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name
             None
         }
     };
-    Some(Condition::Test(Test { column: column?, ask: ask? }))
+    Some(Condition::Test(Test { column: column.flatten()?, ask: ask? }))
 }
 
 fn any_of(table: &Table<'_>, any: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name>> {

@@ -51,8 +51,7 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
                 .advise(*instead);
         }
     }
-    let known: Vec<&str> = KEYS.iter().copied().chain(FORBIDDEN.iter().map(|(name, _, _)| *name)).collect();
-    table.check_keys(&known, NOT_SERVED, faults);
+    table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, NOT_SERVED, faults);
 
     let mut duration = |key: &str| table.get(key).and_then(|node| read(&node, parse_duration, faults));
     let [timeout, connect_timeout, give_up_after, max_duration] =

@@ -14,7 +14,7 @@ use crate::mapping::toml_tree::{Node, NotServed, Table};
 use crate::shipment::Field;
 use crate::text;
 
-const EXPECTED: &str = r#"a column's name, a template, a table, or a list of them"#;
+const EXPECTED: &str = "a column's name, a template, a table, or a list of them";
 
 const TAKES: &[&str] = &["column", "template", "value"];
 

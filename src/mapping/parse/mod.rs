@@ -26,7 +26,6 @@ const NOT_SERVED: NotServed = &[
 
 /// Reads the text of a mapping file.
 pub(super) fn parse(text: &str, faults: &mut Faults) -> Spec {
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let (tree, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let message = error.message();

@@ -225,13 +225,11 @@ fn pad_left(node: &Node<'_>, faults: &mut Faults) -> Option<Pad> {
 
 fn character(node: &Node<'_>, faults: &mut Faults) -> Option<char> {
     let mut characters = node.as_text().unwrap_or_default().chars();
-    match (characters.next(), characters.next()) {
-        (Some(character), None) => Some(character),
-        _ => {
-            node.expected("a single character in quotes", faults);
-            None
-        }
+    let character = characters.next().filter(|_| characters.next().is_none());
+    if character.is_none() {
+        node.expected("a single character in quotes", faults);
     }
+    character
 }
 
 /// Notes keys that mean nothing without another one.

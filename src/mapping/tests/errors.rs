@@ -186,7 +186,10 @@ fn a_column_asked_in_a_condition_must_exist() {
 #[test]
 fn a_built_in_name_that_is_none_lists_what_there_is() {
     let shown = Mapping::load("ordrs").expect_err("no such mapping").to_string();
-    assert_shows(&shown, &["there is no built-in mapping \"ordrs\"", "erp-de, orders", "did you mean orders?"]);
+    assert_shows(
+        &shown,
+        &["there is no built-in mapping \"ordrs\"", "did you mean orders? The built-in mappings are erp-de, orders"],
+    );
     let shown = Mapping::load("./no/such.toml").expect_err("no such file").to_string();
     assert_shows(&shown, &["cannot read the mapping \"./no/such.toml\""]);
 }
