@@ -8,6 +8,7 @@ mod cells;
 mod draft;
 mod error;
 mod failed;
+mod figures;
 mod line;
 mod paths;
 mod reader;
