@@ -117,10 +117,13 @@ impl Error {
             Self::Source(error) => error.hint(),
             Self::Credentials(error) => error.hint(),
             Self::HeadersDiffer { .. } => Some("import them one after the other".to_owned()),
-            Self::TooFewShipments { .. } => {
-                Some("look whether the export is whole and the mapping's [rows] keep what they should: lateship check".to_owned())
+            Self::TooFewShipments { .. } => Some(
+                "look whether the export is whole and the mapping's [rows] keep what they should: lateship check"
+                    .to_owned(),
+            ),
+            Self::EndedAtOnce(_) => {
+                Some("the lines written so far are in the .partial file beside the results".to_owned())
             }
-            Self::EndedAtOnce(_) => Some("the lines written so far are in the .partial file beside the results".to_owned()),
             _ => None,
         }
     }

@@ -257,7 +257,7 @@ impl Credentials {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    fn from_variables(read: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+    pub(crate) fn from_variables(read: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let value = |variable| {
             let Some(value) = read(variable) else { return Ok(None) };
             let flaw = |flaw| Error::Variable { variable, flaw };
@@ -357,7 +357,7 @@ mod tests {
         Credentials::from_toml(Path::new("credentials.toml"), text)
     }
 
-    fn from_variables(email: Option<&str>, key: Option<&str>) -> Result<Credentials, Error> {
+    pub(crate) fn from_variables(email: Option<&str>, key: Option<&str>) -> Result<Credentials, Error> {
         Credentials::from_variables(|name| if name == EMAIL_VARIABLE { email } else { key }.map(OsString::from))
     }
 

@@ -22,6 +22,9 @@ mod rerun;
 pub use environment::{Environment, NotACount, parse_count};
 pub use rerun::Rerun;
 
+/// The fewest shipments that inputs must make, unless told otherwise.
+pub const DEFAULT_MIN_SHIPMENTS: u64 = 0;
+
 /// All that an import needs to know.
 #[derive(Debug)]
 pub struct Import {
@@ -197,9 +200,20 @@ impl Import {
         let paths = paths(&typed, &inputs)?;
         let target = target(&typed, environment)?;
         let asked = layer(layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
-        let min_shipments = asked.min_shipments.unwrap_or(0);
+        let min_shipments = asked.min_shipments.unwrap_or(DEFAULT_MIN_SHIPMENTS);
         let limits = limits(asked, matches!(target, Target::Sandbox))?;
-        Ok(Self { inputs, mapping, set: typed.set, paths, target, limits, min_shipments, limit: typed.limit, dry_run: typed.dry_run, rerun })
+        Ok(Self {
+            inputs,
+            mapping,
+            set: typed.set,
+            paths,
+            target,
+            limits,
+            min_shipments,
+            limit: typed.limit,
+            dry_run: typed.dry_run,
+            rerun,
+        })
     }
 
     /// The command that does the same with another input, as a shell takes it.
@@ -238,7 +252,8 @@ pub fn inputs(typed: &[OsString]) -> Result<Vec<Input>, Error> {
 /// # Errors
 /// A field with two.
 pub fn check_set(set: &[(Field, String)]) -> Result<(), Error> {
-    let twice = set.iter().enumerate().find(|(index, (field, _))| set[..*index].iter().any(|(other, _)| other == field));
+    let twice =
+        set.iter().enumerate().find(|(index, (field, _))| set[..*index].iter().any(|(other, _)| other == field));
     twice.map_or(Ok(()), |(_, (field, _))| Err(Error::SetTwice(*field)))
 }
 
@@ -304,7 +319,11 @@ fn limits(asked: Delivery, sandbox: bool) -> Result<Limits, Error> {
     let timeout = asked.timeout.unwrap_or(usual.timeout);
     // Who shortens the whole request need not think of its first part.
     let connect_timeout = asked.connect_timeout.unwrap_or(usual.connect_timeout.min(timeout));
-    let times = [("--timeout", Some(timeout)), ("--connect-timeout", Some(connect_timeout)), ("--max-duration", asked.max_duration)];
+    let times = [
+        ("--timeout", Some(timeout)),
+        ("--connect-timeout", Some(connect_timeout)),
+        ("--max-duration", asked.max_duration),
+    ];
     if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
         return Err(Error::NoTime { flag });
     }

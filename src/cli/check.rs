@@ -66,7 +66,8 @@ impl Flags {
         let inputs = settings::inputs(&self.inputs)?;
         settings::check_set(&self.set)?;
         let mapping = settings::load_mapping(&self.mapping)?;
-        let mut check = Check { mapping, set: self.set, show: self.show, survey: Survey::default(), columns: Vec::new() };
+        let mut check =
+            Check { mapping, set: self.set, show: self.show, survey: Survey::default(), columns: Vec::new() };
         for (index, input) in inputs.iter().enumerate() {
             let readable = Readable::new(input)?;
             check.input(index, &readable, &input.to_string())?;

@@ -78,8 +78,14 @@ struct Voice {
     /// Say more; twice for every attempt
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// How log lines are written: text or json [default: text] [env: LATESHIP_LOG_FORMAT]
-    #[arg(long, global = true, value_name = "FORMAT", hide_possible_values = true, value_parser = parser_of::<Format>(&["text", "json"]))]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        value_parser = parser_of::<Format>(&["text", "json"]),
+        help = values::flag("How log lines are written: text or json", "text", "LOG_FORMAT")
+    )]
     log_format: Option<Format>,
 }
 
@@ -109,10 +115,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
 
 impl Cli {
     fn run(self, args: Vec<OsString>, environment: &Environment<'_>) -> Result<u8, Error> {
-        let format = self.voice.log_format.map_or_else(|| environment.read("LATESHIP_LOG_FORMAT", str::parse), |f| Ok(Some(f)));
+        let format =
+            self.voice.log_format.map_or_else(|| environment.read("LATESHIP_LOG_FORMAT", str::parse), |f| Ok(Some(f)));
         let format = format?.unwrap_or_default();
         let progress = match &self.command {
-            Command::Import(flags) => flags.progress.map_or_else(|| environment.read("LATESHIP_PROGRESS", str::parse), |m| Ok(Some(m)))?,
+            Command::Import(flags) => {
+                flags.progress.map_or_else(|| environment.read("LATESHIP_PROGRESS", str::parse), |m| Ok(Some(m)))?
+            }
             Command::Check(_) | Command::Fields(_) | Command::Sandbox(_) => None,
         };
         // A program that reads the log as JSON would stumble over a line of progress that nobody asked for.

@@ -25,7 +25,12 @@ impl Deadline {
             let at = if today > *now {
                 today
             } else {
-                now.date().checked_add(1.day()).ok()?.to_datetime(time).to_zoned_datetime(now.time_zone().clone()).ok()?
+                now.date()
+                    .checked_add(1.day())
+                    .ok()?
+                    .to_datetime(time)
+                    .to_zoned_datetime(now.time_zone().clone())
+                    .ok()?
             };
             Some(Self { at: at.timestamp(), says: format!("it is {} (--stop-at)", at.strftime("%H:%M")) })
         });

@@ -76,8 +76,7 @@ impl Inputs {
                 Input::Path(path) => File { path: path.clone(), shown: path.display().to_string() },
             });
         }
-        let mut prepared =
-            Self { files, mapping, set, header: Vec::new(), dialect: Dialect::default(), bytes: 0 };
+        let mut prepared = Self { files, mapping, set, header: Vec::new(), dialect: Dialect::default(), bytes: 0 };
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
             for remark in source.remarks() {
@@ -87,7 +86,10 @@ impl Inputs {
                 prepared.header = source.header().to_vec();
                 prepared.dialect = source.dialect();
             } else if source.header() != prepared.header {
-                return Err(Error::HeadersDiffer { first: prepared.files[0].shown.clone(), other: source.name().to_owned() });
+                return Err(Error::HeadersDiffer {
+                    first: prepared.files[0].shown.clone(),
+                    other: source.name().to_owned(),
+                });
             }
             prepared.bytes += source.size();
         }
@@ -179,7 +181,9 @@ impl Ahead {
 /// Copies what can be read only once to `to`, in place of what an earlier run kept there.
 fn replace_spool(from: &mut dyn std::io::Read, to: &Path) -> Result<(), Error> {
     match std::fs::remove_file(to) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(source::Error::unreadable(to, error).into()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(source::Error::unreadable(to, error).into());
+        }
         _ => {}
     }
     source::spool(from, to)?;

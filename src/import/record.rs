@@ -12,8 +12,8 @@ use crate::delivery::{Signal, Wish};
 use crate::error::{Error, exit};
 use crate::limits::Rate;
 use crate::progress::Screen;
-use crate::results::{self, Results, Terms};
 use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary};
+use crate::results::{self, Results, Terms};
 use crate::row::Quote;
 use crate::settings::Import;
 
@@ -79,7 +79,12 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     /// When one of the files cannot be written, or another run was killed while it wrote them.
-    pub(super) fn begin(settings: &'a Import, inputs: &Inputs, endpoint: &str, started: Timestamp) -> Result<(Self, Results), Error> {
+    pub(super) fn begin(
+        settings: &'a Import,
+        inputs: &Inputs,
+        endpoint: &str,
+        started: Timestamp,
+    ) -> Result<(Self, Results), Error> {
         let paths = &settings.paths;
         let terms = Terms { skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0), ..Terms::default() };
         let results = Results::create(paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?;
@@ -143,7 +148,14 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     /// When one of the files could not be written to its end.
-    pub(super) fn close(mut self, end: &End, findings: &Findings, results: Results, requests: Requests, screen: &Screen) -> Result<u8, Error> {
+    pub(super) fn close(
+        mut self,
+        end: &End,
+        findings: &Findings,
+        results: Results,
+        requests: Requests,
+        screen: &Screen,
+    ) -> Result<u8, Error> {
         let finished = results.finish()?;
         let exit_code = if self.settings.dry_run {
             if finished.tally.get(crate::outcome::Status::Invalid) == 0 { exit::OK } else { exit::SOME_ROWS }
@@ -165,7 +177,8 @@ impl<'a> Record<'a> {
         summary.reasons = finished.reasons.into_iter().map(ReasonCount::from).collect();
         summary.requests = requests.made;
         summary.requests_per_second = requests.per_second();
-        summary.files.failed_rows = finished.failed_rows.as_ref().map(|(path, _)| summary::relative(path, &paths.summary));
+        summary.files.failed_rows =
+            finished.failed_rows.as_ref().map(|(path, _)| summary::relative(path, &paths.summary));
         summary.files.failed_rows_count = finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
         summary.write(&paths.summary)?;
         let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());

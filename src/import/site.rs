@@ -24,9 +24,11 @@ impl Site {
     /// Prepares the endpoint; starts the sandbox where that is the target.
     pub(super) fn open(target: &Target, limits: &Limits) -> Result<Self, Error> {
         match target {
-            Target::Endpoint { endpoint, credentials } => {
-                Ok(Self { http: Http::new(endpoint.url().clone(), credentials, limits)?, shown: endpoint.shown(), sandbox: None })
-            }
+            Target::Endpoint { endpoint, credentials } => Ok(Self {
+                http: Http::new(endpoint.url().clone(), credentials, limits)?,
+                shown: endpoint.shown(),
+                sandbox: None,
+            }),
             Target::Sandbox => {
                 let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), sandbox::Settings::default())?;
                 let credentials = Credentials::new(Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);

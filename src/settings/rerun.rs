@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_as_a_shell_takes_it() {
-        let command = typed(&["/opt/bin/lateship", "import", "May orders.csv", "-m", "m.toml", "--set", "product=a'b", ""]);
+        let command =
+            typed(&["/opt/bin/lateship", "import", "May orders.csv", "-m", "m.toml", "--set", "product=a'b", ""]);
         assert_eq!(command.to_string(), r"lateship import 'May orders.csv' -m m.toml --set 'product=a'\''b' ''");
         assert_eq!(typed(&["lateship", "a\u{1b}[31m'"]).to_string(), r"lateship $'a\x1b[31m\''");
         assert_eq!(typed(&["lateship", "$(reboot)", "*"]).to_string(), "lateship '$(reboot)' '*'");

@@ -1,6 +1,5 @@
-//! Everything that is tested from outside, in one binary.
+//! The integration tests: the engine against a scripted transport, and the real program, in a fresh folder, against
+//! servers that answer as told.
 
 mod engine;
-//! The integration tests: the real program, in a fresh folder, against servers that answer as told.
-
 mod support;
