@@ -1,6 +1,7 @@
 //! The payload that the webhook takes: its fields, the values of one shipment, and their JSON on the wire.
 
 mod body;
+pub mod check;
 mod field;
 mod payload;
 

@@ -1,0 +1,217 @@
+//! Looks at a payload's values by the kind of their field, and warns of those that look wrong.
+//!
+//! A warning never blocks: the webhook documents no rule for them, and only a person knows whether "N/A" is meant.
+//! Called once per shipment by `mapping`; allocates nothing and compiles nothing.
+
+use super::{Field, Kind, Payload};
+
+/// Calls `warn` for each value that does not look like what its field holds, with the reason, worded to follow the
+/// value: `is not a whole number`. Empty values are never warned of.
+pub fn warnings(payload: &Payload, mut warn: impl FnMut(Field, &'static str)) {
+    for field in Field::all() {
+        let kind = field.spec().kind;
+        if kind == Kind::Text {
+            continue;
+        }
+        let value = payload.value(field);
+        if !value.is_empty()
+            && let Some(reason) = trouble(kind, value)
+        {
+            warn(field, reason);
+        }
+    }
+}
+
+/// What is wrong with `value`, if something is; it is not empty.
+fn trouble(kind: Kind, value: &str) -> Option<&'static str> {
+    let (fine, reason) = match kind {
+        Kind::Text | Kind::Carrier | Kind::Country => return None,
+        Kind::DateTime => (is_date_time(value), "is not a date and time like 2026-12-31 18:30:00"),
+        Kind::Email => (is_email(value), "does not look like one e-mail address"),
+        Kind::Amount => (is_amount(value), "is not a plain amount like 12.50"),
+        Kind::Count => (is_digits(value), "is not a whole number"),
+        Kind::Url => (is_url(value), "is not a web address that starts with https:// or http://"),
+        Kind::Phone | Kind::OrderNumber | Kind::TrackingNumber if is_scientific(value) => (false, SHORTENED),
+        Kind::Phone => (value.bytes().any(|byte| byte.is_ascii_digit()), "has no digits, so it is no telephone number"),
+        Kind::PostalCode => (!is_scientific(value), SHORTENED),
+        Kind::OrderNumber | Kind::TrackingNumber => {
+            (!is_rounded(value), "ends in zeros after its 15th digit, as a number does that a spreadsheet has rounded")
+        }
+    };
+    (!fine).then_some(reason)
+}
+
+const SHORTENED: &str = "is a number that a spreadsheet has shortened: export it again as text";
+
+/// Whether `value` is a number as spreadsheets shorten it, `1.23E+17` or `5,43514E+11`: its digits are lost.
+///
+/// Without the `+` only a mantissa with a fraction counts (`1.23E17`), for `7E12` may well be an order's number.
+pub fn is_scientific(value: &str) -> bool {
+    let value = value.strip_prefix(['-', '+']).unwrap_or(value);
+    let Some(at) = value.bytes().position(|byte| matches!(byte, b'E' | b'e')) else { return false };
+    let (mantissa, exponent) = (&value[..at], &value[at + 1..]);
+    let (whole, fraction) = mantissa.split_once(['.', ',']).map_or((mantissa, None), |(a, b)| (a, Some(b)));
+    let power = exponent.strip_prefix('+');
+    is_digits(whole)
+        && whole.len() <= 3
+        && fraction.is_none_or(is_digits)
+        && (power.is_some() || fraction.is_some())
+        && is_digits(power.unwrap_or(exponent))
+        && exponent.len() <= 4
+}
+
+/// Whether `value` is all digits of which all after the 15th, at least three, are zeros: spreadsheets keep 15.
+fn is_rounded(value: &str) -> bool {
+    value.len() >= 18 && is_digits(value) && value.as_bytes()[15..].iter().all(|&byte| byte == b'0')
+}
+
+fn is_digits(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_amount(value: &str) -> bool {
+    let value = value.strip_prefix('-').unwrap_or(value);
+    value.split_once('.').map_or_else(|| is_digits(value), |(whole, cents)| is_digits(whole) && is_digits(cents))
+}
+
+fn is_email(value: &str) -> bool {
+    let Some((local, domain)) = value.split_once('@') else { return false };
+    let odd = |byte: u8| byte <= b' ' || matches!(byte, b'@' | b',' | b';' | b'<' | b'>' | b'"' | 0x7F);
+    !local.is_empty()
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.bytes().any(odd)
+        && !domain.bytes().any(odd)
+        && domain.contains('.')
+        && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+}
+
+fn is_url(value: &str) -> bool {
+    let scheme = |scheme: &str| value.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme));
+    let Some(start) = scheme("https://").or_else(|| scheme("http://")) else { return false };
+    let host = value[start.len()..].split(['/', '?', '#']).next().unwrap_or("");
+    !host.is_empty() && !value.bytes().any(|byte| byte <= b' ' || byte == 0x7F)
+}
+
+/// Whether `value` is a moment of the calendar in the form of the wire, `%Y-%m-%d %H:%M:%S`.
+fn is_date_time(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    if bytes.len() != 19 {
+        return false;
+    }
+    let shaped = bytes.iter().zip(b"dddd-dd-dd dd:dd:dd").all(|(byte, form)| match form {
+        b'd' => byte.is_ascii_digit(),
+        form => byte == form,
+    });
+    let two = |at: usize| (bytes[at] - b'0') * 10 + (bytes[at + 1] - b'0');
+    shaped && two(11) < 24 && two(14) < 60 && two(17) < 60 && {
+        let year = u32::from(two(0)) * 100 + u32::from(two(2));
+        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let days = match two(5) {
+            2 => 28 + u8::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => 0,
+        };
+        (1..=days).contains(&two(8))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a value of that field is warned of.
+    fn warned(name: &str, value: &str) -> bool {
+        let field = Field::by_name(name).expect("a field");
+        let mut payload = Payload::default();
+        payload.set(field, value);
+        let mut found = Vec::new();
+        warnings(&payload, |field, reason| found.push((field, reason)));
+        assert!(found.iter().all(|(of, reason)| *of == field && !reason.is_empty()));
+        !found.is_empty()
+    }
+
+    #[test]
+    fn the_examples_of_the_table_and_empty_values_are_warned_of_never() {
+        for spec in Field::TABLE {
+            assert!(!warned(spec.name, spec.example), "{}", spec.name);
+            assert!(!warned(spec.name, ""), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_look_like_their_field_are_warned_of() {
+        for (field, values) in [
+            (
+                "customer_email",
+                &["ada", "@example.com", "ada@", "ada@example", "a@b.c, d@e.f", "a b@c.d", "a@-b.c", "a@b..c"][..],
+            ),
+            ("amount", &["12,50", "$12", "12.", ".5", "--1", "1e5", "NaN", "1.234.5"]),
+            ("quantity", &["2.0", "-1", "two", "1,000"]),
+            (
+                "order_date",
+                &[
+                    "2026-02-29 00:00:00",
+                    "2026-13-01 00:00:00",
+                    "2026-01-00 00:00:00",
+                    "2026-01-01",
+                    "2026-01-01T00:00:00",
+                    "2026-01-01 24:00:00",
+                    "2026-01-01 00:60:00",
+                    "2026-01-01 0é:00:0",
+                ],
+            ),
+            ("image_url", &["www.example.com/a.jpg", "ftp://example.com", "https://", "https:///a", "http://a b"]),
+            ("customer_phoneno", &["n/a", "5,43514E+11"]),
+            ("shipping_zip", &["1.2E+05"]),
+            ("trackingnumber", &["1.23E+17", "9400110000000000000000"]),
+        ] {
+            for value in values {
+                assert!(warned(field, value), "{field}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn unusual_values_that_are_right_pass() {
+        for (field, value) in [
+            ("customer_email", "ada.b+shop@mail.example.co.uk"),
+            ("customer_email", "jürgen@exämple.de"),
+            ("amount", "-3.00"),
+            ("amount", "0"),
+            ("order_date", "2024-02-29 23:59:59"),
+            ("image_url", "HTTP://shop.example.com?x=1"),
+            ("customer_phoneno", "(030) 000-00 ext. 4"),
+            ("shipping_zip", "SW1A 1AA"),
+            ("trackingnumber", "9400110200881234567890"),
+            ("trackingnumber", "1000000000"),
+        ] {
+            assert!(!warned(field, value), "{field}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_a_spreadsheet_shortened_is_known_by_its_shape() {
+        for value in ["1.23E+17", "5,43514E+11", "1E+05", "1.23e+17", "1.23457E12", "-1.5E+10", "123.4E+15"] {
+            assert!(is_scientific(value), "{value}");
+        }
+        for value in [
+            "",
+            "E",
+            "E+05",
+            "1E",
+            "1E+",
+            "7E12",
+            "1.E+05",
+            "1.2E-05",
+            "12345E+10",
+            "1Z999",
+            "2E+05X",
+            "1.2.3E+05",
+            "1.5E+99999",
+        ] {
+            assert!(!is_scientific(value), "{value}");
+        }
+    }
+}
