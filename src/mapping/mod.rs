@@ -1,7 +1,36 @@
-//! mapping
+//! The mapping: a TOML file, parsed with spans, bound once to an input's header, then applied row by row.
+//!
+//! ```text
+//! text ─ parse ─▶ Spec ─ bind (header, --set) ─▶ Bound ─ map (Row) ─▶ Shipment | skipped | invalid
+//! ```
+//!
+//! Pure but for [`Mapping::load`], which reads the file. Everything that can be wrong with the file or with its fit to the
+//! header is found before the first row, and shown together; what is wrong with a row is a `Problem` of that row.
 
+mod bind;
+mod bound;
+pub mod builtin;
 pub mod case;
+mod cells;
+mod columns;
+mod condition;
 pub mod date;
+mod error;
+mod file;
+mod fill;
 pub mod guard;
 pub mod number;
+mod parse;
+mod source;
+mod spec;
 pub mod template;
+mod toml_tree;
+mod work;
+
+pub use bound::{Bound, Labels, Made};
+pub use error::Error;
+pub use file::Mapping;
+pub use spec::Delivery;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! A mapping as a user gives it: a file or a built-in name; parsed here, and bound to one header after the other.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::bind;
+use super::bound::Bound;
+use super::builtin;
+use super::error::{Error, Faults};
+use super::parse;
+use super::spec::{Delivery, Spec};
+use crate::row::Form;
+use crate::shipment::Field;
+use crate::text;
+
+/// The most bytes that a mapping file may have; one that is larger was surely not meant.
+const MOST_BYTES: usize = 4 << 20;
+
+/// A parsed mapping.
+#[derive(Debug)]
+pub struct Mapping {
+    name: String,
+    text: Arc<str>,
+    sha256: String,
+    spec: Spec,
+}
+
+impl Mapping {
+    /// Reads a mapping: a file where `name` holds a slash or a backslash or ends in `.toml`, else a built-in one.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no mapping; a name that is not built in.
+    pub fn load(name: &str) -> Result<Self, Error> {
+        if name.contains(['/', '\\']) || name.to_ascii_lowercase().ends_with(".toml") {
+            return Self::parse(name, &read(name)?);
+        }
+        Self::parse(name, builtin::text(name).ok_or_else(|| unknown(name))?)
+    }
+
+    /// Parses the text of a mapping; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        let mut faults = Faults::default();
+        let spec = parse::parse(text, &mut faults);
+        if let Some(error) = faults.into_error(name, text) {
+            return Err(error);
+        }
+        let mut sha256 = String::with_capacity(64);
+        for byte in Sha256::digest(text.as_bytes()) {
+            let _ = write!(sha256, "{byte:02x}");
+        }
+        Ok(Self { name: name.to_owned(), text: text.into(), sha256, spec })
+    }
+
+    /// The name it was given by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The SHA-256 of its text, in hex.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What it says of the input's form: `[source]`.
+    pub fn form(&self) -> &Form {
+        &self.spec.form
+    }
+
+    /// What it says of delivery: `[delivery]`.
+    pub fn delivery(&self) -> &Delivery {
+        &self.spec.delivery
+    }
+
+    /// Binds it to the header of `file` (which errors name). `set` gives constants over the mapping's own sources; where a
+    /// field stands in it twice the last one counts.
+    ///
+    /// # Errors
+    /// Columns that the header lacks or that are not clear, and required fields without a source; all of them.
+    pub fn bind(&self, file: &str, header: &[String], set: &[(Field, String)]) -> Result<Bound, Error> {
+        let mut faults = Faults::default();
+        let bound = bind::bind(&self.spec, &self.name, (file, header), set, &mut faults);
+        faults.into_error(&self.name, &self.text).map_or(Ok(bound), Err)
+    }
+}
+
+fn read(path: &str) -> Result<String, Error> {
+    let shown = text::quoted(path);
+    let bytes = std::fs::read(path).map_err(|error| {
+        let stem = path.strip_suffix(".toml").unwrap_or(path);
+        let advice = if error.kind() == std::io::ErrorKind::NotFound && builtin::text(stem).is_some() {
+            format!("the built-in mapping is called {stem}, without .toml")
+        } else if error.kind() == std::io::ErrorKind::NotFound {
+            "a path is taken from the folder in which lateship is started".to_owned()
+        } else {
+            "see whether the path is right, and whether you may read the file".to_owned()
+        };
+        Error::whole(format!("cannot read the mapping {shown}: {error}"), advice)
+    })?;
+    if bytes.len() > MOST_BYTES {
+        let title = format!("{shown} is too large for a mapping");
+        return Err(Error::whole(title, "see whether it is the export, and -m was given the wrong file"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        Error::whole(format!("the mapping {shown} is not UTF-8: see line {line}"), "save it as UTF-8 in the editor")
+    })
+}
+
+fn unknown(name: &str) -> Error {
+    let names: Vec<&str> = builtin::all().map(|(name, _)| name).collect();
+    let near = text::nearest(name, names.iter().copied());
+    let advice = match near.first() {
+        Some(near) => format!("did you mean {near}? The built-in mappings are {}", names.join(", ")),
+        None => format!(
+            "the built-in mappings are {}; a file is given by its path, as {}",
+            names.join(", "),
+            text::printable(&format!("./{name}"))
+        ),
+    };
+    Error::whole(format!("there is no built-in mapping {}", text::quoted(name)), advice)
+}

@@ -1,0 +1,55 @@
+//! A mapping file's text to its [`Spec`]: one file for each of its tables.
+//!
+//! Nothing stops at the first trouble; all are noted, and the caller shows them together.
+
+mod condition;
+mod delivery;
+mod fields;
+mod lookups;
+mod payload;
+mod rows;
+mod source;
+mod steps;
+
+use toml::de::DeTable;
+
+use super::error::Faults;
+use super::spec::Spec;
+use super::toml_tree::{NotServed, Table};
+
+const TABLES: &[&str] = &["source", "rows", "fields", "lookups", "payload", "delivery"];
+
+const NOT_SERVED: NotServed = &[
+    ("extends", "copy what `lateship mappings NAME` prints into this file, and change it"),
+    ("join", "join the two exports before, or ask the shop for one that holds the tracking numbers too"),
+];
+
+/// Reads the text of a mapping file.
+pub(super) fn parse(text: &str, faults: &mut Faults) -> Spec {
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let message = error.message();
+        let span = error.span().unwrap_or(0..0);
+        let added = faults.at(span, format!("not valid TOML: {message}"), "");
+        if message.contains("duplicate key") {
+            added.advise("a key can stand once in a table: a field has one source, or a list of them");
+        } else if message.contains("escape") {
+            added.advise("write a text that holds backslashes between single quotes: '\\d+'");
+        }
+    }
+    if !errors.is_empty() {
+        return Spec::default();
+    }
+
+    let root = Table::root(tree.get_ref());
+    root.check_keys(TABLES, NOT_SERVED, faults);
+    let (form, empty) = root.section("source", faults).map(|table| source::parse(&table, faults)).unwrap_or_default();
+    let rows = root.section("rows", faults).map(|table| rows::parse(&table, faults)).unwrap_or_default();
+    let lookups = root.section("lookups", faults).map(|table| lookups::parse(&table, faults)).unwrap_or_default();
+    let fields =
+        root.section("fields", faults).map(|table| fields::parse(&table, &lookups, faults)).unwrap_or_default();
+    let (send_empty, rename) =
+        root.section("payload", faults).map(|table| payload::parse(&table, faults)).unwrap_or_default();
+    let delivery = root.section("delivery", faults).map(|table| delivery::parse(&table, faults)).unwrap_or_default();
+    Spec { form, empty, rows, fields, send_empty, rename, delivery }
+}

@@ -1,0 +1,86 @@
+//! The language of a mapping file as plain data, after parsing and before it meets a header.
+
+use std::collections::HashMap;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Time;
+
+use super::condition::Condition;
+use super::source::Source;
+use super::toml_tree::Name;
+use crate::limits::{AnswerRule, MaxFailures, Rate};
+use crate::row::Form;
+use crate::shipment::Field;
+
+/// All that a mapping file says.
+#[derive(Debug, Default)]
+pub(super) struct Spec {
+    /// `[source]`, but for `empty`.
+    pub(super) form: Form,
+    /// `[source] empty`: cells that count as empty.
+    pub(super) empty: Vec<String>,
+    /// `[rows]`.
+    pub(super) rows: Rows,
+    /// `[fields]`: the sources of each field, the first that gives a value wins.
+    pub(super) fields: Vec<(Field, Vec<Source>)>,
+    /// `[payload] send_empty`.
+    pub(super) send_empty: bool,
+    /// `[payload] rename`.
+    pub(super) rename: Vec<(Field, String)>,
+    /// `[delivery]`.
+    pub(super) delivery: Delivery,
+}
+
+/// `[rows]`: which rows are data, and what they inherit.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// All must hold.
+    pub(super) keep: Vec<Condition<Name>>,
+    /// None must hold.
+    pub(super) drop: Vec<Condition<Name>>,
+    /// Columns whose empty cells take the value of the row above.
+    pub(super) fill_down: Vec<Name>,
+}
+
+/// `[delivery]`: defaults for the flags of the same name; what the mapping does not say is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Requests started per unit of time.
+    pub rate: Option<Rate>,
+    /// Requests in flight at most.
+    pub concurrency: Option<NonZeroUsize>,
+    /// Attempts per shipment.
+    pub max_attempts: Option<NonZeroU32>,
+    /// The time for one request.
+    pub timeout: Option<Duration>,
+    /// The time for connecting.
+    pub connect_timeout: Option<Duration>,
+    /// How long an endpoint that answers nothing useful is waited for.
+    pub give_up_after: Option<Duration>,
+    /// When too much is not accepted.
+    pub max_failures: Option<MaxFailures>,
+    /// The time of day (local) at which a run stops cleanly.
+    pub stop_at: Option<Time>,
+    /// How long a run may last before it stops cleanly.
+    pub max_duration: Option<Duration>,
+    /// The fewest shipments that an input must make.
+    pub min_shipments: Option<u64>,
+    /// Answers taken for something else than usual, first match first.
+    pub answers: Vec<AnswerRule>,
+}
+
+/// `[lookups.NAME]`: what is written instead of what stands in a cell.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    /// Its name in the file.
+    pub(super) name: String,
+    /// Cell to value.
+    pub(super) entries: HashMap<String, String>,
+    /// The same in lower case, for `ignore_case`; `None` stands for two entries that are then alike and differ.
+    pub(super) folded: HashMap<String, Option<String>>,
+}
+
+/// All lookups by name.
+pub(super) type Lookups = HashMap<String, Arc<Lookup>>;
