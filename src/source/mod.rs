@@ -1,1 +1,22 @@
-//! source
+//! The first room: the bytes of an input become rows.
+//!
+//! A file is opened, refused by name when it is no CSV in UTF-8, its delimiter and quoting are found from its content,
+//! and its records are read one after the other, each with its number and its physical line. What is wrong with one row
+//! stays with that row ([`crate::row::Reading`]); an [`Error`] says that the whole file cannot be used.
+//! Memory does not grow with the file: a record is held up to 1 MiB, a row's memory is reused.
+
+mod dialect;
+mod error;
+mod first;
+mod open;
+mod record;
+mod rows;
+mod spool;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use error::Error;
+pub use first::Kind;
+pub use rows::{Digest, Source};
+pub use spool::{needs_spooling, spool};

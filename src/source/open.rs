@@ -1,0 +1,228 @@
+//! Opens an input: looks at its first bytes, refuses what cannot be read, finds the dialect and reads the header.
+//!
+//! Everything that makes a whole file useless is found here, before a row is read and anything is sent.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use memchr::memchr;
+
+use super::Error;
+use super::dialect::detect;
+use super::first::{BOM, Kind, kind};
+use super::record::{Cutter, line_ends};
+use super::rows::{Source, Step};
+use super::window::{LOOK_AHEAD, Window};
+use crate::row::{Dialect, Form, Quote};
+use crate::text;
+
+/// The header of the results, which are no input.
+const RESULTS_HEADER: &str = "file,row,line,order_no,trackingnumber,status,http_status,attempts,message,finished_at,\
+                              duration_ms,fingerprint,shipment,payload";
+
+impl Source {
+    /// Opens the file at `path` as the input `index` (from 0) and reads its header; `shown` is its name in messages, and
+    /// `form` what is known of its form.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, empty, no CSV in UTF-8, a results file, or has no header that can be read.
+    pub fn open(index: usize, path: &Path, shown: &str, form: &Form) -> Result<Self, Error> {
+        let of_system = |cause| Error::of_system(shown, 0, cause);
+        let meta = fs::metadata(path).map_err(of_system)?;
+        if meta.is_dir() {
+            return Err(Error::Folder { file: text::printable(shown) });
+        }
+        if !meta.is_file() {
+            return Err(Error::NoFile { file: text::printable(shown) });
+        }
+        let file = File::open(path).map_err(of_system)?;
+        Self::start(index, Window::new(Box::new(file)), meta.len(), shown, form)
+    }
+
+    /// Reads up to the first row.
+    pub(super) fn start(index: usize, window: Window, size: u64, shown: &str, form: &Form) -> Result<Self, Error> {
+        let dialect = Dialect::default();
+        let mut source = Self {
+            index,
+            name: text::printable(shown),
+            size,
+            header: Vec::new(),
+            header_line: 1,
+            dialect,
+            remarks: Vec::new(),
+            window,
+            cutter: Cutter::new(dialect),
+            line: 1,
+            number: 0,
+        };
+        source.look_ahead()?;
+        source.check_first_bytes()?;
+        let form = source.skip_to_header(form)?;
+        source.check_encoding()?;
+        let (sample, last) = source.sample();
+        source.dialect = detect(sample, last, &form);
+        source.check_dialect()?;
+        source.cutter = Cutter::new(source.dialect);
+        source.read_header()?;
+        source.remark_on_one_column();
+        Ok(source)
+    }
+
+    fn file(&self) -> String {
+        self.name.clone()
+    }
+
+    fn look_ahead(&mut self) -> Result<(), Error> {
+        self.window.fill_to(LOOK_AHEAD).map_err(|cause| Error::of_system(&self.name, self.line, cause))
+    }
+
+    /// The text that is looked at, and whether it is all there is.
+    fn sample(&self) -> (&[u8], bool) {
+        let data = self.window.data();
+        (&data[..data.len().min(LOOK_AHEAD)], self.window.ended() && data.len() <= LOOK_AHEAD)
+    }
+
+    fn check_first_bytes(&mut self) -> Result<(), Error> {
+        let start = self.window.data();
+        if start.is_empty() {
+            return Err(Error::Empty { file: self.file() });
+        }
+        if let Some(kind) = kind(start) {
+            return Err(Error::Other { file: self.file(), kind });
+        }
+        let marked = start.starts_with(BOM);
+        while self.window.data().starts_with(BOM) {
+            self.window.consume(BOM.len());
+        }
+        if marked && self.window.data().is_empty() {
+            return Err(Error::NoHeader { file: self.file(), but_for: "a byte order mark" });
+        }
+        Ok(())
+    }
+
+    /// Skips the lines before the header, a `sep=;` of Excel's among them, and gives the form that is known then.
+    fn skip_to_header(&mut self, form: &Form) -> Result<Form, Error> {
+        let mut form = form.clone();
+        let named = separator(self.window.data());
+        form.delimiter = form.delimiter.or(named);
+        let skipped = form.skip_lines.unwrap_or(0).max(u64::from(named.is_some()));
+        while self.line <= skipped {
+            self.skip_line()
+                .and_then(|()| self.skip_line_end())
+                .map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
+            if self.window.data().is_empty() && self.window.ended() {
+                return Err(Error::NoHeader { file: self.file(), but_for: "lines that are skipped" });
+            }
+        }
+        self.look_ahead()?;
+        Ok(form)
+    }
+
+    fn skip_line_end(&mut self) -> std::io::Result<()> {
+        self.window.fill_to(2)?;
+        let count = if self.window.data().starts_with(b"\r\n") { 2 } else { 1 };
+        self.window.consume(count);
+        self.window.fill_to(1)?;
+        self.line += 1;
+        Ok(())
+    }
+
+    fn check_encoding(&self) -> Result<(), Error> {
+        let (sample, _) = self.sample();
+        let Err(error) = std::str::from_utf8(sample) else { return Ok(()) };
+        if error.error_len().is_none() {
+            // Only cut short: by the end of what was read, or of the file, and then the last row will say so.
+            return Ok(());
+        }
+        if memchr(0, sample).is_some() {
+            return Err(Error::Other { file: self.file(), kind: Kind::Binary });
+        }
+        let at = error.valid_up_to();
+        Err(Error::NotUtf8 {
+            file: self.file(),
+            offset: self.window.consumed() + at as u64,
+            line: self.line + line_ends(&sample[..at]),
+            byte: sample[at],
+        })
+    }
+
+    fn check_dialect(&self) -> Result<(), Error> {
+        let cuts = |byte: u8| byte.is_ascii() && !matches!(byte, 0 | b'\n' | b'\r');
+        let refuse = |what| Err(Error::Form { file: self.file(), what });
+        if !cuts(self.dialect.delimiter) {
+            return refuse("the delimiter must be one ASCII character, and no line end");
+        }
+        match self.dialect.quote {
+            Quote::By(quote) if !cuts(quote) => refuse("the quote must be one ASCII character, and no line end"),
+            Quote::By(quote) if quote == self.dialect.delimiter => refuse("delimiter and quote are the same character"),
+            Quote::By(_) | Quote::Never => Ok(()),
+        }
+    }
+
+    /// Reads the first record that is not empty.
+    fn read_header(&mut self) -> Result<(), Error> {
+        loop {
+            let step = self.step().map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
+            let extent = match step {
+                Step::End => return Err(Error::NoHeader { file: self.file(), but_for: "blank lines" }),
+                Step::TooLong(_) => return Err(Error::LongHeader { file: self.file(), line: self.line }),
+                Step::Record(extent) => extent,
+            };
+            if let Some(opening) = extent.unclosed {
+                return Err(Error::OpenHeader { file: self.file(), line: self.line + opening.lines });
+            }
+            let raw = &self.window.data()[..extent.len];
+            if memchr(0, raw).is_some() {
+                return Err(Error::Other { file: self.file(), kind: Kind::Binary });
+            }
+            if extent.plain {
+                self.cutter.split(raw);
+            }
+            let names: Vec<_> =
+                self.cutter.cells().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+            let header_line = self.line;
+            self.window.consume(extent.next);
+            self.line += extent.lines;
+            if names.iter().all(String::is_empty) {
+                continue;
+            }
+            if names.join(",") == RESULTS_HEADER {
+                return Err(Error::Results { file: self.file() });
+            }
+            self.cutter.expect_width(names.len());
+            self.header = names;
+            self.header_line = header_line;
+            return Ok(());
+        }
+    }
+
+    fn remark_on_one_column(&mut self) {
+        let [name] = self.header.as_slice() else { return };
+        let others = [(b';', "a semicolon"), (b',', "a comma"), (b'\t', "a tab"), (b'|', "a bar")];
+        let ahead = self.window.data();
+        let ahead = &ahead[..ahead.len().min(4096)];
+        let used = |byte: u8| memchr(byte, name.as_bytes()).is_some() || memchr(byte, ahead).is_some();
+        let other = others.iter().find(|(byte, _)| *byte != self.dialect.delimiter && used(*byte));
+        if let Some((byte, spoken)) = other {
+            self.remarks.push(format!(
+                "only one column found, {}; is the delimiter {spoken}? Then set delimiter = {:?} in the mapping's \
+                 [source]",
+                text::quoted(name),
+                char::from(*byte).to_string(),
+            ));
+        }
+    }
+}
+
+/// The delimiter that a first line `sep=;` names.
+fn separator(start: &[u8]) -> Option<u8> {
+    let line = start.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (name, rest) = line.split_at_checked(4)?;
+    match rest {
+        [delimiter] if name.eq_ignore_ascii_case(b"sep=") => {
+            Some(*delimiter).filter(|byte| !byte.is_ascii_alphanumeric())
+        }
+        _ => None,
+    }
+}
