@@ -116,7 +116,7 @@ fn headline(summary: &Summary) -> String {
             invalid => format!("Dry run, nothing was sent: {} {of_all} invalid", text::thousands(invalid)),
         },
         State::Finished if left == 0 => format!("Done: {}, nothing is left to do", text::counted(all, noun)),
-        State::Finished => format!("Done, but {} {of_all} not accepted", text::thousands(left)),
+        State::Finished => format!("Done, with {} {of_all} not accepted", text::thousands(left)),
     }
 }
 
@@ -162,7 +162,7 @@ fn push_reasons(report: &mut String, summary: &Summary) {
         let (count, status) = (text::thousands(*count), text::printable(status));
         put(report, format_args!("  {count:>width$} {status}: {}\n", text::printable(reason)));
         let such_as = format_args!("row {row}, line {line} of {}", text::printable(file)).to_string();
-        put(report, format_args!("  {:width$}   such as {such_as}\n", ""));
+        put(report, format_args!("  {:width$} such as {such_as}\n", ""));
     }
     if more > 0 {
         put(report, format_args!("  and {}\n", text::counted(more as u64, "more reason")));
@@ -190,4 +190,177 @@ fn push_files(report: &mut String, summary: &Summary, hints: &Hints<'_>) {
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{DEFAULT_RATE, Limits};
+    use crate::results::summary::{Counts, Files, LimitsUsed, SCHEMA, Source};
+    use jiff::civil::date;
+    use std::collections::BTreeMap;
+
+    fn summary(state: State, counts: Counts, reasons: Vec<ReasonCount>) -> Summary {
+        Summary {
+            lateship: "0.1.0".to_owned(),
+            schema: SCHEMA,
+            state,
+            exit_code: None,
+            stop_reason: None,
+            started_at: String::new(),
+            finished_at: None,
+            inputs: Vec::new(),
+            mapping: Source::default(),
+            join: None,
+            form: None,
+            endpoint: String::new(),
+            set: BTreeMap::new(),
+            in_doubt: String::new(),
+            ledger: None,
+            dry_run: false,
+            limits: LimitsUsed::from(&Limits::default()),
+            rows: counts.total(),
+            counts,
+            reasons,
+            requests: 0,
+            requests_per_second: None,
+            files: Files::default(),
+        }
+    }
+
+    fn reason(status: Status, count: u64, why: &str) -> ReasonCount {
+        let (status, reason) = (status.as_str().to_owned(), why.to_owned());
+        ReasonCount { status, reason, count, file: "orders.csv".to_owned(), row: 17, line: 19 }
+    }
+
+    #[test]
+    fn a_run_that_left_something_ends_with_the_command_that_sends_it() {
+        let counts = Counts { sent: 12_204, skipped: 58, invalid: 38, rejected: 2, ..Counts::default() };
+        let reasons = vec![
+            reason(Status::Skipped, 58, "an empty row"),
+            reason(Status::Invalid, 38, "is not a date like 31.12.2026"),
+            reason(Status::Rejected, 2, "409: \u{1b}[31mInvalid JSON format"),
+        ];
+        let mut summary = summary(State::Finished, counts, reasons);
+        summary.files.failed_rows_count = 40;
+        let hints = Hints {
+            results: Some(Path::new("orders.results.csv")),
+            failed_rows: Some(Path::new("orders.failed.csv")),
+            summary: Some(Path::new("orders.results.json")),
+            next: Some("lateship import orders.failed.csv -m mappings/orders.toml -o orders.failed.results.csv"),
+        };
+        assert_eq!(
+            report(&summary, &hints),
+            "\
+Done, with 40 of 12,302 rows not accepted
+
+  sent           12,204  accepted by the endpoint
+  skipped            58  left out on purpose
+  invalid            38  no valid payload could be made
+  rejected            2  refused by the endpoint
+
+Most frequent reasons:
+  38 invalid: is not a date like 31.12.2026
+     such as row 17, line 19 of orders.csv
+   2 rejected: 409: \u{FFFD}[31mInvalid JSON format
+     such as row 17, line 19 of orders.csv
+  58 skipped: an empty row
+     such as row 17, line 19 of orders.csv
+
+Files:
+  orders.results.csv   every row with its outcome
+  orders.failed.csv    40 rows not accepted, to be mended and imported
+  orders.results.json  the same figures for programs
+
+To send what is left:
+  lateship import orders.failed.csv -m mappings/orders.toml -o orders.failed.results.csv
+"
+        );
+    }
+
+    #[test]
+    fn a_stopped_run_says_why_first_and_does_not_repeat_it_as_a_reason() {
+        let counts = Counts { sent: 1, not_attempted: 1_000, ..Counts::default() };
+        let reasons = vec![reason(Status::NotAttempted, 1_000, "the run stopped before its turn")];
+        let mut summary = summary(State::Stopped, counts, reasons);
+        summary.stop_reason = Some("the endpoint refused the credentials (401)".to_owned());
+        assert_eq!(
+            report(&summary, &Hints::default()),
+            "\
+Stopped before the end: the endpoint refused the credentials (401)
+
+  sent               1  accepted by the endpoint
+  not_attempted  1,000  not sent: the run stopped first
+"
+        );
+        summary.state = State::Interrupted;
+        summary.stop_reason = None;
+        let shown = report(&summary, &Hints::default());
+        assert!(shown.starts_with("Interrupted; what was under way has been finished and recorded\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_run_without_trouble_is_short() {
+        let done = summary(State::Finished, Counts { sent: 1, ..Counts::default() }, Vec::new());
+        let expected = "Done: 1 row, nothing is left to do\n\n  sent           1  accepted by the endpoint\n";
+        assert_eq!(report(&done, &Hints::default()), expected);
+        let empty = summary(State::Finished, Counts::default(), Vec::new());
+        assert_eq!(report(&empty, &Hints::default()), "Done: 0 rows, nothing is left to do\n");
+    }
+
+    #[test]
+    fn a_dry_run_never_sounds_as_if_something_was_sent() {
+        let counts = Counts { invalid: 2, not_attempted: 8, ..Counts::default() };
+        let mut summary = summary(State::Finished, counts, Vec::new());
+        summary.dry_run = true;
+        assert_eq!(
+            report(&summary, &Hints::default()),
+            "\
+Dry run, nothing was sent: 2 of 10 rows invalid
+
+  invalid        2  no valid payload could be made
+  not_attempted  8  valid, not sent in a dry run
+"
+        );
+    }
+
+    #[test]
+    fn only_the_most_frequent_reasons_are_shown() {
+        let reasons = (0..9).map(|count| reason(Status::Invalid, 20 - count, &format!("reason {count}"))).collect();
+        let shown = report(&summary(State::Finished, Counts::default(), reasons), &Hints::default());
+        assert!(shown.contains("reason 4\n") && !shown.contains("reason 5"), "{shown}");
+        assert!(shown.ends_with("  and 4 more reasons\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_forecast_is_one_line_and_says_what_is_guessed() {
+        let mut known = Forecast {
+            rows: 12_400,
+            exact: false,
+            shipments: 12_310,
+            invalid: 38,
+            skipped: 0,
+            endpoint: "https://hook.example.com/",
+            rate: DEFAULT_RATE,
+            concurrency: 16,
+            at_best: Duration::from_secs(1_231),
+            ends_at: Some(date(2026, 11, 24).at(3, 41, 7, 0)),
+        };
+        assert_eq!(
+            forecast(&known),
+            "about 12,400 rows, 12,310 shipments, 38 invalid so far → https://hook.example.com/ at 10/s: \
+             at best 21 min, until 03:41"
+        );
+        known = Forecast { exact: true, skipped: 1, at_best: Duration::from_secs(100_000), ..known };
+        assert_eq!(
+            forecast(&known),
+            "12,400 rows, 12,310 shipments, 38 invalid, 1 skipped → https://hook.example.com/ at 10/s: \
+             at best 27 h 46 min, until 2026-11-24 03:41"
+        );
+        known = Forecast { rate: Rate::Unlimited, at_best: Duration::ZERO, rows: 1, shipments: 1, invalid: 0, ..known };
+        assert_eq!(
+            forecast(&known),
+            "1 row, 1 shipment, 1 skipped → https://hook.example.com/ as fast as it answers, at most 16 at a time"
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! What can stand in the way of the files of a run, in words for an operator.
 //!
-//! All but [`Error::Write`] and [`Error::Replace`] arise before the first request.
+//! All but [`Error::Write`] and [`Error::Replace`] arise before the first request, or when earlier results are read.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::draft::Holder;
 use crate::text;
 
-/// Why the files of a run cannot be opened or written.
+/// Why the files of a run cannot be opened, written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Two of the files of a run are one and the same.
@@ -86,6 +86,32 @@ pub enum Error {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The results or the summary of an earlier run cannot be read.
+    #[error("cannot read {}: {}", shown(.path), plain(.source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// A line of earlier results is not as it was written.
+    #[error("{}, line {line}: {what}; results must not be edited where they are to be read again", shown(.path))]
+    Altered {
+        /// The results.
+        path: PathBuf,
+        /// The physical line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A newer version of the program wrote the summary.
+    #[error("{} was written by lateship {version}, which is newer than this one: use that version", shown(.path))]
+    Newer {
+        /// The summary.
+        path: PathBuf,
+        /// The version that wrote it.
+        version: String,
+    },
     /// All is written, but the file cannot take its final name.
     #[error("all is written in {}, but it cannot be named {}: {}", shown(.from), shown(.to), plain(.source))]
     Replace {
@@ -126,7 +152,7 @@ fn plain(error: &io::Error) -> String {
         ErrorKind::PermissionDenied => "permission denied",
         ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         ErrorKind::IsADirectory => "it is a folder",
-        ErrorKind::NotFound => "the folder does not exist",
+        ErrorKind::NotFound => "it does not exist",
         _ => return text::printable(&error.to_string()),
     };
     words.to_owned()

@@ -4,6 +4,7 @@
 //! relative to its own folder where they can be, so that a folder may be moved as one. No credentials, and nothing of
 //! an endpoint's address in which some could stand. Keys are only ever added; [`SCHEMA`] grows if one must change.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -12,10 +13,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Error;
 use super::draft::{folder_of, inspect, sync_folder_of, target_of};
-use super::{Error, Reason};
-use crate::limits::Limits;
-use crate::outcome::{Status, Tally};
+pub use super::figures::{Counts, LimitsUsed, ReasonCount};
 
 /// The version of the summary's form.
 pub const SCHEMA: u32 = 1;
@@ -47,8 +47,8 @@ pub struct Summary {
     pub form: Option<FormUsed>,
     /// Where shipments were sent, see [`public_endpoint`].
     pub endpoint: String,
-    /// The constants of `--set`, as `[field, value]`, in order.
-    pub set: Vec<(String, String)>,
+    /// The constants of `--set`: field and value.
+    pub set: BTreeMap<String, String>,
     /// `resend` or `hold`.
     pub in_doubt: String,
     /// The ledger's path; `None` without one.
@@ -109,118 +109,6 @@ pub struct FormUsed {
     pub skip_lines: u64,
 }
 
-/// The limits of a run, as numbers and in the words of the flags.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each is named like its flag")]
-pub struct LimitsUsed {
-    pub concurrency: usize,
-    pub rate: String,
-    pub max_attempts: u32,
-    pub timeout_ms: u64,
-    pub connect_timeout_ms: u64,
-    pub give_up_after_ms: u64,
-    pub max_failures: String,
-    pub stop_at: Option<String>,
-    pub max_duration_ms: Option<u64>,
-}
-
-impl From<&Limits> for LimitsUsed {
-    fn from(limits: &Limits) -> Self {
-        let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            concurrency: limits.concurrency.get(),
-            rate: limits.rate.to_string(),
-            max_attempts: limits.max_attempts.get(),
-            timeout_ms: ms(limits.timeout),
-            connect_timeout_ms: ms(limits.connect_timeout),
-            give_up_after_ms: ms(limits.give_up_after),
-            max_failures: limits.max_failures.to_string(),
-            stop_at: limits.stop_at.map(|time| time.strftime("%H:%M").to_string()),
-            max_duration_ms: limits.max_duration.map(ms),
-        }
-    }
-}
-
-/// Lines of the results by status, zeros too.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "each is named like its status, where it is explained")]
-pub struct Counts {
-    pub sent: u64,
-    pub already_sent: u64,
-    pub skipped: u64,
-    pub invalid: u64,
-    pub rejected: u64,
-    pub failed: u64,
-    pub in_doubt: u64,
-    pub not_attempted: u64,
-}
-
-impl From<&Tally> for Counts {
-    fn from(tally: &Tally) -> Self {
-        Self {
-            sent: tally.get(Status::Sent),
-            already_sent: tally.get(Status::AlreadySent),
-            skipped: tally.get(Status::Skipped),
-            invalid: tally.get(Status::Invalid),
-            rejected: tally.get(Status::Rejected),
-            failed: tally.get(Status::Failed),
-            in_doubt: tally.get(Status::InDoubt),
-            not_attempted: tally.get(Status::NotAttempted),
-        }
-    }
-}
-
-impl Counts {
-    /// The lines that ended so.
-    pub fn get(&self, status: Status) -> u64 {
-        match status {
-            Status::Sent => self.sent,
-            Status::AlreadySent => self.already_sent,
-            Status::Skipped => self.skipped,
-            Status::Invalid => self.invalid,
-            Status::Rejected => self.rejected,
-            Status::Failed => self.failed,
-            Status::InDoubt => self.in_doubt,
-            Status::NotAttempted => self.not_attempted,
-        }
-    }
-
-    /// All lines.
-    pub fn total(&self) -> u64 {
-        Status::ALL.into_iter().map(|status| self.get(status)).sum()
-    }
-
-    /// The lines for which something is left to do.
-    pub fn unsettled(&self) -> u64 {
-        Status::ALL.into_iter().filter(|status| !status.is_settled()).map(|status| self.get(status)).sum()
-    }
-}
-
-/// A reason with its count and a row to look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReasonCount {
-    /// The status of its rows, in the results' word.
-    pub status: String,
-    /// Why.
-    pub reason: String,
-    /// Lines of the results that ended so.
-    pub count: u64,
-    /// The input of the first such row.
-    pub file: String,
-    /// That row's number, from 1.
-    pub row: u64,
-    /// The physical line at which it starts, from 1.
-    pub line: u64,
-}
-
-impl From<Reason> for ReasonCount {
-    fn from(Reason { status, why, count, example }: Reason) -> Self {
-        let status = status.as_str().to_owned();
-        Self { status, reason: why, count, file: example.file, row: example.row, line: example.line }
-    }
-}
-
 /// The files of a run, see [`relative`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
@@ -252,6 +140,20 @@ impl Summary {
         file.write_all(&json).and_then(|()| file.as_file().sync_data()).map_err(write)?;
         file.persist(&target).map_err(|error| write(error.error))?;
         sync_folder_of(&target)
+    }
+
+    /// Reads the summary of an earlier run.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when it is not there, not allowed, or no summary that this version knows.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let unreadable = |source: std::io::Error| Error::Read { path: path.to_owned(), source };
+        let json = fs::read(path).map_err(unreadable)?;
+        let summary: Self = serde_json::from_slice(&json).map_err(|error| unreadable(error.into()))?;
+        if summary.schema > SCHEMA {
+            return Err(Error::Newer { path: path.to_owned(), version: summary.lateship });
+        }
+        Ok(summary)
     }
 
     /// The version of this program, for [`Summary::lateship`].
@@ -317,4 +219,114 @@ pub fn relative(path: &Path, summary: &Path) -> String {
     let up = folder.components().skip(shared).map(|_| Component::ParentDir);
     let way: PathBuf = up.chain(path.components().skip(shared)).collect();
     way.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::outcome::{Status, Tally};
+    use crate::results::{Place, Reason};
+
+    fn summary() -> Summary {
+        let mut tally = Tally::default();
+        tally.add(Status::Sent);
+        tally.add(Status::InDoubt);
+        let reason = Reason {
+            status: Status::InDoubt,
+            why: "the answer was lost".to_owned(),
+            count: 1,
+            example: Place { file: "orders.csv".to_owned(), row: 2, line: 3 },
+        };
+        Summary {
+            lateship: Summary::version().to_owned(),
+            schema: SCHEMA,
+            state: State::Finished,
+            exit_code: Some(1),
+            stop_reason: None,
+            started_at: moment(Timestamp::UNIX_EPOCH),
+            finished_at: Some(moment("2026-11-24T03:41:07.5Z".parse().expect("a time"))),
+            inputs: vec![Source { name: "orders.csv".to_owned(), bytes: Some(12), ..Source::default() }],
+            mapping: Source::default(),
+            join: None,
+            form: Some(FormUsed { delimiter: '\t', quote: None, skip_lines: 0 }),
+            endpoint: "https://hook.example.com/".to_owned(),
+            set: BTreeMap::from([("payment_status".to_owned(), "paid".to_owned())]),
+            in_doubt: "resend".to_owned(),
+            ledger: None,
+            dry_run: false,
+            limits: LimitsUsed::from(&Limits::default()),
+            rows: 2,
+            counts: Counts::from(&tally),
+            reasons: vec![reason.into()],
+            requests: 3,
+            requests_per_second: Some(9.5),
+            files: Files { results: "orders.results.csv".to_owned(), ..Files::default() },
+        }
+    }
+
+    #[test]
+    fn a_summary_is_read_back_as_it_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out.json");
+        let mut written = summary();
+        written.state = State::Running;
+        written.write(&path).expect("written");
+        written.state = State::Finished;
+        written.write(&path).expect("written again");
+        assert_eq!(Summary::read(&path).expect("readable"), written);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "no temporary file stays");
+
+        written.schema = SCHEMA + 1;
+        written.write(&path).expect("written");
+        assert!(matches!(Summary::read(&path), Err(Error::Newer { .. })));
+        assert!(check_path(&path).is_ok());
+        fs::write(&path, "{\"name\": \"a package\"}").expect("written");
+        assert!(matches!(check_path(&path), Err(Error::Foreign { .. })));
+        assert!(matches!(Summary::read(&path), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn programs_find_every_status_and_every_limit_by_its_name() {
+        let json = serde_json::to_value(summary()).expect("JSON");
+        assert_eq!(json["state"], "finished");
+        assert_eq!(json["finished_at"], "2026-11-24T03:41:07.500Z");
+        for status in Status::ALL {
+            let expected = u64::from(matches!(status, Status::Sent | Status::InDoubt));
+            assert_eq!(json["counts"][status.as_str()], expected, "{status}");
+        }
+        assert_eq!(json["limits"]["rate"], "10/s");
+        assert_eq!(json["limits"]["give_up_after_ms"], 7_200_000);
+        assert_eq!(json["limits"]["stop_at"], serde_json::Value::Null);
+        assert_eq!(json["reasons"][0]["status"], "in_doubt");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_summary_has_the_rights_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, other) = (folder.path().join("out.json"), folder.path().join("other"));
+        summary().write(&path).expect("written");
+        fs::write(&other, "").expect("written");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(mode(&path), mode(&other));
+    }
+
+    #[test]
+    fn paths_are_told_from_the_summarys_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("out/deep")).expect("made");
+        fs::write(at("orders.csv"), "").expect("written");
+        assert_eq!(relative(&at("orders.csv"), &at("orders.json")), "orders.csv");
+        assert_eq!(relative(&at("orders.csv"), &at("out/deep/orders.json")), "../../orders.csv");
+        assert_eq!(relative(&at("out/not-yet.csv"), &at("orders.json")), "out/not-yet.csv");
+    }
+
+    #[test]
+    fn an_endpoint_is_shown_without_what_could_be_secret() {
+        let shown = |text: &str| public_endpoint(&Url::parse(text).expect("an address"));
+        assert_eq!(shown("https://me:pw@hook.example.com:8443/a?key=1#x"), "https://hook.example.com:8443/a");
+    }
 }

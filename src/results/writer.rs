@@ -19,8 +19,12 @@ use crate::row::{Dialect, Row};
 /// Lines between the first that waits for its outcome and the last that was expected, at most.
 pub const WINDOW: usize = 16_384;
 
-/// Rows and lines kept for reuse.
-const SPARE: usize = 1_024;
+/// Rows kept for reuse; few, since one with a huge cell keeps its memory.
+const SPARE_ROWS: usize = 64;
+
+/// Lines kept for reuse, and the largest in bytes.
+const SPARE_LINES: usize = 1_024;
+const SPARE_LINE: usize = 4_096;
 
 /// The outcome of a row that nobody settled before the end.
 const STOPPED: &str = "the run stopped before its turn";
@@ -179,7 +183,7 @@ impl Results {
         });
         let line = std::mem::take(line);
         if let Slot::Waiting { row, .. } = std::mem::replace(slot, Slot::Settled { line, failure })
-            && self.spare_rows.len() < SPARE
+            && self.spare_rows.len() < SPARE_ROWS
             && let Ok(mut row) = Arc::try_unwrap(row)
         {
             row.clear();
@@ -268,7 +272,7 @@ impl Results {
             self.slots.pop_front();
             self.first += 1;
             self.draft.push(&line)?;
-            if self.spare_lines.len() < SPARE {
+            if self.spare_lines.len() < SPARE_LINES && line.capacity() <= SPARE_LINE {
                 line.clear();
                 self.spare_lines.push(line);
             }
