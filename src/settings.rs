@@ -23,6 +23,9 @@ mod rerun;
 pub use environment::{Environment, NotACount, parse_count};
 pub use rerun::Rerun;
 
+/// The fewest shipments that inputs must make, unless told otherwise.
+pub const DEFAULT_MIN_SHIPMENTS: u64 = 0;
+
 /// All that an import needs to know.
 #[derive(Debug)]
 pub struct Import {
@@ -198,7 +201,7 @@ impl Import {
         let paths = paths(&typed, &inputs)?;
         let target = target(&typed, environment)?;
         let asked = layer(layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
-        let min_shipments = asked.min_shipments.unwrap_or(0);
+        let min_shipments = asked.min_shipments.unwrap_or(DEFAULT_MIN_SHIPMENTS);
         let limits = limits(asked, matches!(target, Target::Sandbox))?;
         Ok(Self {
             inputs,

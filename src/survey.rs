@@ -39,7 +39,9 @@ impl Survey {
         match made {
             Made::Shipment(_) => {
                 self.shipments += 1;
-                warnings.iter().for_each(|warning| self.warnings.add(row, warning));
+                for warning in warnings {
+                    self.warnings.add(row, warning);
+                }
             }
             Made::Skipped(reason) => {
                 self.skipped += 1;
@@ -47,7 +49,9 @@ impl Survey {
             }
             Made::Invalid(problems) => {
                 self.invalid += 1;
-                problems.iter().for_each(|problem| self.problems.add(row, problem));
+                for problem in problems {
+                    self.problems.add(row, problem);
+                }
             }
         }
     }
@@ -56,7 +60,7 @@ impl Survey {
 /// Troubles, grouped by field and reason.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
-    groups: Vec<Group>,
+    kept: Vec<Group>,
     places: HashMap<Option<&'static str>, HashMap<String, usize>>,
     beyond: u64,
 }
@@ -92,7 +96,7 @@ pub struct Example {
 impl Groups {
     /// The groups, the most frequent first, and equal ones in the order of their first rows.
     pub fn by_count(&self) -> Vec<&Group> {
-        let mut groups: Vec<&Group> = self.groups.iter().collect();
+        let mut groups: Vec<&Group> = self.kept.iter().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         groups
     }
@@ -104,7 +108,7 @@ impl Groups {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.kept.is_empty()
     }
 
     fn add(&mut self, row: &Row, problem: &Problem) {
@@ -125,17 +129,17 @@ impl Groups {
     ) {
         let places = self.places.entry(field).or_default();
         if let Some(place) = places.get(reason) {
-            self.groups[*place].count += 1;
+            self.kept[*place].count += 1;
             return;
         }
-        if self.groups.len() >= MAX_GROUPS {
+        if self.kept.len() >= MAX_GROUPS {
             self.beyond += 1;
             return;
         }
-        places.insert(reason.to_owned(), self.groups.len());
+        places.insert(reason.to_owned(), self.kept.len());
         let (column, value) = example();
         let first = Example { input: row.input, row: row.number, line: row.line, column, value };
-        self.groups.push(Group { field, reason: reason.to_owned(), count: 1, first });
+        self.kept.push(Group { field, reason: reason.to_owned(), count: 1, first });
     }
 }
 

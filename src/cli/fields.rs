@@ -36,7 +36,7 @@ impl Flags {
 fn table() -> String {
     let mut table = String::new();
     let widths = [
-        longest(|field| field.name()),
+        longest(Field::name),
         longest(|field| field.spec().kind.name()),
         "required".len(),
         longest(|field| field.spec().example),

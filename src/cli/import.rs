@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::civil::Time;
 
-use super::values::{parse_set, typed};
+use super::values::{flag, parse_set, typed};
 use super::{Surroundings, parser_of};
 use crate::Error;
 use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
@@ -19,7 +19,7 @@ use crate::limits::{
 use crate::mapping::Delivery;
 use crate::progress::Mode;
 use crate::secret::{API_KEY_VARIABLE, EMAIL_VARIABLE};
-use crate::settings::{Import, Typed, parse_count};
+use crate::settings::{DEFAULT_MIN_SHIPMENTS, Import, Typed, parse_count};
 use crate::shipment::Field;
 
 const LONG_ABOUT: &str = "\
@@ -60,50 +60,142 @@ pub(super) struct Flags {
     #[arg(long, help_heading = "Payload")]
     dry_run: bool,
 
-    #[arg(long, value_name = "URL", help = format!("Where shipments go; https, or http on this machine [default: {DEFAULT_ENDPOINT}] [env: LATESHIP_ENDPOINT]"), help_heading = "Target")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Target",
+        help = flag("Where shipments go; https, or http on this machine", DEFAULT_ENDPOINT, "ENDPOINT")
+    )]
     endpoint: Option<Endpoint>,
     /// Send to an endpoint of the run's own that answers as the webhook does; needs no credentials [default: off]
     #[arg(long, conflicts_with = "endpoint", help_heading = "Target")]
     sandbox: bool,
-    #[arg(long, value_name = "FILE", help = format!("A file with email and api_key, readable by its owner alone [default: {EMAIL_VARIABLE} and {API_KEY_VARIABLE} in the environment] [env: LATESHIP_CREDENTIALS]"), help_heading = "Target")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Target",
+        help = flag(
+            "A TOML file with email and api_key, readable by its owner alone",
+            format!("{EMAIL_VARIABLE} and {API_KEY_VARIABLE} in the environment"),
+            "CREDENTIALS"
+        )
+    )]
     credentials: Option<PathBuf>,
 
     #[command(flatten)]
     pace: Pace,
 
-    /// When progress is shown: auto, always or never [default: auto; never with --log-format json] [env: LATESHIP_PROGRESS]
-    #[arg(long, value_name = "WHEN", hide_possible_values = true, value_parser = parser_of::<Mode>(&["auto", "always", "never"]), help_heading = super::MESSAGES)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        help_heading = super::MESSAGES,
+        hide_possible_values = true,
+        value_parser = parser_of::<Mode>(&["auto", "always", "never"]),
+        help = flag(
+            "When progress is shown: auto (a bar on a terminal, else a line every 30 s), always (with -q as well) or never",
+            "auto; never with --log-format json",
+            "PROGRESS"
+        )
+    )]
     pub(super) progress: Option<Mode>,
 }
 
 /// The flags for which a mapping's `[delivery]` has keys.
 #[derive(Debug, Args)]
 #[command(
-    next_help_heading = "Pace and patience (flag, else environment, else the mapping's [delivery], else the default)"
+    next_help_heading = "Pace and patience (flag, else environment, else the mapping's [delivery], else default)"
 )]
 struct Pace {
-    #[arg(long, value_name = "RATE", help = format!("Requests started per second, minute or hour, like 10/s, 90/m or 5000/h, or unlimited [default: {DEFAULT_RATE}; unlimited with --sandbox] [env: LATESHIP_RATE]"))]
+    #[arg(
+        long,
+        value_name = "RATE",
+        help = flag(
+            "Requests started per second, minute or hour, repeated ones included: 10/s, 90/m, 5000/h or unlimited",
+            format!("{DEFAULT_RATE}; unlimited with --sandbox"),
+            "RATE"
+        )
+    )]
     rate: Option<Rate>,
-    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroUsize>, help = format!("Requests in flight at most; fewer while the endpoint asks for it [default: {DEFAULT_CONCURRENCY}] [env: LATESHIP_CONCURRENCY]"))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = parse_count::<NonZeroUsize>,
+        help = flag(
+            "Requests in flight at most; fewer while the endpoint asks for it", DEFAULT_CONCURRENCY, "CONCURRENCY"
+        )
+    )]
     concurrency: Option<NonZeroUsize>,
-    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>, help = format!("Attempts per shipment for answers worth another one [default: {DEFAULT_MAX_ATTEMPTS}] [env: LATESHIP_MAX_ATTEMPTS]"))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = parse_count::<NonZeroU32>,
+        help = flag("Attempts per shipment for answers worth another one", DEFAULT_MAX_ATTEMPTS, "MAX_ATTEMPTS")
+    )]
     max_attempts: Option<NonZeroU32>,
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("For one request, from its start to the end of its answer [default: {}] [env: LATESHIP_TIMEOUT]", typed(DEFAULT_TIMEOUT)))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        help = flag("For one request, from its start to the end of its answer", typed(DEFAULT_TIMEOUT), "TIMEOUT")
+    )]
     timeout: Option<Duration>,
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("For connecting; not longer than --timeout [default: {}, or --timeout where that is shorter] [env: LATESHIP_CONNECT_TIMEOUT]", typed(DEFAULT_CONNECT_TIMEOUT)))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        help = flag(
+            "For connecting; not longer than --timeout",
+            format!("{}, or --timeout where that is shorter", typed(DEFAULT_CONNECT_TIMEOUT)),
+            "CONNECT_TIMEOUT"
+        )
+    )]
     connect_timeout: Option<Duration>,
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("How long an endpoint that answers nothing useful is waited for before the run stops [default: {}] [env: LATESHIP_GIVE_UP_AFTER]", typed(DEFAULT_GIVE_UP_AFTER)))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        help = flag(
+            "How long an endpoint that answers nothing useful is waited for before the run stops",
+            typed(DEFAULT_GIVE_UP_AFTER),
+            "GIVE_UP_AFTER"
+        )
+    )]
     give_up_after: Option<Duration>,
-    #[arg(long, value_name = "N|N%", help = format!("Stop after N shipments in a row that were not accepted (0: never), or once N% of at least 100 answered ones were not [default: {DEFAULT_MAX_FAILURES}] [env: LATESHIP_MAX_FAILURES]"))]
+    #[arg(
+        long,
+        value_name = "N|N%",
+        help = flag(
+            "Stop after N shipments in a row that were not accepted (0: never), or once N% of at least 100 answered \
+             ones were not",
+            DEFAULT_MAX_FAILURES,
+            "MAX_FAILURES"
+        )
+    )]
     max_failures: Option<MaxFailures>,
-    /// Send nothing when the inputs make fewer shipments: then the export or the mapping is wrong [default: 0] [env: LATESHIP_MIN_SHIPMENTS]
-    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = parse_count::<u64>,
+        help = flag(
+            "Send nothing where the inputs make fewer shipments: then the export or the mapping is wrong",
+            DEFAULT_MIN_SHIPMENTS,
+            "MIN_SHIPMENTS"
+        )
+    )]
     min_shipments: Option<u64>,
-    /// Stop cleanly at this time of day, like 06:30 [default: at the end] [env: LATESHIP_STOP_AT]
-    #[arg(long, value_name = "HH:MM", value_parser = parse_time_of_day)]
+    #[arg(
+        long,
+        value_name = "HH:MM",
+        value_parser = parse_time_of_day,
+        help = flag("Stop cleanly at this time of day, like 06:30", "at the end", "STOP_AT")
+    )]
     stop_at: Option<Time>,
-    /// Stop cleanly after this time, like 90m [default: at the end] [env: LATESHIP_MAX_DURATION]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        help = flag("Stop cleanly after this time, like 90m", "at the end", "MAX_DURATION")
+    )]
     max_duration: Option<Duration>,
 }
 

@@ -78,8 +78,14 @@ struct Voice {
     /// Say more; twice for every attempt
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// How log lines are written: text or json [default: text] [env: LATESHIP_LOG_FORMAT]
-    #[arg(long, global = true, value_name = "FORMAT", hide_possible_values = true, value_parser = parser_of::<Format>(&["text", "json"]))]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        value_parser = parser_of::<Format>(&["text", "json"]),
+        help = values::flag("How log lines are written: text or json", "text", "LOG_FORMAT")
+    )]
     log_format: Option<Format>,
 }
 

@@ -33,9 +33,15 @@ prints its address, runs until Ctrl-C or SIGTERM, and then prints what it has se
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub(super) struct Flags {
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT, help = "The port on 127.0.0.1; 0 takes a free one")]
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help = format!("The time before each answer [default: {}]", typed(DEFAULT_LATENCY)))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        help = format!("The time before each answer [default: {}]", typed(DEFAULT_LATENCY))
+    )]
     latency: Option<Duration>,
     /// The share of requests answered with 500, like 0.1 or 10%
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_ERRORS)]
@@ -55,7 +61,7 @@ pub(super) struct Flags {
     /// A file to which a line of JSON is added for each request [default: none]
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Accept only the email and api_key of this file [default: any that are not empty]
+    /// Accept only the e-mail and the key of this file [default: any that are not empty]
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
 }

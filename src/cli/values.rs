@@ -1,5 +1,6 @@
 //! The small values that flags take and no other room knows: `FIELD=VALUE`, shares, and how a default is written.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::shipment::Field;
@@ -39,6 +40,11 @@ pub(super) fn parse_share(typed: &str) -> Result<f64, Unfit> {
     let (number, unit) = typed.strip_suffix('%').map_or((typed, 1.0), |percent| (percent, 100.0));
     let share = number.trim().parse::<f64>().map_err(|_| Unfit::NotAShare)? / unit;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(Unfit::NotAShare) }
+}
+
+/// The help of a flag with a default and an environment variable (`LATESHIP_` and `variable`) behind it.
+pub(super) fn flag(what: &str, default: impl fmt::Display, variable: &str) -> String {
+    format!("{what} [default: {default}] [env: LATESHIP_{variable}]")
 }
 
 /// A length of time as a flag takes it: `30s`, `2h`.

@@ -13,9 +13,12 @@ use crate::limits::{parse_duration, parse_time_of_day};
 use crate::mapping::Delivery;
 use crate::secret::{self, Credentials};
 
+/// Gives a variable's value by its name.
+type Read<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
 /// The environment of the program, or one made up by a test.
 pub struct Environment<'a> {
-    read: Box<dyn Fn(&str) -> Option<OsString> + 'a>,
+    read: Box<Read<'a>>,
 }
 
 impl fmt::Debug for Environment<'_> {
