@@ -65,6 +65,15 @@ impl<'a> Node<'a> {
         faults.at(self.span(), format!("{}: expected {what}", self.path), format!("this is {found}"));
     }
 
+    /// Notes that one of certain texts was expected here.
+    pub(super) fn expected_one_of(&self, what: &str, faults: &mut Faults) {
+        if self.is_text() {
+            faults.at(self.span(), format!("{}: expected {what}", self.path), "");
+        } else {
+            self.expected(what, faults);
+        }
+    }
+
     /// The text; anything else is noted as a trouble.
     pub(super) fn text(&self, faults: &mut Faults) -> Option<&'a str> {
         let text = self.as_text();
@@ -108,7 +117,12 @@ impl<'a> Node<'a> {
             .filter(|number| range.contains(number));
         if number.is_none() {
             let end = if *range.end() == u64::MAX { "on".to_owned() } else { format!("to {}", range.end()) };
-            self.expected(&format!("a whole number from {} {end}", range.start()), faults);
+            let what = format!("a whole number from {} {end}", range.start());
+            if self.value.get_ref().is_integer() {
+                faults.at(self.span(), format!("{}: expected {what}", self.path), "");
+            } else {
+                self.expected(&what, faults);
+            }
         }
         number
     }

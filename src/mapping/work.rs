@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::cells::Cells;
 use super::condition::Condition;
+use super::guard;
 use super::source::{LookUp, Otherwise, Shape, Steps};
 use super::template::BoundTemplate;
 use crate::text;
@@ -106,7 +107,7 @@ impl Desk {
     }
 
     fn trim(&mut self) {
-        let trimmed = self.value.trim();
+        let trimmed = guard::trim(&self.value);
         if trimmed.len() < self.value.len() {
             self.spare.clear();
             self.spare.push_str(trimmed);
@@ -174,7 +175,7 @@ impl Steps {
                 desk.turn();
             }
         }
-        if let Some(length) = self.max_length
+        if let Some(length) = self.max_length.filter(|length| *length < desk.value.len())
             && let Some((end, _)) = desk.value.char_indices().nth(length)
         {
             desk.value.truncate(desk.value[..end].trim_end().len());
@@ -192,7 +193,7 @@ fn extract(regex: &regex::Regex, desk: &mut Desk) {
     };
     desk.spare.clear();
     if let Some(found) = found {
-        desk.spare.push_str(found.as_str().trim());
+        desk.spare.push_str(guard::trim(found.as_str()));
     }
     desk.turn();
 }
@@ -224,7 +225,12 @@ impl LookUp {
     fn run(&self, desk: &mut Desk) -> Result<(), Cow<'static, str>> {
         let found = if self.ignore_case {
             desk.spare.clear();
-            desk.spare.extend(desk.value.chars().flat_map(char::to_lowercase));
+            if desk.value.is_ascii() {
+                desk.spare.push_str(&desk.value);
+                desk.spare.make_ascii_lowercase();
+            } else {
+                desk.spare.extend(desk.value.chars().flat_map(char::to_lowercase));
+            }
             self.table.folded.get(desk.spare.as_str()).and_then(Option::as_ref)
         } else {
             self.table.entries.get(desk.value.as_str())

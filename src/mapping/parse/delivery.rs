@@ -90,11 +90,8 @@ fn read<T>(node: &Node<'_>, parse: impl Fn(&str) -> Result<T, Unfit>, faults: &m
         Err(unfit) => {
             let unfit = unfit.to_string();
             let what = unfit.strip_prefix("expected ").unwrap_or(&unfit);
-            if node.is_text() {
-                faults.at(node.span(), format!("{}: expected {what}", node.path()), "");
-            } else {
-                node.expected(&format!("{what}, in quotes"), faults);
-            }
+            let quotes = if node.is_text() { "" } else { ", in quotes" };
+            node.expected_one_of(&format!("{what}{quotes}"), faults);
             None
         }
     }
@@ -127,7 +124,7 @@ fn answer(node: &Node<'_>, faults: &mut Faults) -> Option<AnswerRule> {
             _ => None,
         };
         if is.is_none() {
-            node.expected("one of \"sent\", \"rejected\", \"retry\", \"stop\"", faults);
+            node.expected_one_of("one of \"sent\", \"rejected\", \"retry\", \"stop\"", faults);
         }
         is
     });

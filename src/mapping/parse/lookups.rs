@@ -39,7 +39,7 @@ fn lookup(name: &str, table: &Table<'_>, faults: &mut Faults) -> Lookup {
         let value = value.trim();
         lookup
             .folded
-            .entry(key.to_lowercase())
+            .entry(key.chars().flat_map(char::to_lowercase).collect())
             .and_modify(|known| {
                 if known.as_deref() != Some(value) {
                     *known = None;

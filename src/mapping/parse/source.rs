@@ -45,7 +45,7 @@ fn delimiter(node: &Node<'_>, faults: &mut Faults) -> Option<u8> {
         Some("," | ";" | "|" | "\t") => node.as_text().and_then(|text| text.bytes().next()),
         Some("tab" | "\\t") => Some(b'\t'),
         _ => {
-            node.expected(r#"the character between two cells: "," or ";" or "|" or "\t""#, faults);
+            node.expected_one_of(r#"the character between two cells: "," or ";" or "|" or "\t""#, faults);
             None
         }
     }
@@ -56,7 +56,7 @@ fn quote(node: &Node<'_>, faults: &mut Faults) -> Option<Quote> {
         Some([]) => Some(Quote::Never),
         Some(&[byte]) if byte.is_ascii_punctuation() => Some(Quote::By(byte)),
         _ => {
-            node.expected(r#"the character around a cell, as '"', or "" where quotes are data"#, faults);
+            node.expected_one_of(r#"the character around a cell, as '"', or "" where quotes are data"#, faults);
             None
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -
         case: table.get("case").and_then(|node| {
             let case = node.as_text().and_then(|text| text.parse().ok());
             if case.is_none() {
-                node.expected(r#"one of "upper", "lower", "title""#, faults);
+                node.expected_one_of(r#"one of "upper", "lower", "title""#, faults);
             }
             case
         }),
@@ -141,7 +141,7 @@ fn otherwise(node: &Node<'_>, faults: &mut Faults) -> Otherwise {
         Some("keep") => return Otherwise::Keep,
         Some("empty") => return Otherwise::Empty,
         Some("error") => return Otherwise::Error,
-        Some(_) => node.expected(EXPECTED, faults),
+        Some(_) => node.expected_one_of(EXPECTED, faults),
         None => {
             let Some(table) = node.table(EXPECTED, faults) else { return Otherwise::Error };
             table.check_keys(&["value"], &[], faults);
@@ -183,7 +183,7 @@ fn date(table: &Table<'_>, node: &Node<'_>, faults: &mut Faults) -> Option<DateR
             Ok(format) => formats.push(format),
             Err(error) => {
                 let title = format!("{}: {} is not a date format", member.path(), text::quoted(text));
-                faults.at(member.span(), title, error.to_string());
+                faults.at(member.span(), title, "").advise(error.to_string());
             }
         }
     }
@@ -253,7 +253,7 @@ fn character(node: &Node<'_>, faults: &mut Faults) -> Option<char> {
     let mut characters = node.as_text().unwrap_or_default().chars();
     let character = characters.next().filter(|_| characters.next().is_none());
     if character.is_none() {
-        node.expected("a single character in quotes", faults);
+        node.expected_one_of("a single character in quotes", faults);
     }
     character
 }

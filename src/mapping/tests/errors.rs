@@ -1,6 +1,7 @@
 //! Errors of a mapping file: each has its place, all are shown, and the nearest name is proposed.
 
 use super::*;
+use proptest::prelude::*;
 
 fn error(text: &str) -> String {
     Mapping::parse("shop.toml", text).expect_err("an error").to_string()
@@ -199,6 +200,22 @@ fn a_built_in_name_that_is_none_lists_what_there_is() {
 fn what_stands_in_a_mapping_cannot_reach_the_terminal_as_an_escape() {
     let shown = error("[fields]\norder_no = 7 # \u{202E}\n\"\\u001b[31m\" = \"x\"\n");
     assert!(!shown.contains(['\u{1b}', '\u{202E}']), "{shown}");
+}
+
+proptest! {
+    #[test]
+    fn a_mapping_that_lost_or_won_something_is_refused_or_read_and_never_a_panic(
+        at in 0usize..6000, taken in 0usize..40, put in "(\\PC|[\\[\\]{}\"'=,\n]){0,6}", german in any::<bool>()
+    ) {
+        let text = crate::mapping::builtin::text(if german { "erp-de" } else { "orders" }).expect("built in");
+        let start = text.floor_char_boundary(at.min(text.len()));
+        let end = text.floor_char_boundary((start + taken).min(text.len())).max(start);
+        let changed = format!("{}{put}{}", &text[..start], &text[end..]);
+        match Mapping::parse("shop.toml", &changed) {
+            Ok(mapping) => drop(mapping.bind("orders.csv", &header("Order ID,Bestellnummer"), &[]).map_err(|error| error.to_string())),
+            Err(error) => prop_assert!(error.to_string().contains("shop.toml:")),
+        }
+    }
 }
 
 #[test]
