@@ -36,12 +36,20 @@ pub enum Error {
         /// The file's name.
         file: String,
     },
-    /// The system failed to open or to read the file.
+    /// The system failed to open the file.
+    #[error("{file}: cannot be opened: {cause}")]
+    Unopened {
+        /// The file's name.
+        file: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The system failed to read the file.
     #[error("{file}: cannot be read beyond line {line}: {cause}")]
     Broken {
         /// The file's name.
         file: String,
-        /// The physical line that was reached; 0 where it was not opened.
+        /// The physical line that was reached.
         line: u64,
         /// What the system said.
         cause: io::Error,
@@ -141,7 +149,9 @@ impl Error {
             Self::Folder { .. } => "name the file in it that is to be imported",
             Self::NoFile { .. } => "give it as standard input, with - as the input",
             Self::Denied { .. } => "let this user read it (chmod u+r), or run as the user who owns it",
-            Self::Broken { .. } => "check the disk or the network drive, copy the file to a local disk, and run again",
+            Self::Unopened { .. } | Self::Broken { .. } => {
+                "check the disk or the network drive, copy the file to a local disk, and run again"
+            }
             Self::Empty { .. } | Self::NoHeader { .. } => {
                 "make the export again: it may have failed, or still be being written"
             }
@@ -170,13 +180,14 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// The error of the system at opening or reading `file`, with the physical line that was reached.
+    /// The error of the system at opening or reading `file`, with the physical line that was reached (0: none).
     pub(super) fn of_system(file: &str, line: u64, cause: io::Error) -> Self {
         let file = text::printable(file);
         match cause.kind() {
             io::ErrorKind::NotFound => Self::Missing { file },
             io::ErrorKind::PermissionDenied => Self::Denied { file },
             io::ErrorKind::IsADirectory => Self::Folder { file },
+            _ if line == 0 => Self::Unopened { file, cause },
             _ => Self::Broken { file, line, cause },
         }
     }

@@ -109,6 +109,19 @@ impl Cutter {
         })
     }
 
+    /// The cells as text; `None` where one of them is no UTF-8.
+    pub(super) fn texts(&self) -> Option<impl Iterator<Item = &str>> {
+        let text = std::str::from_utf8(&self.text)
+            .ok()
+            .filter(|text| self.ends.iter().all(|&at| text.is_char_boundary(at)))?;
+        let mut start = 0;
+        Some(self.ends.iter().map(move |&end| {
+            let cell = &text[start..end];
+            start = end;
+            cell
+        }))
+    }
+
     /// Cuts a plain record, or whatever else is to be cut with quotes as data, into [`Cutter::cells`].
     pub(super) fn split(&mut self, record: &[u8]) {
         self.truncate(0);
@@ -157,7 +170,12 @@ impl Cutter {
                     Inside::More | Inside::Unclosed => return self.unclosed(data, opened, last),
                 };
             }
-            let end = match memchr3(self.delimiter, b'\n', b'\r', &data[from..]) {
+            let found = if data.get(from) == Some(&self.delimiter) {
+                Some(0)
+            } else {
+                memchr3(self.delimiter, b'\n', b'\r', &data[from..])
+            };
+            let end = match found {
                 Some(found) => from + found,
                 None if last => data.len(),
                 None => return more(data),

@@ -97,13 +97,17 @@ impl Source {
         row.number = self.number;
         row.line = self.line;
         let mut filler = Filler { row, header: &self.header, seen: 0, not_utf8: None };
-        if !extent.plain {
-            self.cutter.cells().for_each(|cell| filler.bytes(cell));
-        } else if let Ok(text) = std::str::from_utf8(raw) {
+        let text = if extent.plain { std::str::from_utf8(raw).ok() } else { None };
+        if let Some(text) = text {
             filler.split(text, self.dialect.delimiter);
         } else {
-            self.cutter.split(raw);
-            self.cutter.cells().for_each(|cell| filler.bytes(cell));
+            if extent.plain {
+                self.cutter.split(raw);
+            }
+            match self.cutter.texts() {
+                Some(cells) => cells.for_each(|cell| filler.cell(cell)),
+                None => self.cutter.cells().for_each(|cell| filler.bytes(cell)),
+            }
         }
         let (seen, not_utf8) = (filler.seen, filler.not_utf8);
         row.width = seen;

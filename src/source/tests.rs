@@ -345,12 +345,11 @@ proptest! {
 
     #[test]
     fn records_without_line_ends_in_quotes_are_cut_as_the_oracle_cuts_them(
-        text in "(([a\" ,]{0,9}|\"[a,]{0,5}\")\n){0,6}", step in 1_usize..9,
+        lines in prop::collection::vec("[a\" ,]{0,9}|\"[a,]{0,5}\"", 0..6), step in 1_usize..9,
     ) {
-        // A header wide enough for every record, so that none has cells to spare.
-        let text = format!("h,,,,,,,,,\n{text}");
-        let balanced = text.lines().all(|line| line.matches('"').count() % 2 == 0);
-        prop_assume!(balanced);
+        // A header wide enough for every record, so that none has cells to spare; quotes in pairs on each line.
+        let pair = |line: &String| format!("{line}{}\n", "\"".repeat(line.matches('"').count() % 2));
+        let text = format!("h,,,,,,,,,\n{}", lines.iter().map(pair).collect::<String>());
         let form = Form { delimiter: Some(b','), ..Form::default() };
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
         let oracle: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
