@@ -233,7 +233,7 @@ fn flags_are_checked_with_a_word_on_what_was_expected() {
 fn a_bad_cell_costs_its_row_alone() {
     let mut orders = b"Order,Tracking,Date\n1,T1,x\n".to_vec();
     orders.extend(b"2,1.23E+17,x\n");
-    orders.extend(b"3,T\xff3,x\n");
+    orders.extend(b"3,,x\n");
     orders.extend(b"4,\"T4,x\n");
     orders.extend(b"5,T5,x,surplus\n");
     orders.extend(b",,\n");

@@ -20,7 +20,7 @@ use super::toml_tree::{NotServed, Table};
 const TABLES: &[&str] = &["source", "rows", "fields", "lookups", "payload", "delivery"];
 
 const NOT_SERVED: NotServed = &[
-    ("extends", "copy what `lateship mappings NAME` prints into this file, and change it"),
+    ("extends", "copy the mapping that you would start from (the folder mappings/ has some), and change it"),
     ("join", "join the two exports before, or ask the shop for one that holds the tracking numbers too"),
 ];
 
