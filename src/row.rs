@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How the text of a table is cut into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,14 +132,14 @@ impl Row {
 
     /// The hash of the cells as they are now; reading stores it in [`Row::fingerprint`].
     ///
-    /// XXH3 (64 bits) over each cell behind its length, so that moving a character to the next cell changes it.
+    /// XXH3 (64 bits) over the text of all cells, seeded by where they end, so that moving a character to the next
+    /// cell changes it.
     pub fn hash_cells(&self) -> u64 {
-        let mut hash = Xxh3::new();
-        for cell in self.cells() {
-            hash.update(&(cell.len() as u64).to_le_bytes());
-            hash.update(cell.as_bytes());
-        }
-        hash.digest()
+        let seed = self
+            .ends
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |seed: u64, end| (seed ^ *end as u64).wrapping_mul(0x0000_0100_0000_01b3));
+        xxh3_64_with_seed(self.text.as_bytes(), seed)
     }
 
     fn span(&self, index: usize) -> Option<Range<usize>> {

@@ -3,8 +3,8 @@
 //! On well-formed input it reads what the `csv` crate reads (flexible, quotes doubled): a quote opens only at the start
 //! of a cell, text after a closing quote belongs to the cell, LF, CR LF and a lone CR end a record. Beyond that it
 //! counts physical lines, and it finds a quote that is never closed: not closed within [`MAX_RECORD`] bytes,
-//! [`MAX_LINES`] line ends or the file, or closed lines later in front of text or with cells to spare, which is how it
-//! looks when it met the opening quote of a later row. Then only the line in which it opened is taken, so that the rows
+//! [`MAX_LINES`] line ends or the file, or closed lines later in front of text, which is how it looks when it met the
+//! opening quote of a later row. Then only the line in which it opened is taken, so that the rows
 //! after it are not swallowed. Pure; `rows` and `dialect` call it.
 
 use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3};
@@ -60,7 +60,6 @@ pub(super) enum Cut {
 pub(super) struct Cutter {
     delimiter: u8,
     quote: Option<u8>,
-    width: usize,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -71,12 +70,7 @@ impl Cutter {
             Quote::By(quote) => Some(quote),
             Quote::Never => None,
         };
-        Self { delimiter: dialect.delimiter, quote, width: usize::MAX, text: Vec::new(), ends: Vec::new() }
-    }
-
-    /// Says how many cells a record has, so that one with more may be known for an unclosed quote.
-    pub(super) const fn expect_width(&mut self, width: usize) {
-        self.width = width;
+        Self { delimiter: dialect.delimiter, quote, text: Vec::new(), ends: Vec::new() }
     }
 
     /// Cuts the record at the start of `data`, which does not start with a line end; `last` says that nothing follows.
@@ -150,7 +144,6 @@ impl Cutter {
     fn quoted(&mut self, data: &[u8], quote: u8, last: bool) -> Cut {
         self.truncate(0);
         let mut lines = 0;
-        let mut spanning = None;
         let mut at = 0;
         loop {
             let mut from = at;
@@ -162,7 +155,6 @@ impl Cutter {
                         lines += within;
                         if within > 0 {
                             opening = Some(opened);
-                            spanning = spanning.or(opening);
                         }
                         at + 1 + len
                     }
@@ -192,11 +184,6 @@ impl Cutter {
                 continue;
             }
             let Some((next, ended)) = line_end(data, end, last) else { return more(data) };
-            if let Some(opened) = spanning
-                && self.has_surplus()
-            {
-                return self.unclosed(data, opened, last);
-            }
             let lines = lines + u64::from(ended);
             return Cut::Record(Extent { len: end, next, lines, ended, plain: false, unclosed: None });
         }
@@ -242,10 +229,6 @@ impl Cutter {
         self.append(&data[opening.at..end]);
         let lines = opening.lines + u64::from(ended);
         Cut::Record(Extent { len: end, next, lines, ended, plain: false, unclosed: Some(opening) })
-    }
-
-    fn has_surplus(&self) -> bool {
-        self.ends.len() > self.width && self.cells().skip(self.width).any(|cell| !is_blank(cell))
     }
 }
 
