@@ -1,5 +1,6 @@
-//! The integration tests: the engine against a scripted transport, and the real program, in a fresh folder, against
-//! servers that answer as told.
+//! The integration tests: the real program, in a fresh folder, against servers that answer as told; and the delivery
+//! engine under a clock that stands still.
 
 mod engine;
+mod house;
 mod support;
