@@ -52,24 +52,29 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     let site = Site::open(&settings.target, &settings.limits)?;
-    let (record, results) = Record::begin(settings, &inputs, &site.shown, started)?;
+    let (record, results) = Record::begin(settings, &inputs, site.as_ref(), started)?;
     screen.say(&record.forecast(&ahead, inputs.bytes()));
 
     let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit), results);
     let gauge = Gauge::default();
     let begun = std::time::Instant::now();
-    let (end, left) = if settings.dry_run {
-        (End::Complete, DRY_RUN.to_owned())
-    } else {
-        let end = runtime.block_on(deliver(settings, &site, &desk, &gauge, (ahead, inputs.bytes()), screen))?;
-        let left = end.left_because();
-        (end, left)
+    let (end, left) = match &site {
+        None => (End::Complete, DRY_RUN.to_owned()),
+        Some(site) => {
+            let end = runtime.block_on(deliver(settings, site, &desk, &gauge, (ahead, inputs.bytes()), screen))?;
+            let left = end.left_because();
+            (end, left)
+        }
     };
     let requests = Requests { made: gauge.requests(), within: begun.elapsed() };
     let (findings, results) = runtime.block_on(desk.close(&left))?;
     // A name look-up may hang on a thread of the runtime's; nothing is waited for any more.
     runtime.shutdown_background();
-    record.close(&end, &findings, results, requests, screen)
+    let closed = record.close(&end, &findings, results, requests, screen)?;
+    if closed.left == 0 {
+        inputs.remove_copies();
+    }
+    Ok(closed.exit_code)
 }
 
 /// Sends everything on the desk, until the end or until something ends the run.
@@ -111,9 +116,7 @@ async fn deliver(
         }),
         // The second signal: end at once, and leave the partial results as they are.
         signal = signals.second(&wish) => Err(Error::EndedAtOnce(signal)),
-        // Recording failed: nothing may be sent that could not be recorded.
-        error = watch.run(screen) => Err(error.into()),
-        // Only wishes the stop; the delivery ends then.
-        () = deadline => unreachable!("it waits for ever once it has wished"),
+        // Both only wish the stop; the delivery ends then.
+        never = async { tokio::join!(watch.run(screen, &wish), deadline) } => unreachable!("{never:?}: they watch for ever"),
     }
 }

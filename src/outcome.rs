@@ -79,6 +79,10 @@ impl FromStr for Status {
 #[error("{0:?} is not a status")]
 pub struct UnknownStatus(String);
 
+/// A shipment's number within its run, from 0 in the order of the input: its claim on one outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
 /// How a row ended, with what was seen of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

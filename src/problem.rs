@@ -26,6 +26,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// What it has in common with others of its kind: the field and the reason.
+    pub fn kind(&self) -> String {
+        self.field.map_or_else(|| self.reason.clone(), |field| format!("{field}: {}", self.reason))
+    }
+}
+
 /// `order_date: column "Datum" (C): "31.02.2026" is not a date like 31.12.2026`
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
@@ -31,7 +32,7 @@ pub struct Import {
     /// What is read, in this order.
     pub inputs: Vec<Input>,
     /// The mapping, not yet bound to a header.
-    pub mapping: Mapping,
+    pub mapping: Arc<Mapping>,
     /// Constants over the mapping.
     pub set: Vec<(Field, String)>,
     /// Where the files of the run lie.
@@ -204,7 +205,7 @@ impl Import {
         let limits = limits(asked, matches!(target, Target::Sandbox))?;
         Ok(Self {
             inputs,
-            mapping,
+            mapping: Arc::new(mapping),
             set: typed.set,
             paths,
             target,

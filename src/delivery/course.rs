@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Ticket;
 use super::verdict::Verdict;
+use crate::outcome::Ticket;
 use crate::text;
 
 /// Different shipments in a row that must go wrong before it is the endpoint's trouble.
@@ -257,7 +257,7 @@ mod tests {
     fn open_course(shipments: Option<u64>) -> (Course, Instant) {
         let mut course = Course::new(shipments, PATIENCE);
         let now = Instant::now();
-        assert_eq!(course.note(0, &Verdict::Accepted, Sent::Plainly, now), None);
+        assert_eq!(course.note(Ticket(0), &Verdict::Accepted, Sent::Plainly, now), None);
         (course, now)
     }
 
@@ -269,18 +269,18 @@ mod tests {
     async fn five_different_shipments_in_a_row_make_an_outage_and_one_answer_ends_it() {
         let (mut course, now) = open_course(None);
         for ticket in [1, 2, 3, 4, 4, 4, 4] {
-            course.note(ticket, &failed(), Sent::Plainly, now);
+            course.note(Ticket(ticket), &failed(), Sent::Plainly, now);
         }
         assert!(!course.in_outage(), "four shipments, however often");
-        course.note(5, &Verdict::Rejected("no".to_owned()), Sent::Plainly, now);
+        course.note(Ticket(5), &Verdict::Rejected("no".to_owned()), Sent::Plainly, now);
         for ticket in 6..=9 {
-            course.note(ticket, &failed(), Sent::Plainly, now);
+            course.note(Ticket(ticket), &failed(), Sent::Plainly, now);
         }
         assert!(!course.in_outage(), "something else came back between");
-        course.note(10, &Verdict::Lost("reset".to_owned()), Sent::Plainly, now);
+        course.note(Ticket(10), &Verdict::Lost("reset".to_owned()), Sent::Plainly, now);
         assert!(course.in_outage());
         assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
-        course.note(11, &Verdict::Accepted, Sent::AsProbe { charged: false }, now);
+        course.note(Ticket(11), &Verdict::Accepted, Sent::AsProbe { charged: false }, now);
         assert_eq!(course.permit(now, 9), Permit::Go);
     }
 
@@ -289,7 +289,7 @@ mod tests {
         for (shipments, needed) in [(1, 2), (2, 2), (3, 3), (100, 5)] {
             let (mut course, now) = open_course(Some(shipments));
             let begun = (1..=5).find(|ticket| {
-                course.note(*ticket, &failed(), Sent::Plainly, now);
+                course.note(Ticket(*ticket), &failed(), Sent::Plainly, now);
                 course.in_outage()
             });
             assert_eq!(begun, Some(needed), "of {shipments} shipments");
@@ -300,14 +300,14 @@ mod tests {
     async fn probes_draw_apart_up_to_a_minute_and_what_was_in_flight_does_not_count() {
         let (mut course, mut now) = open_course(None);
         let refused = Verdict::Unreachable { name: false, reason: "refused".to_owned() };
-        course.note(1, &refused, Sent::Plainly, now);
+        course.note(Ticket(1), &refused, Sent::Plainly, now);
         let mut pauses = Vec::new();
         for ticket in 2..10 {
-            course.note(100 + ticket, &refused, Sent::Plainly, now);
+            course.note(Ticket(100 + ticket), &refused, Sent::Plainly, now);
             let Permit::At(at, _) = course.permit(now, 0) else { panic!("a pause") };
             pauses.push((at - now).as_secs());
             now = at;
-            course.note(ticket, &refused, Sent::AsProbe { charged: false }, now);
+            course.note(Ticket(ticket), &refused, Sent::AsProbe { charged: false }, now);
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
@@ -317,9 +317,9 @@ mod tests {
         let (mut course, now) = open_course(None);
         let throttle =
             |seconds| Verdict::Throttled { reason: "429".to_owned(), after: Some(Duration::from_secs(seconds)) };
-        course.note(1, &throttle(30), Sent::Plainly, now);
-        course.note(2, &throttle(5), Sent::Plainly, now);
-        course.note(3, &Verdict::Accepted, Sent::Plainly, now);
+        course.note(Ticket(1), &throttle(30), Sent::Plainly, now);
+        course.note(Ticket(2), &throttle(5), Sent::Plainly, now);
+        course.note(Ticket(3), &Verdict::Accepted, Sent::Plainly, now);
         assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + Duration::from_secs(30)));
         assert_eq!(course.permit(now + Duration::from_secs(30), 0), Permit::Go);
     }
@@ -329,7 +329,12 @@ mod tests {
         let (mut course, mut now) = open_course(None);
         let mut waits = Vec::new();
         for ticket in 1..9 {
-            course.note(ticket, &Verdict::Throttled { reason: "429".to_owned(), after: None }, Sent::Plainly, now);
+            course.note(
+                Ticket(ticket),
+                &Verdict::Throttled { reason: "429".to_owned(), after: None },
+                Sent::Plainly,
+                now,
+            );
             let Permit::At(at, _) = course.permit(now, 0) else { panic!("a pause") };
             waits.push((at - now).as_secs());
             now = at;

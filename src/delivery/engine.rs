@@ -25,9 +25,9 @@ use super::job::{Job, Retries, Seen};
 use super::pace::Pacer;
 use super::stop::{Stop, Wish};
 use super::verdict::{self, Verdict};
-use super::{Reply, Ticket, Transport, Trouble, backoff};
+use super::{Reply, Transport, Trouble, backoff};
 use crate::limits::Limits;
-use crate::outcome::{Outcome, Status};
+use crate::outcome::{Outcome, Status, Ticket};
 use crate::shipment::Shipment;
 use crate::text;
 

@@ -7,9 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Ticket;
 use super::course::Sent;
-use crate::outcome::{Outcome, Status};
+use crate::outcome::{Outcome, Status, Ticket};
 use crate::shipment::Shipment;
 
 /// What the last attempt showed.

@@ -29,6 +29,3 @@ pub use exchange::{MAX_BODY, Reply, Transport, Trouble};
 pub use gauge::{Gauge, Waiting};
 pub use stop::{Signal, Stop, StopSender, Wish, channel};
 pub use transport::{Http, HttpError};
-
-/// A shipment's number within its run, from 0, in the order of the input.
-pub type Ticket = u64;

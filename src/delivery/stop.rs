@@ -9,6 +9,8 @@ pub enum Wish {
     Interrupt(Signal),
     /// The time set by `--stop-at` or `--max-duration` has come; says which.
     Deadline(String),
+    /// What is sent can no longer be recorded.
+    Unrecorded,
 }
 
 /// The signals that end a run cleanly.
@@ -20,6 +22,17 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM: the system asks.
     Terminate,
+}
+
+impl Signal {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hangup => "SIGHUP",
+            Self::Interrupt => "SIGINT (Ctrl-C)",
+            Self::Terminate => "SIGTERM",
+        }
+    }
 }
 
 /// The end that wishes.

@@ -17,6 +17,7 @@ use reqwest::{Certificate, Client, Response, Url};
 
 use super::{MAX_BODY, Reply, Transport, Trouble};
 use crate::limits::Limits;
+use crate::secret::Credentials;
 use crate::text;
 
 /// How long an idle connection is kept; shorter than Apache's 5 s, for a request on a connection that the server is
@@ -28,7 +29,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Http {
     client: Client,
     url: Url,
-    secrets: Vec<String>,
+    credentials: Credentials,
 }
 
 /// Why no HTTP client could be made.
@@ -47,8 +48,8 @@ impl Http {
     ///
     /// # Errors
     /// When a credential does not fit a header, or TLS cannot be set up.
-    pub fn new(url: Url, email: &str, api_key: &str, limits: &Limits) -> Result<Self, HttpError> {
-        let headers = headers(email, api_key)?;
+    pub fn new(url: Url, credentials: Credentials, limits: &Limits) -> Result<Self, HttpError> {
+        let headers = headers(&credentials)?;
         let loopback = is_loopback(&url);
         let builder = || {
             let builder = Client::builder()
@@ -68,7 +69,7 @@ impl Http {
         };
         let client = builder().build().or_else(|_| builder().tls_certs_only(bundled_roots()?).build());
         let client = client.map_err(|error| HttpError::Client(chain(&error)))?;
-        Ok(Self { client, url, secrets: vec![api_key.to_owned()] })
+        Ok(Self { client, url, credentials })
     }
 
     /// What of an answer is wanted, or why it is not whole.
@@ -111,13 +112,7 @@ impl Http {
     /// Foreign text with every secret in it covered: an endpoint that echoes its request must not put the key into a
     /// file.
     fn without_secrets(&self, foreign: &str) -> String {
-        let mut text = foreign.to_owned();
-        for secret in &self.secrets {
-            if !secret.is_empty() && text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), "(redacted)");
-            }
-        }
-        text
+        self.credentials.redact(foreign)
     }
 
     fn trouble(&self, error: &reqwest::Error) -> Trouble {
@@ -181,10 +176,11 @@ impl Transport for Http {
     }
 }
 
-fn headers(email: &str, api_key: &str) -> Result<HeaderMap, HttpError> {
+fn headers(credentials: &Credentials) -> Result<HeaderMap, HttpError> {
     let mut headers = HeaderMap::new();
-    for (name, value, what) in [("x-auth-email", email, "e-mail"), ("x-auth-key", api_key, "API key")] {
-        let mut value = HeaderValue::from_str(value).map_err(|_| HttpError::Credential(what))?;
+    let Credentials { email, api_key, .. } = credentials;
+    for (name, secret, what) in [("x-auth-email", email, "e-mail"), ("x-auth-key", api_key, "API key")] {
+        let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| HttpError::Credential(what))?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_static(name), value);
     }
@@ -234,10 +230,13 @@ fn wants_proxy_login(error: &reqwest::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn http() -> Http {
         let url = Url::parse("http://127.0.0.1:9/").expect("a URL");
-        Http::new(url, "ops@example.com", "SECRETKEY-7f3a", &Limits::default()).expect("a client")
+        let secret = |text| Secret::new(text).expect("a secret");
+        let credentials = Credentials::new(secret("ops@example.com"), secret("SECRETKEY-7f3a"));
+        Http::new(url, credentials, &Limits::default()).expect("a client")
     }
 
     #[test]

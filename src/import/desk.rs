@@ -13,7 +13,6 @@ use crate::mapping::Made;
 use crate::outcome::{Outcome, Status, Ticket};
 use crate::problem;
 use crate::results::{self, Labels, Results};
-use crate::row::Row;
 use crate::shipment::Shipment;
 
 /// What came over from the reading thread and is not handed out yet. One caller at a time.
@@ -47,9 +46,14 @@ impl Desk {
         look(&self.results.borrow())
     }
 
-    /// Hands what is recorded over to the operating system.
-    pub(super) fn flush(&self) -> Result<(), results::Error> {
-        self.results.borrow_mut().flush()
+    /// Hands what is recorded over to the operating system; `false` when that failed, which [`Desk::close`] tells.
+    pub(super) fn flush(&self) -> bool {
+        let flushed = self.results.borrow_mut().flush();
+        if let Err(error) = flushed {
+            self.error.borrow_mut().get_or_insert(error);
+            return false;
+        }
+        true
     }
 
     /// Bytes of the inputs read so far, if nobody waits for rows just now.

@@ -1,11 +1,14 @@
 //! The inputs of a run, proved once before anything is sent: each is there, has its header, and fits the mapping.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::mapping::{Bound, Made, Mapping};
+use crate::results::summary;
+use crate::results::{self, Paths};
 use crate::row::{Dialect, Row};
-use crate::settings::Input;
+use crate::settings::{Import, Input};
 use crate::shipment::Field;
 use crate::source::{self, Source};
 
@@ -15,11 +18,11 @@ const LOOK_AHEAD: u64 = 5_000;
 /// What a user calls standard input in messages and results.
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
-/// Inputs that share one header, and the mapping bound to it.
+/// Inputs that share one header, and the mapping that fits it.
 #[derive(Debug)]
 pub(super) struct Inputs {
     files: Vec<File>,
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     set: Vec<(Field, String)>,
     header: Vec<String>,
     dialect: Dialect,
@@ -30,6 +33,8 @@ pub(super) struct Inputs {
 struct File {
     path: PathBuf,
     shown: String,
+    /// Whether it is a copy of what can be read only once.
+    copy: bool,
 }
 
 /// What the first rows are, for the forecast.
@@ -50,33 +55,36 @@ pub(super) struct Ahead {
 }
 
 impl Inputs {
-    /// Opens every input and binds the mapping to it. What cannot be read twice (standard input, a pipe) is copied to
-    /// `spool` first.
+    /// Opens every input and binds the mapping to it. What can be read only once (standard input, a pipe) is copied
+    /// first, to `RESULTS.input`.
     ///
     /// # Errors
     /// Whatever is wrong with an input or its header, the first of them; nothing was sent then.
-    pub(super) fn prepare(
-        inputs: &[Input],
-        mapping: Mapping,
-        set: Vec<(Field, String)>,
-        spool: &Path,
-    ) -> Result<Self, Error> {
-        let mut files = Vec::new();
-        for input in inputs {
-            files.push(match input {
+    pub(super) fn prepare(settings: &Import) -> Result<Self, Error> {
+        let mut files: Vec<File> = Vec::new();
+        for input in &settings.inputs {
+            let file = match input {
                 Input::Stdin => {
-                    replace_spool(&mut std::io::stdin().lock(), spool)?;
-                    File { path: spool.to_owned(), shown: STANDARD_INPUT.to_owned() }
+                    let copy = copy(&mut std::io::stdin().lock(), &settings.paths, files.len())?;
+                    File { path: copy, shown: STANDARD_INPUT.to_owned(), copy: true }
                 }
                 Input::Path(path) if source::needs_spooling(path)? => {
-                    let mut pipe = std::fs::File::open(path).map_err(|error| source::Error::unreadable(path, error))?;
-                    replace_spool(&mut pipe, spool)?;
-                    File { path: spool.to_owned(), shown: path.display().to_string() }
+                    let mut pipe = std::fs::File::open(path).map_err(|cause| source::Error::unopened(path, cause))?;
+                    let copy = copy(&mut pipe, &settings.paths, files.len())?;
+                    File { path: copy, shown: path.display().to_string(), copy: true }
                 }
-                Input::Path(path) => File { path: path.clone(), shown: path.display().to_string() },
-            });
+                Input::Path(path) => File { path: path.clone(), shown: path.display().to_string(), copy: false },
+            };
+            files.push(file);
         }
-        let mut prepared = Self { files, mapping, set, header: Vec::new(), dialect: Dialect::default(), bytes: 0 };
+        let mut prepared = Self {
+            files,
+            mapping: Arc::clone(&settings.mapping),
+            set: settings.set.clone(),
+            header: Vec::new(),
+            dialect: Dialect::default(),
+            bytes: 0,
+        };
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
             for remark in source.remarks() {
@@ -125,13 +133,26 @@ impl Inputs {
         self.bytes
     }
 
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|file| file.path.as_path())
-    }
-
     /// The names that stand in the results.
     pub(super) fn names(&self) -> Vec<String> {
         self.files.iter().map(|file| file.shown.clone()).collect()
+    }
+
+    /// The inputs as the summary names them, without what is known only at their ends.
+    pub(super) fn sources(&self, summary: &Path) -> Vec<summary::Source> {
+        let path = |file: &File| Some(summary::relative(&file.path, summary));
+        let one =
+            |file: &File| summary::Source { name: file.shown.clone(), path: path(file), ..summary::Source::default() };
+        self.files.iter().map(one).collect()
+    }
+
+    /// Removes the copies of what could be read only once, since nothing is left to do with them.
+    pub(super) fn remove_copies(&self) {
+        for file in self.files.iter().filter(|file| file.copy) {
+            if let Err(error) = std::fs::remove_file(&file.path) {
+                tracing::warn!("{}: the copy of the input cannot be removed: {error}", file.path.display());
+            }
+        }
     }
 
     /// Reads and maps the first rows (at most `limit`) and at least so many that `shipments` of them are found, if
@@ -178,14 +199,21 @@ impl Ahead {
     }
 }
 
-/// Copies what can be read only once to `to`, in place of what an earlier run kept there.
-fn replace_spool(from: &mut dyn std::io::Read, to: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(to) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(source::Error::unreadable(to, error).into());
+/// Copies what can be read only once beside the results, in place of what an earlier run kept there.
+fn copy(from: &mut dyn std::io::Read, paths: &Paths, index: usize) -> Result<PathBuf, Error> {
+    results::refuse_leftover(paths)?;
+    let mut name = paths.results.file_name().unwrap_or_default().to_owned();
+    name.push(".input");
+    if index > 0 {
+        name.push(format!(".{}", index + 1));
+    }
+    let to = paths.results.with_file_name(name);
+    match std::fs::remove_file(&to) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            return Err(source::Error::unopened(&to, cause).into());
         }
         _ => {}
     }
-    source::spool(from, to)?;
-    Ok(())
+    source::spool(from, &to)?;
+    Ok(to)
 }

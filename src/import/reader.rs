@@ -97,8 +97,9 @@ fn read(
             left -= 1;
             let made = bound.map(&mut row);
             findings.survey.add(&row, &made, bound.warnings());
-            let (order_no, trackingnumber) = bound.labels();
-            batch.push(Item { order_no: order_no.to_owned(), trackingnumber: trackingnumber.to_owned(), row, made });
+            let labels = bound.labels();
+            let (order_no, trackingnumber) = (labels.order_no.to_owned(), labels.trackingnumber.to_owned());
+            batch.push(Item { row, made, order_no, trackingnumber });
             if batch.len() == BATCH {
                 bytes.store(done + source.position(), Ordering::Relaxed);
                 if send.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_err() {

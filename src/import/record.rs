@@ -11,9 +11,10 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Signal, Wish};
 use crate::error::{Error, exit};
 use crate::limits::Rate;
+use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary};
-use crate::results::{self, Results, Terms};
+use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
 use crate::settings::Import;
 
@@ -36,13 +37,16 @@ impl End {
             Self::Stopped(reason) => format!("the run stopped before its turn: {reason}"),
             Self::Wished(Wish::Interrupt(_)) => "the run was interrupted before its turn".to_owned(),
             Self::Wished(Wish::Deadline(says)) => format!("the run stopped before its turn: {says}"),
+            Self::Wished(Wish::Unrecorded) => {
+                "the run stopped before its turn: what is sent can no longer be recorded".to_owned()
+            }
         }
     }
 
     fn state(&self) -> State {
         match self {
             Self::Complete => State::Finished,
-            Self::Stopped(_) | Self::Wished(Wish::Deadline(_)) => State::Stopped,
+            Self::Stopped(_) | Self::Wished(Wish::Deadline(_) | Wish::Unrecorded) => State::Stopped,
             Self::Wished(Wish::Interrupt(_)) => State::Interrupted,
         }
     }
@@ -51,6 +55,7 @@ impl End {
         match self {
             Self::Complete => None,
             Self::Stopped(reason) | Self::Wished(Wish::Deadline(reason)) => Some(reason.clone()),
+            Self::Wished(Wish::Unrecorded) => Some("what is sent can no longer be recorded".to_owned()),
             Self::Wished(Wish::Interrupt(signal)) => Some(format!("{} came", signal.name())),
         }
     }
@@ -60,7 +65,7 @@ impl End {
         match self {
             Self::Complete if unsettled == 0 => exit::OK,
             Self::Complete => exit::SOME_ROWS,
-            Self::Stopped(_) | Self::Wished(Wish::Deadline(_)) => exit::STOPPED,
+            Self::Stopped(_) | Self::Wished(Wish::Deadline(_) | Wish::Unrecorded) => exit::STOPPED,
             Self::Wished(Wish::Interrupt(Signal::Hangup)) => exit::HANGUP,
             Self::Wished(Wish::Interrupt(Signal::Interrupt)) => exit::INTERRUPT,
             Self::Wished(Wish::Interrupt(Signal::Terminate)) => exit::TERMINATE,
@@ -82,11 +87,16 @@ impl<'a> Record<'a> {
     pub(super) fn begin(
         settings: &'a Import,
         inputs: &Inputs,
-        endpoint: &str,
+        site: Option<&Site>,
         started: Timestamp,
     ) -> Result<(Self, Results), Error> {
         let paths = &settings.paths;
-        let terms = Terms { skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0), ..Terms::default() };
+        let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
+        let terms = if settings.dry_run {
+            Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
+        } else {
+            Terms { skip_lines, ..Terms::default() }
+        };
         let results = Results::create(paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?;
         let dialect = inputs.dialect();
         let summary = Summary {
@@ -107,7 +117,10 @@ impl<'a> Record<'a> {
                 },
                 skip_lines: terms.skip_lines,
             }),
-            endpoint: endpoint.to_owned(),
+            endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
+            join: None,
+            in_doubt: "resend".to_owned(),
+            ledger: None,
             set: settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone())).collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),
@@ -155,10 +168,10 @@ impl<'a> Record<'a> {
         results: Results,
         requests: Requests,
         screen: &Screen,
-    ) -> Result<u8, Error> {
+    ) -> Result<Closed, Error> {
         let finished = results.finish()?;
         let exit_code = if self.settings.dry_run {
-            if finished.tally.get(crate::outcome::Status::Invalid) == 0 { exit::OK } else { exit::SOME_ROWS }
+            if finished.tally.get(Status::Invalid) == 0 { exit::OK } else { exit::SOME_ROWS }
         } else {
             end.exit_code(finished.tally.unsettled())
         };
@@ -182,7 +195,9 @@ impl<'a> Record<'a> {
         summary.files.failed_rows_count = finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
         summary.write(&paths.summary)?;
         let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
-        let next = failed_rows.filter(|_| !self.settings.dry_run).map(|path| self.settings.command_for(path));
+        let next = failed_rows
+            .filter(|_| !self.settings.dry_run)
+            .map(|path| self.settings.rerun.with_input(&self.settings.inputs, path).to_string());
         screen.say(&closing::report(
             &self.summary,
             &Hints {
@@ -192,8 +207,15 @@ impl<'a> Record<'a> {
                 next: next.as_deref(),
             },
         ));
-        Ok(exit_code)
+        Ok(Closed { exit_code, left: finished.tally.unsettled() })
     }
+}
+
+/// A run whose record is closed.
+pub(super) struct Closed {
+    pub(super) exit_code: u8,
+    /// Rows for which something is left to do.
+    pub(super) left: u64,
 }
 
 /// Requests made, and the time between the first and the last.

@@ -1,6 +1,7 @@
 //! Where shipments go: the endpoint of the settings, or a sandbox of the run's own.
 
 use crate::delivery::Http;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::sandbox::{self, Sandbox};
@@ -17,25 +18,32 @@ pub(super) struct Site {
     /// Its address, as it may be shown.
     pub(super) shown: String,
     /// Kept while it is sent to.
-    pub(super) sandbox: Option<Sandbox>,
+    _sandbox: Option<Sandbox>,
 }
 
 impl Site {
-    /// Prepares the endpoint; starts the sandbox where that is the target.
-    pub(super) fn open(target: &Target, limits: &Limits) -> Result<Self, Error> {
+    /// Prepares the endpoint; starts the sandbox where that is the target. `None` where nothing is to be sent.
+    pub(super) fn open(target: &Target, limits: &Limits) -> Result<Option<Self>, Error> {
         match target {
-            Target::Endpoint { endpoint, credentials } => Ok(Self {
-                http: Http::new(endpoint.url().clone(), credentials, limits)?,
-                shown: endpoint.shown(),
-                sandbox: None,
-            }),
+            Target::Nowhere => Ok(None),
+            Target::Endpoint { endpoint, credentials } => {
+                Self::at(endpoint, credentials.clone(), limits, None).map(Some)
+            }
             Target::Sandbox => {
                 let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), sandbox::Settings::default())?;
                 let credentials = Credentials::new(Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
-                let endpoint: crate::endpoint::Endpoint = sandbox.url().parse()?;
-                let http = Http::new(endpoint.url().clone(), &credentials, limits)?;
-                Ok(Self { http, shown: endpoint.shown(), sandbox: Some(sandbox) })
+                Self::at(&sandbox.url().parse()?, credentials, limits, Some(sandbox)).map(Some)
             }
         }
+    }
+
+    fn at(
+        endpoint: &Endpoint,
+        credentials: Credentials,
+        limits: &Limits,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Error> {
+        let http = Http::new(endpoint.url().clone(), credentials, limits)?;
+        Ok(Self { http, shown: endpoint.shown(), _sandbox: sandbox })
     }
 }

@@ -8,11 +8,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::desk::Desk;
 use super::inputs::Ahead;
-use crate::delivery::{self, Gauge};
+use crate::delivery::{self, Gauge, StopSender, Wish};
 use crate::limits::Limits;
 use crate::outcome::Status;
 use crate::progress::{Known, Progress, Screen, View, Waiting};
-use crate::results;
 
 /// How often the display is renewed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -32,19 +31,18 @@ pub(super) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Watches until the returned future is dropped, or recording fails.
-    pub(super) async fn run(&self, screen: &Screen) -> results::Error {
+    /// Watches until the returned future is dropped. When recording fails it wishes the stop: nothing may be sent that
+    /// could not be recorded.
+    pub(super) async fn run(&self, screen: &Screen, stop: &StopSender) {
         let mut progress = Progress::start(screen, Instant::now().into_std());
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut requests = VecDeque::with_capacity(LOOKS_FOR_RATE + 1);
         let begun = Instant::now();
-        for look in 1u32.. {
+        for look in (1u32..).cycle() {
             ticks.tick().await;
-            if look.is_multiple_of(LOOKS_PER_FLUSH)
-                && let Err(error) = self.desk.flush()
-            {
-                return error;
+            if look.is_multiple_of(LOOKS_PER_FLUSH) && !self.desk.flush() {
+                stop.send(Wish::Unrecorded);
             }
             requests.push_back((Instant::now(), self.gauge.requests()));
             if requests.len() > LOOKS_FOR_RATE {
@@ -53,7 +51,6 @@ impl Watch<'_> {
             let view = self.view(per_second(&requests), begun.elapsed());
             progress.update(&view, Instant::now().into_std());
         }
-        std::future::pending().await
     }
 
     fn view(&self, requests_per_second: f64, since: Duration) -> View {

@@ -10,8 +10,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::Error;
 use super::sink::Sink;
+use super::{Error, Paths, line};
 
 /// Bytes of an existing file that are looked at to tell who wrote it.
 const LOOKED_AT: u64 = 64 * 1024;
@@ -131,6 +131,14 @@ impl Draft {
     fn told(&self, result: io::Result<()>) -> Result<(), Error> {
         result.map_err(|source| Error::Write { path: self.partial.clone(), source })
     }
+}
+
+/// Looks whether another run writes to these results, or was killed while it did, without leaving a trace.
+///
+/// # Errors
+/// [`Error::Partial`] if so, and whatever else would keep them from being written.
+pub fn refuse_leftover(paths: &Paths) -> Result<(), Error> {
+    Draft::open("--results", &paths.results, Leftover::Refuse, line::is_results).map(drop)
 }
 
 /// `NAME.partial` for `NAME`.

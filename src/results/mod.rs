@@ -19,7 +19,7 @@ pub mod summary;
 mod tests;
 mod writer;
 
-pub use draft::{Holder, Leftover};
+pub use draft::{Holder, Leftover, refuse_leftover};
 pub use error::Error;
 pub use failed::{ERROR_COLUMN, FailedRows};
 pub use line::{COLUMNS, Labels};
@@ -27,4 +27,4 @@ pub use paths::{Ending, Paths};
 pub use reader::{Entry, Reader};
 pub use reasons::{MAX_REASONS, OTHER_REASONS, Place, Reason};
 pub use summary::Summary;
-pub use writer::{Finished, Results, Terms, Ticket, WINDOW};
+pub use writer::{Finished, Results, Terms, WINDOW};

@@ -13,7 +13,7 @@ use super::failed::{self, FailedFile, FailedRows, Failure, Layout};
 use super::line::{self, Labels};
 use super::reasons::{Reason, Reasons};
 use super::{Error, Paths, summary};
-use crate::outcome::{Outcome, Status, Tally};
+use crate::outcome::{Outcome, Status, Tally, Ticket};
 use crate::row::{Dialect, Row};
 
 /// Lines between the first that waits for its outcome and the last that was expected, at most.
@@ -39,10 +39,6 @@ pub struct Terms {
     /// Physical lines before the header that the mapping skips: the failed rows get as many, to be read again by it.
     pub skip_lines: u64,
 }
-
-/// The claim of an expected line on its outcome; it is settled once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(u64);
 
 /// A line of the window.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! Each error's display says what and where, [`Error::hint`] what to do next. File names in it are printable already.
 
 use std::io;
+use std::path::Path;
 
 use super::first::Kind;
 use crate::text;
@@ -128,6 +129,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A file that cannot be opened, for what the system says.
+    pub fn unopened(path: &Path, cause: io::Error) -> Self {
+        Self::of_system(&path.to_string_lossy(), 0, cause)
+    }
+
     /// What to do next; `None` where the error itself says it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

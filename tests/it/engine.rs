@@ -8,11 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lateship::delivery::{
-    self, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Ticket, Transport, Trouble, Wish,
-};
+use lateship::delivery::{self, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble, Wish};
 use lateship::limits::Limits;
-use lateship::outcome::{Outcome, Status};
+use lateship::outcome::{Outcome, Status, Ticket};
 use lateship::shipment::Shipment;
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -29,21 +27,21 @@ enum Answer {
     NoSuchHost,
 }
 
-type Script = Box<dyn Fn(Ticket, usize, Duration) -> Answer>;
+type Script = Box<dyn Fn(u64, usize, Duration) -> Answer>;
 
 /// Answers by ticket, number of the request (from 0) and time since the start.
 struct Scripted {
     script: Script,
     latency: Duration,
     begin: Instant,
-    starts: RefCell<Vec<(Ticket, Duration)>>,
+    starts: RefCell<Vec<(u64, Duration)>>,
     in_flight: Cell<usize>,
     peak: Cell<usize>,
 }
 
 impl Transport for Scripted {
     async fn send(&self, body: Arc<[u8]>) -> Result<Reply, Trouble> {
-        let ticket: Ticket = std::str::from_utf8(&body).expect("text").parse().expect("a ticket");
+        let ticket: u64 = std::str::from_utf8(&body).expect("text").parse().expect("a ticket");
         let number = self.starts.borrow().len();
         self.starts.borrow_mut().push((ticket, self.begin.elapsed()));
         self.in_flight.set(self.in_flight.get() + 1);
@@ -67,8 +65,8 @@ impl Transport for Scripted {
 /// Shipments 0, 1, 2 … and what became of them.
 #[derive(Default)]
 struct Shipments {
-    waiting: RefCell<VecDeque<Ticket>>,
-    settled: RefCell<BTreeMap<Ticket, Outcome>>,
+    waiting: RefCell<VecDeque<u64>>,
+    settled: RefCell<BTreeMap<u64, Outcome>>,
 }
 
 impl Desk for Shipments {
@@ -84,8 +82,8 @@ impl Desk for Shipments {
     }
 
     fn settle(&self, ticket: Ticket, outcome: &Outcome) -> Result<(), Infallible> {
-        let before = self.settled.borrow_mut().insert(ticket, outcome.clone());
-        assert!(before.is_none(), "shipment {ticket} was settled twice");
+        let before = self.settled.borrow_mut().insert(ticket.0, outcome.clone());
+        assert!(before.is_none(), "shipment {} was settled twice", ticket.0);
         Ok(())
     }
 }
@@ -100,9 +98,9 @@ impl Clock for TestClock {
 
 struct Ran {
     ending: Ending,
-    settled: BTreeMap<Ticket, Outcome>,
+    settled: BTreeMap<u64, Outcome>,
     left: usize,
-    starts: Vec<(Ticket, Duration)>,
+    starts: Vec<(u64, Duration)>,
     peak: usize,
     took: Duration,
 }
@@ -140,7 +138,7 @@ fn case(shipments: u64) -> Case {
 }
 
 impl Case {
-    async fn run(self, script: impl Fn(Ticket, usize, Duration) -> Answer + 'static) -> Ran {
+    async fn run(self, script: impl Fn(u64, usize, Duration) -> Answer + 'static) -> Ran {
         let transport = Scripted {
             script: Box::new(script),
             latency: self.latency,

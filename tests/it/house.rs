@@ -94,7 +94,8 @@ fn the_module_graph_has_no_circle() {
     let mut needs = needs();
     assert!(needs.len() > 10, "the rooms were found");
     loop {
-        let done: Vec<String> = needs.iter().filter(|(_, needed)| needed.is_empty()).map(|(room, _)| room.clone()).collect();
+        let done: Vec<String> =
+            needs.iter().filter(|(_, needed)| needed.is_empty()).map(|(room, _)| room.clone()).collect();
         if done.is_empty() {
             break;
         }

@@ -4,3 +4,4 @@
 mod engine;
 mod house;
 mod support;
+mod webhook;

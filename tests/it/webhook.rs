@@ -93,7 +93,10 @@ fn the_two_documented_409s_reject_their_row_alone() {
         let server = Scripted::new([Answer::json(409, &format!(r#"{{"message":"{message}","status":"Error"}}"#))]);
         let ran = import(3, &server.url(), &[]);
         ran.code(1);
-        assert_eq!(ran.rows(), [triple("rejected", "409", "1"), triple("sent", "200", "1"), triple("sent", "200", "1")]);
+        assert_eq!(
+            ran.rows(),
+            [triple("rejected", "409", "1"), triple("sent", "200", "1"), triple("sent", "200", "1")]
+        );
         assert_eq!(ran.message(0), message);
     }
 }
