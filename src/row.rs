@@ -74,6 +74,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// An empty row with its place: input (from 0), number and physical line (both from 1).
+    pub fn at(input: usize, number: u64, line: u64) -> Self {
+        Self { input, number, line, ..Self::default() }
+    }
+
     /// Empties the row and keeps its memory.
     pub fn clear(&mut self) {
         self.input = 0;

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn row(number: u64) -> Row {
-        Row { number, line: number + 1, ..Row::default() }
+        Row::at(0, number, number + 1)
     }
 
     fn problem(field: &'static str, value: &str, reason: &str) -> Problem {

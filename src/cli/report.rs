@@ -108,7 +108,7 @@ mod tests {
     fn survey() -> Survey {
         let mut survey = Survey::default();
         for number in 1..=12 {
-            let row = Row { number, line: number + 1, ..Row::default() };
+            let row = Row::at(0, number, number + 1);
             let problem = Problem {
                 field: Some("order_date"),
                 column: Some(("Datum".to_owned(), 2)),
@@ -117,7 +117,7 @@ mod tests {
             };
             survey.add(&row, &Made::Invalid(vec![problem]), &[]);
         }
-        survey.add(&Row { number: 13, line: 14, ..Row::default() }, &Made::Skipped("an empty row".to_owned()), &[]);
+        survey.add(&Row::at(0, 13, 14), &Made::Skipped("an empty row".to_owned()), &[]);
         survey
     }
 
@@ -147,7 +147,7 @@ mod tests {
     fn of_several_inputs_the_one_is_named() {
         let inputs = ["may.csv", "june.csv"].map(str::to_owned);
         let mut survey = Survey::default();
-        let row = Row { input: 1, number: 3, line: 4, ..Row::default() };
+        let row = Row::at(1, 3, 4);
         survey.add(&row, &Made::Invalid(vec![Problem::of_row("is cut short")]), &[]);
         let report = whole(&survey, &[], &inputs);
         assert!(report.contains("  1 × is cut short\n      first in june.csv, row 3 (line 4)\n"), "{report}");

@@ -76,7 +76,7 @@ impl Desk for Shipments {
         let ticket = self.waiting.borrow_mut().pop_front()?;
         let body = ticket.to_string().into_bytes();
         Some((
-            ticket,
+            Ticket(ticket),
             Shipment { order_no: String::new(), trackingnumber: String::new(), body: body.into(), payload: 0 },
         ))
     }
