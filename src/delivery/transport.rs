@@ -216,10 +216,20 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 
 fn certificate(error: &reqwest::Error) -> Option<String> {
     causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .filter_map(|cause| cause.get_ref()?.downcast_ref::<rustls::Error>())
+        .flat_map(within)
+        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
         .find(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
         .map(ToString::to_string)
+}
+
+/// A cause and what it wraps: an I/O error does not count the error it was made of among its causes.
+fn within<'a>(
+    cause: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(cause), |cause| {
+        let wrapped: &'a (dyn std::error::Error + 'static) = cause.downcast_ref::<io::Error>()?.get_ref()?;
+        Some(wrapped)
+    })
 }
 
 /// hyper-util keeps the type of a tunnel's error to itself, so its words are all there is to know it by.

@@ -182,8 +182,9 @@ impl<'a> Table<'a> {
     }
 
     /// Notes every key that is not `known`; one of the language's that this version does not serve with its advice.
-    pub(super) fn check_keys(&self, known: &[&str], not_served: NotServed, faults: &mut Faults) {
-        self.check_keys_but(|_| false, known, not_served, faults);
+    /// Returns whether all are known, so that what an unknown one was meant for is not missed too.
+    pub(super) fn check_keys(&self, known: &[&str], not_served: NotServed, faults: &mut Faults) -> bool {
+        self.check_keys_but(|_| false, known, not_served, faults)
     }
 
     /// The same but for keys of which the caller has something to say.
@@ -193,11 +194,13 @@ impl<'a> Table<'a> {
         known: &[&str],
         not_served: NotServed,
         faults: &mut Faults,
-    ) {
+    ) -> bool {
+        let mut all_known = true;
         for (key, span, _) in self.entries() {
             if known.contains(&key) || callers(key) {
                 continue;
             }
+            all_known = false;
             if let Some((_, instead)) = not_served.iter().find(|(name, _)| *name == key) {
                 faults.at(span, not_served_title(key), "not served yet").advise(*instead);
                 continue;
@@ -209,6 +212,7 @@ impl<'a> Table<'a> {
                 "its keys are",
             );
         }
+        all_known
     }
 
     fn node(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Node<'a> {

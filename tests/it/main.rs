@@ -1,7 +1,12 @@
 //! The integration tests: the real program, in a fresh folder, against servers that answer as told; and the delivery
 //! engine under a clock that stands still.
 
+mod bad_input;
 mod engine;
+mod examples;
 mod house;
+mod interrupt;
+mod mapping_reference;
+mod run;
 mod support;
 mod webhook;

@@ -81,9 +81,9 @@ fn an_acceptance_is_sent_with_the_headers_and_the_body_of_the_guide() {
     assert_eq!(requests.len(), 2);
     let first = &requests[0];
     assert_eq!(first.line, "POST /Genericwebhook/webhookapi.php HTTP/1.1");
-    assert_eq!(first.header("X-Auth-Email"), Some("ops@example.com"));
-    assert_eq!(first.header("X-Auth-Key"), Some(KEY));
-    assert_eq!(first.header("Content-Type"), Some("application/json"));
+    assert_eq!(first.header("x-auth-email"), Some("ops@example.com"));
+    assert_eq!(first.header("x-auth-key"), Some(KEY));
+    assert_eq!(first.header("content-type"), Some("application/json"));
     assert_eq!(String::from_utf8_lossy(&first.body), r#"{"order_no":"1","trackingnumber":"T1","carrier_type":"UPS"}"#);
 }
 

@@ -27,17 +27,18 @@ pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name
         return Some(Condition::All(members.iter().filter_map(|member| one(member, faults)).collect()));
     }
     let table = node.table(EXPECTED, faults)?;
-    table.check_keys(KEYS, &[], faults);
+    let all_known = table.check_keys(KEYS, &[], faults);
     if let Some(any) = table.get("any") {
         return any_of(&table, &any, faults);
     }
     let column = table.get("column").map(|node| node.name("a column's name", faults));
-    if column.is_none() {
+    if column.is_none() && all_known {
         faults.at(table.span(), format!("{}: a condition needs a column", table.path()), "").advise(EXPECTED);
     }
     let asks: Vec<&str> = ["is", "is_not", "matches", "empty"].into_iter().filter(|key| table.has(key)).collect();
     let ask = match asks[..] {
         [key] => table.get(key).and_then(|node| ask(key, &node, faults)),
+        [] if !all_known => None,
         [] => {
             let title = format!("{}: a condition needs one of is, is_not, matches, empty", table.path());
             faults.at(table.span(), title, "").advise(EXPECTED);

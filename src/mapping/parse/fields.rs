@@ -81,14 +81,14 @@ fn one(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<Source
     }
     let table = node.table(EXPECTED, faults)?;
     let known: Vec<&str> = ["when"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
-    table.check_keys(&known, NOT_SERVED, faults);
+    let all_known = table.check_keys(&known, NOT_SERVED, faults);
     let when = table.get("when").map(|node| condition::one(&node, faults));
-    let take = take(&table, faults);
+    let take = take(&table, all_known, faults);
     let steps = steps::parse(&table, lookups, faults);
     Some(Source { when: when.flatten(), take: take?, steps: Arc::new(steps) })
 }
 
-fn take(table: &Table<'_>, faults: &mut Faults) -> Option<Take> {
+fn take(table: &Table<'_>, all_known: bool, faults: &mut Faults) -> Option<Take> {
     let present: Vec<&str> = TAKES.iter().copied().filter(|key| table.has(key)).collect();
     match present[..] {
         [key] => {
@@ -99,7 +99,7 @@ fn take(table: &Table<'_>, faults: &mut Faults) -> Option<Take> {
                 _ => Some(Take::Value(node.text(faults)?.trim().to_owned())),
             }
         }
-        [] if table.has("infer_carrier") => None,
+        [] if !all_known => None,
         [] => {
             faults
                 .at(table.span(), format!("{}: a source needs one of column, template, value", table.path()), "")

@@ -66,13 +66,39 @@ fn replace(node: &Node<'_>, faults: &mut Faults) -> Vec<(regex::Regex, String)> 
     for pair in node.list(EXPECTED, faults) {
         match pair.members().as_deref() {
             Some([from, with]) => {
-                let (from, with) = (regex(from, faults), with.text(faults));
-                pairs.extend(from.zip(with.map(str::to_owned)));
+                let (regex, text) = (regex(from, faults), with.text(faults));
+                if let (Some(regex), Some(text)) = (regex, text) {
+                    check_groups(&regex, text, with, faults);
+                    pairs.push((regex, text.to_owned()));
+                }
             }
             _ => pair.expected(EXPECTED, faults),
         }
     }
     pairs
+}
+
+/// Notes groups that the expression does not have: they would be replaced by nothing, in silence. `$1x` is the group `1x`.
+fn check_groups(regex: &regex::Regex, with: &str, node: &Node<'_>, faults: &mut Faults) {
+    let mut rest = with;
+    while let Some((_, after)) = rest.split_once('$') {
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let (name, next) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some(braced) => braced,
+            None => (&after[..end], &after[end..]),
+        };
+        let known = match name.parse::<usize>() {
+            Ok(number) => number < regex.captures_len(),
+            Err(_) => name.is_empty() || regex.capture_names().flatten().any(|known| known == name),
+        };
+        if !known {
+            let title = format!("{}: the expression has no group {}", node.path(), text::quoted(name));
+            faults
+                .at(node.span(), title, "no such group")
+                .advise("write ${1}x for the first group before an x, $$ for a dollar");
+        }
+        rest = if name.is_empty() { next.strip_prefix('$').unwrap_or(next) } else { next };
+    }
 }
 
 fn lookup(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<LookUp> {

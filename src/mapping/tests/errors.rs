@@ -115,6 +115,7 @@ fn sources_that_make_no_sense_are_refused() {
         ("{ column = \"A\", lookup = \"carrier\", otherwise = \"drop\" }", "one of \"keep\", \"empty\", \"error\""),
         ("{ column = \"A\", lookup = \"carrier\", ignore_case = true }", "different things for \"ups\""),
         ("{ column = \"A\", replace = [\"x\"] }", "a list of pairs"),
+        ("{ column = \"A\", replace = [[\"(x)\", \"$1y\"]] }", "no group \"1y\""),
         ("{ colum = \"A\" }", "did you mean \"column\""),
         ("[{ value = \"x\" }, \"A\"]", "never used"),
         ("[{ column = \"A\", required = true }, \"A\"]", "never used"),

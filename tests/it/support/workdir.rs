@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -141,17 +142,22 @@ impl Launch {
             // A program may end without reading all of it.
             std::thread::spawn(move || pipe.write_all(&bytes));
         }
-        let outputs = [drain(child.stdout.take()), drain(child.stderr.take())];
-        Running { child, outputs: Some(outputs), deadline: Instant::now() + self.limit }
+        let said = Arc::default();
+        let outputs = [drain(child.stdout.take(), Arc::default()), drain(child.stderr.take(), Arc::clone(&said))];
+        Running { child, outputs: Some(outputs), said, deadline: Instant::now() + self.limit }
     }
 }
 
-/// Reads a pipe to its end on another thread, so that the program never waits for us.
-fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+/// Reads a pipe to its end on another thread, so that the program never waits for us; `said` shows what came so far.
+fn drain(pipe: Option<impl Read + Send + 'static>, said: Arc<Mutex<String>>) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
+        let mut chunk = [0; 4096];
         if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
+            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
+                bytes.extend_from_slice(&chunk[..count]);
+                said.lock().expect("no holder panics").push_str(&String::from_utf8_lossy(&chunk[..count]));
+            }
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })
@@ -161,6 +167,8 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 pub(crate) struct Running {
     child: Child,
     outputs: Option<[JoinHandle<String>; 2]>,
+    /// What came on standard error so far.
+    said: Arc<Mutex<String>>,
     deadline: Instant,
 }
 
@@ -169,6 +177,25 @@ impl Running {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "cannot send SIG{name}");
+    }
+
+    /// Watches it until it ends or is about to, and gives the most memory it held at once (resident, in KiB).
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let mut peak = 0;
+        // Ends when the program is a zombie, which has no memory to show.
+        while let Ok(text) = std::fs::read_to_string(&status) {
+            let shown = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let Some(kib) = shown.and_then(|shown| shown.trim().trim_end_matches(" kB").parse().ok()) else { break };
+            peak = kib;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        peak
+    }
+
+    /// Whether it said that it heard the first signal, and waits for what is in flight.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.said.lock().expect("no reader panics").contains("stopping")
     }
 
     /// Kills it (SIGKILL), and waits for its end.

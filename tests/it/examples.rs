@@ -1,0 +1,78 @@
+//! The shipped examples are the documentation: their payloads and results are golden, and so are README's commands.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::Workdir;
+
+/// Input, mapping, and the exit code of its import.
+const EXAMPLES: [(&str, &str, i32); 3] =
+    [("orders", "orders", 0), ("bestellungen", "erp-de", 0), ("orders-with-faults", "orders", 1)];
+
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Compares with the golden file, or writes it anew where `LATESHIP_BLESS` asks for that.
+fn golden(name: &str, now: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/golden").join(name);
+    if std::env::var_os("LATESHIP_BLESS").is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, now).expect("written");
+    }
+    assert_eq!(now, shipped(&format!("examples/golden/{name}")), "{name} has changed; LATESHIP_BLESS=1 writes it anew");
+}
+
+/// Results without what differs from run to run.
+fn lasting(results: &str) -> String {
+    let mut reader = csv::Reader::from_reader(results.as_bytes());
+    let header = reader.headers().expect("a header").clone();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&header).expect("written");
+    for record in reader.records() {
+        let record = record.expect("a record");
+        let kept = header.iter().zip(record.iter()).map(|(name, cell)| match name {
+            "finished_at" | "duration_ms" => "",
+            _ => cell,
+        });
+        writer.write_record(kept).expect("written");
+    }
+    String::from_utf8(writer.into_inner().expect("all written")).expect("UTF-8")
+}
+
+#[test]
+fn every_example_gives_its_golden_payloads_and_results() {
+    for (example, mapping, code) in EXAMPLES {
+        let workdir = Workdir::new();
+        let input = format!("{example}.csv");
+        workdir.write(&input, shipped(&format!("examples/{input}")));
+        workdir.write("mapping.toml", shipped(&format!("mappings/{mapping}.toml")));
+        let check = workdir.lateship(&["check", &input, "-m", "mapping.toml", "--show", "1000"]);
+        check.assert_code(code);
+        golden(&format!("{example}.payloads.json"), &check.stdout);
+        workdir.lateship(&["import", &input, "-m", "mapping.toml", "--sandbox"]).assert_code(code);
+        golden(&format!("{example}.results.csv"), &lasting(&workdir.read(&format!("{example}.results.csv"))));
+        let built_in = workdir.lateship(&["check", &input, "-m", mapping, "--show", "1000"]);
+        assert_eq!(built_in.stdout, check.stdout, "the built-in mapping is the file");
+    }
+}
+
+#[test]
+fn the_readme_names_files_and_flags_that_exist() {
+    let readme = shipped("README.md");
+    let help = Workdir::new().lateship(&["import", "--help"]).stdout
+        + &Workdir::new().lateship(&["sandbox", "--help"]).stdout
+        + &Workdir::new().lateship(&["check", "--help"]).stdout;
+    let flags = regex::Regex::new(r"`?lateship[^`\n]*|`--[^`]*`").expect("a pattern");
+    let flag = regex::Regex::new(r"--[a-z][a-z-]+").expect("a pattern");
+    for text in flags.find_iter(&readme) {
+        for flag in flag.find_iter(text.as_str()) {
+            assert!(flag.as_str() == "--help" || help.contains(flag.as_str()), "README names {}", flag.as_str());
+        }
+    }
+    assert!(readme.contains("cargo run --release -- import examples/orders.csv -m mappings/orders.toml --sandbox"));
+    for file in ["examples/orders.csv", "mappings/orders.toml", "mappings/README.md"] {
+        shipped(file);
+    }
+}

@@ -1,0 +1,170 @@
+//! The reference of the mapping language (`mappings/README.md`), run as it is written.
+//!
+//! A block of TOML is parsed. Behind it stands an input as CSV and what comes of each of its rows as JSON (a payload, or
+//! `skipped` or `invalid` with the message), or the error that the mapping gives as text.
+
+use lateship::mapping::{Made, Mapping};
+use lateship::problem;
+use lateship::row::Row;
+use lateship::shipment::Field;
+use serde_json::{Map, Value, json};
+
+const README: &str = include_str!("../../mappings/README.md");
+
+/// A fenced block of the page.
+struct Block {
+    language: String,
+    line: usize,
+    text: String,
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (line, text) in README.lines().zip(1..).map(|(text, line)| (line, text)) {
+        match (&mut open, text.strip_prefix("```")) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some(language)) => open = Some(Block { language: language.to_owned(), line, text: String::new() }),
+            (Some(block), None) => {
+                block.text.push_str(text);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    blocks
+}
+
+#[test]
+fn every_example_of_the_reference_gives_what_it_says() {
+    let blocks = blocks();
+    let mut rest = blocks.as_slice();
+    let mut run = 0;
+    while let [toml, after @ ..] = rest {
+        assert_eq!(toml.language, "toml", "line {}: an example begins with a mapping", toml.line);
+        rest = match after {
+            [csv, json, after @ ..] if csv.language == "csv" && json.language == "json" => {
+                run_rows(toml, csv, json);
+                after
+            }
+            [text, after @ ..] if text.language == "text" => {
+                let error = Mapping::parse("shop.toml", &toml.text).expect_err("the example shows an error");
+                assert_eq!(error.to_string().trim_end(), text.text.trim_end(), "line {}", text.line);
+                after
+            }
+            _ => {
+                let parsed = Mapping::parse("shop.toml", &toml.text);
+                parsed.unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
+                after
+            }
+        };
+        run += 1;
+    }
+    assert!(run >= 25, "only {run} examples were found");
+}
+
+fn run_rows(toml: &Block, csv: &Block, json: &Block) {
+    let mapping = Mapping::parse("shop.toml", &toml.text).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
+    let delimiter = mapping.form().delimiter.unwrap_or(b',');
+    let mut records = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(csv.text.as_bytes())
+        .into_records()
+        .map(|record| record.expect("an example is CSV"));
+    let header: Vec<String> = records.next().expect("a header").iter().map(str::to_owned).collect();
+
+    // The required fields that an example leaves out are given by hand, and not compared.
+    let given: Vec<(Field, String)> = Field::all()
+        .filter(|field| field.spec().required && !toml.text.contains(&format!("{field} = ")))
+        .map(|field| (field, field.spec().example.to_owned()))
+        .collect();
+    let mut bound =
+        mapping.bind("orders.csv", &header, &given).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
+
+    let made: Vec<Value> = records
+        .map(|record| {
+            let mut row = Row::default();
+            row.width = record.len();
+            for cell in &record {
+                row.push(cell);
+            }
+            match bound.map(&mut row) {
+                Made::Shipment(shipment) => {
+                    let mut sent: Map<String, Value> = serde_json::from_slice(&shipment.body).expect("a JSON object");
+                    for (field, _) in &given {
+                        sent.remove(field.name());
+                    }
+                    Value::Object(sent)
+                }
+                Made::Skipped(reason) => json!({ "skipped": reason }),
+                Made::Invalid(problems) => json!({ "invalid": problem::join(&problems) }),
+            }
+        })
+        .collect();
+    let expected: Vec<Value> =
+        json.text.lines().map(|line| serde_json::from_str(line).expect("an example is JSON")).collect();
+    assert_eq!(made, expected, "line {}", json.line);
+}
+
+#[test]
+fn every_key_of_the_language_has_an_example() {
+    let examples: String =
+        blocks().into_iter().filter(|block| block.language == "toml").map(|block| block.text).collect();
+    for key in [
+        "delimiter",
+        "quote",
+        "skip_lines",
+        "empty",
+        "encoding",
+        "keep",
+        "drop",
+        "fill_down",
+        "column",
+        "is",
+        "is_not",
+        "matches",
+        "any",
+        "template",
+        "value",
+        "when",
+        "extract",
+        "replace",
+        "lookup",
+        "otherwise",
+        "ignore_case",
+        "case",
+        "date",
+        "timezone",
+        "to",
+        "number",
+        "decimal",
+        "thousands",
+        "decimals",
+        "pad_left",
+        "with",
+        "max_length",
+        "default",
+        "required",
+        "send_empty",
+        "rename",
+        "rate",
+        "concurrency",
+        "max_attempts",
+        "timeout",
+        "connect_timeout",
+        "give_up_after",
+        "max_failures",
+        "stop_at",
+        "max_duration",
+        "min_shipments",
+        "answers",
+        "status",
+        "message",
+    ] {
+        let shown = [format!(" {key} = "), format!("\n{key} = ")].iter().any(|written| examples.contains(written));
+        assert!(shown, "{key} stands in no example");
+    }
+}
