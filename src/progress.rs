@@ -16,8 +16,8 @@ use crate::text;
 /// Between two plain lines where standard error is no terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// Drawings of the bar per second, at most.
-const DRAWS_PER_SECOND: u8 = 5;
+/// Drawings of the bar per second, at most: each update sets length, position and message, and the last must be drawn.
+const DRAWS_PER_SECOND: u8 = 20;
 
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

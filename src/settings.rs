@@ -19,6 +19,8 @@ use crate::text;
 
 mod environment;
 mod rerun;
+#[cfg(test)]
+mod tests;
 
 pub use environment::{Environment, NotACount, parse_count};
 pub use rerun::Rerun;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::civil::Time;
 
-use super::values::{flag, parse_set, typed};
+use super::values::{EndpointParser, flag, parse_set, typed};
 use super::{Surroundings, parser_of};
 use crate::Error;
 use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
@@ -64,6 +64,7 @@ pub(super) struct Flags {
         long,
         value_name = "URL",
         help_heading = "Target",
+        value_parser = EndpointParser,
         help = flag("Where shipments go; https, or http on this machine", DEFAULT_ENDPOINT, "ENDPOINT")
     )]
     endpoint: Option<Endpoint>,
@@ -205,7 +206,7 @@ impl Flags {
         crate::import::run(&import, &around.screen)
     }
 
-    fn into_typed(self) -> Typed {
+    pub(super) fn into_typed(self) -> Typed {
         let pace = self.pace;
         Typed {
             inputs: self.inputs,
@@ -248,17 +249,16 @@ Examples:
   export-orders | lateship import - -m shop.toml -o night.results.csv
 
 Sending again:
-  This version remembers nothing between runs: the same command sends every row again. To send only what is left, mend \
-the failed-rows file and import that one with the same mapping:
+  This version remembers nothing between runs: the same command sends every row again. To send
+  only what is left, mend the failed-rows file and import that one with the same mapping:
   lateship import orders.failed.csv -m shop.toml
 
-Files written:
-  <input>.results.csv   one line per row, in the order of the input, with its status; while the run goes on it is called
-                        .partial
-  <input>.failed.csv    the rows that were not accepted, as they stood in the input, with the reason in the last column;
-                        only when there are some
-  <input>.json          the summary, for programs
-  They are never written over an input.
+Files written (for orders.csv; never over an input):
+  orders.results.csv    one line per row, in the order of the input, with its status;
+                        orders.results.csv.partial while the run goes on
+  orders.failed.csv     the rows that were not accepted, as they stood in the input, with the
+                        reason in the last column; only when there are some
+  orders.results.json   the summary, for programs
 
 What becomes of a row:
   sent            accepted by the webhook
@@ -266,24 +266,26 @@ What becomes of a row:
   invalid         no valid payload can be made of it; not sent
   rejected        refused by the webhook: this payload, not the others
   failed          not accepted after the last attempt, and surely not
-  in_doubt        it may have been accepted: the answer was lost or is none that the webhook gives
+  in_doubt        perhaps accepted: the answer was lost, or is none that the webhook gives
   not_attempted   the run stopped before its turn
 
 Environment:
   {EMAIL_VARIABLE}, {API_KEY_VARIABLE}
-                  the account's e-mail address and API key; they never stand in arguments, which every user can list
-  LATESHIP_ENDPOINT, LATESHIP_CREDENTIALS, LATESHIP_RATE, LATESHIP_CONCURRENCY, LATESHIP_MAX_ATTEMPTS, LATESHIP_TIMEOUT,
-  LATESHIP_CONNECT_TIMEOUT, LATESHIP_GIVE_UP_AFTER, LATESHIP_MAX_FAILURES, LATESHIP_MIN_SHIPMENTS, LATESHIP_STOP_AT,
-  LATESHIP_MAX_DURATION, LATESHIP_PROGRESS, LATESHIP_LOG_FORMAT
-                  stand behind the flags of the same name
+      the account's e-mail address and API key; they never stand in arguments, which every
+      user of a machine can list
+  LATESHIP_…
+      stands behind a flag, as the flag's help says; set to nothing, it counts as not set
   HTTPS_PROXY, NO_PROXY, NO_COLOR
-                  are obeyed as usual
+      are obeyed as usual
 
 Exit codes:
   0    every row is sent or skipped (with --dry-run: valid or skipped)
   1    the run reached its end, and some rows were not accepted (with --dry-run: are invalid)
   2    usage, mapping, input, files or credentials are in the way; nothing was sent
-  3    stopped before the end: credentials refused, endpoint gone or wrong, too many failures, time up, disk full
-  129, 130, 143   interrupted (SIGHUP, SIGINT, SIGTERM): what was in flight was finished, and everything is recorded"
+  3    stopped before the end: credentials refused, endpoint gone or wrong, too many
+       failures, time up, disk full
+  129, 130, 143
+       interrupted (SIGHUP, SIGINT, SIGTERM): what was in flight was finished, and
+       everything is recorded; a second signal ends at once"
     )
 }

@@ -10,6 +10,8 @@ mod import;
 mod pretty;
 mod report;
 mod sandbox;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::ffi::OsString;

@@ -1,8 +1,14 @@
-//! The small values that flags take and no other room knows: `FIELD=VALUE`, shares, and how a default is written.
+//! The small values that flags take and no other room knows: `FIELD=VALUE`, shares, endpoints, and how a default is written.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
+
+use crate::endpoint::{Endpoint, Unusable};
 use crate::shipment::Field;
 use crate::text;
 
@@ -40,6 +46,20 @@ pub(super) fn parse_share(typed: &str) -> Result<f64, Unfit> {
     let (number, unit) = typed.strip_suffix('%').map_or((typed, 1.0), |percent| (percent, 100.0));
     let share = number.trim().parse::<f64>().map_err(|_| Unfit::NotAShare)? / unit;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(Unfit::NotAShare) }
+}
+
+/// Reads an endpoint. clap's own message would repeat what was typed, and a password may stand in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EndpointParser;
+
+impl TypedValueParser for EndpointParser {
+    type Value = Endpoint;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, typed: &OsStr) -> Result<Endpoint, clap::Error> {
+        typed.to_string_lossy().parse().map_err(|error: Unusable| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("--endpoint: {error}\n")).with_cmd(command)
+        })
+    }
 }
 
 /// The help of a flag with a default and an environment variable (`LATESHIP_` and `variable`) behind it.

@@ -27,10 +27,23 @@ impl fmt::Debug for Environment<'_> {
     }
 }
 
-impl Environment<'_> {
+impl<'a> Environment<'a> {
     /// The program's own.
     pub fn of_process() -> Self {
-        Self { read: Box::new(|name| env::var_os(name)) }
+        Self::of_function(|name| env::var_os(name))
+    }
+
+    /// One that `read` makes up.
+    pub(crate) fn of_function(read: impl Fn(&str) -> Option<OsString> + 'a) -> Self {
+        Self { read: Box::new(read) }
+    }
+
+    /// One that holds these variables and no other.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &'a [(&'a str, &'a str)]) -> Self {
+        Self::of_function(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        })
     }
 
     /// The variable `name`, read by `parse`; `None` where it is not set or set to nothing.
