@@ -8,6 +8,7 @@
 //! endpoint parsed, results opened and locked. From then on each row ends in the results, whatever happens.
 
 mod deadline;
+mod descriptors;
 mod desk;
 mod inputs;
 mod reader;
@@ -23,13 +24,14 @@ use jiff::{Timestamp, ZonedDateTime};
 use self::deadline::Deadline;
 use self::desk::Desk;
 use self::inputs::{Ahead, Inputs};
-use self::reader::Reader;
+use self::reader::{Findings, Reader};
 use self::record::{End, Record, Requests};
 use self::signals::Signals;
 use self::site::Site;
 use self::watch::Watch;
 use crate::delivery::{self, Ending, Engine, Gauge, SystemClock};
 use crate::error::Error;
+use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
 
@@ -67,7 +69,12 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
         }
     };
     let requests = Requests { made: gauge.requests(), within: begun.elapsed() };
-    let (findings, results) = runtime.block_on(desk.close(&left))?;
+    let (read, results) = runtime.block_on(desk.close(&left))?;
+    let (end, findings) = match read {
+        Ok(findings) => (end, findings),
+        // The rows behind the broken place are not known; all before it are in the results.
+        Err(error) => (End::Stopped(error.to_string()), Findings::default()),
+    };
     // A name look-up may hang on a thread of the runtime's; nothing is waited for any more.
     runtime.shutdown_background();
     let closed = record.close(&end, &findings, results, requests, screen)?;
@@ -87,10 +94,11 @@ async fn deliver(
     screen: &Screen,
 ) -> Result<End, Error> {
     let (wish, stop) = delivery::channel();
+    let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
     let signals = Signals::listen();
     let deadline = Deadline::of(&settings.limits, &ZonedDateTime::now());
     let engine = Engine {
-        limits: &settings.limits,
+        limits: &limits,
         shipments: ahead.exact.then_some(ahead.shipments),
         transport: &site.http,
         desk,
@@ -99,7 +107,7 @@ async fn deliver(
         gauge,
         seed: fastrand::u64(..),
     };
-    let watch = Watch { desk, gauge, limits: &settings.limits, ahead, bytes };
+    let watch = Watch { desk, gauge, limits: &limits, ahead, bytes };
     let deadline = async {
         if let Some(deadline) = deadline {
             deadline.watch(&wish).await;

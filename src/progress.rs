@@ -55,6 +55,7 @@ pub struct Screen {
     bars: MultiProgress,
     shown: bool,
     quiet: bool,
+    json: bool,
 }
 
 impl Screen {
@@ -66,7 +67,13 @@ impl Screen {
             Mode::Never => false,
         };
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
-        Self { bars: MultiProgress::with_draw_target(target), shown, quiet }
+        Self { bars: MultiProgress::with_draw_target(target), shown, quiet, json: false }
+    }
+
+    /// The same screen, on which everything that is [said](Self::say) is one JSON object a line.
+    #[must_use]
+    pub fn in_json(self) -> Self {
+        Self { json: true, ..self }
     }
 
     /// Does `work`, which writes to standard error or output, while the bar is away.
@@ -76,8 +83,16 @@ impl Screen {
 
     /// Writes whole lines to standard error, unless the run is quiet. A reader that went away is no error.
     pub fn say(&self, lines: &str) {
-        if !self.quiet {
-            self.write(format!("{}\n", lines.trim_end()).as_bytes());
+        if self.quiet {
+            return;
+        }
+        let lines = lines.trim_end();
+        if self.json {
+            let at = format!("{:.3}", jiff::Timestamp::now());
+            let event = serde_json::json!({ "timestamp": at, "level": "INFO", "message": lines });
+            self.write(format!("{event}\n").as_bytes());
+        } else {
+            self.write(format!("{lines}\n").as_bytes());
         }
     }
 

@@ -129,6 +129,7 @@ impl Cli {
         // A program that reads the log as JSON would stumble over a line of progress that nobody asked for.
         let usual = if format == Format::Json { Mode::Never } else { Mode::Auto };
         let screen = Screen::new(progress.unwrap_or(usual), self.voice.quiet);
+        let screen = if format == Format::Json { screen.in_json() } else { screen };
         log::start(Level::typed(self.voice.quiet, self.voice.verbose), format, &screen);
         let around = Surroundings { environment, screen, rerun: Rerun::new(args) };
         match self.command {

@@ -11,7 +11,7 @@ use crate::delivery;
 use crate::error::Error;
 use crate::mapping::Made;
 use crate::outcome::{Outcome, Status, Ticket};
-use crate::problem;
+use crate::problem::{self, Problem};
 use crate::results::{self, Labels, Results};
 use crate::shipment::Shipment;
 
@@ -61,13 +61,16 @@ impl Desk {
         self.tray.try_lock().ok().map(|tray| tray.reader.bytes())
     }
 
-    /// Records every row that is left as not attempted, for `reason`, and gives back what the reading found and the
-    /// results.
-    pub(super) async fn close(self, reason: &str) -> Result<(Findings, Results), Error> {
+    /// Records every row that is left as not attempted, for `reason`, and gives back what the reading found (or why it
+    /// could not go on) and the results.
+    ///
+    /// # Errors
+    /// When something could not be recorded.
+    pub(super) async fn close(self, reason: &str) -> Result<(Result<Findings, Error>, Results), results::Error> {
         let mut tray = self.tray.into_inner();
         let mut results = self.results.into_inner();
         if let Some(error) = self.error.into_inner() {
-            return Err(error.into());
+            return Err(error);
         }
         loop {
             while let Some(item) = tray.items.pop_front() {
@@ -80,7 +83,7 @@ impl Desk {
                 None => break,
             }
         }
-        Ok((tray.reader.finish()?, results))
+        Ok((tray.reader.finish(), results))
     }
 }
 
@@ -135,7 +138,7 @@ fn place(results: &mut Results, item: Item) -> Result<Option<(Ticket, Shipment)>
         }
         Made::Invalid(problems) => {
             let ticket = results.expect(row, labels(None), 0);
-            let reason = problems.first().map(|problem| problem.kind());
+            let reason = problems.first().map(Problem::kind);
             results.settle(ticket, &Outcome::unsent(Status::Invalid, problem::join(&problems)), reason.as_deref())?;
             Ok(None)
         }

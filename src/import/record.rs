@@ -17,6 +17,11 @@ use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonC
 use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
 use crate::settings::Import;
+use crate::survey::Groups;
+use crate::text;
+
+/// Kinds of warnings that a run shows at its end.
+const WARNINGS_SHOWN: usize = 5;
 
 /// How a run came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +175,7 @@ impl<'a> Record<'a> {
         screen: &Screen,
     ) -> Result<Closed, Error> {
         let finished = results.finish()?;
+        warn(&findings.survey.warnings, &self.summary.inputs);
         let exit_code = if self.settings.dry_run {
             if finished.tally.get(Status::Invalid) == 0 { exit::OK } else { exit::SOME_ROWS }
         } else {
@@ -231,6 +237,26 @@ impl Requests {
     fn per_second(self) -> Option<f64> {
         let seconds = self.within.as_secs_f64();
         (self.made > 1 && seconds > 0.0).then(|| ((self.made - 1) as f64 / seconds * 100.0).round() / 100.0)
+    }
+}
+
+/// Says what is odd about rows that were sent all the same, the most frequent first.
+fn warn(warnings: &Groups, inputs: &[Source]) {
+    let groups = warnings.by_count();
+    for group in groups.iter().take(WARNINGS_SHOWN) {
+        let (field, at) = (group.field.map_or_else(String::new, |field| format!("{field} ")), &group.first);
+        let file = inputs.get(at.input).map_or("", |source| source.name.as_str());
+        tracing::warn!(
+            "{}: {field}{}, first in row {} (line {}) of {}",
+            text::counted(group.count, "row"),
+            group.reason,
+            at.row,
+            at.line,
+            text::printable(file)
+        );
+    }
+    if let Some(more @ 1..) = groups.len().checked_sub(WARNINGS_SHOWN) {
+        tracing::warn!("{}; lateship check shows them all", text::counted(more as u64, "more kind of warning"));
     }
 }
 

@@ -45,7 +45,7 @@ async fn one(stream: &mut Option<Stream>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Whether the process was started with SIGHUP ignored (bit 0 of `SigIgn` in `/proc/self/status`, see proc(5)).

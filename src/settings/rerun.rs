@@ -7,6 +7,9 @@ use std::path::Path;
 use super::Input;
 use crate::text;
 
+/// The flags that say where a run writes.
+const OUTPUTS: [&str; 4] = ["-o", "--results", "--failed-rows", "--summary"];
+
 /// The words of a command, the program's name first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rerun {
@@ -19,12 +22,24 @@ impl Rerun {
         Self { words: words.into_iter().skip(1).collect() }
     }
 
-    /// The same command for other inputs: `input` takes the place of the first of `inputs`, the others go.
+    /// The same command for other inputs: `input` takes the place of the first of `inputs`, the others go, and so do
+    /// the flags that say where files are written, which would be written over.
     #[must_use]
     pub fn with_input(&self, inputs: &[Input], input: &Path) -> Self {
         let mut words = Vec::with_capacity(self.words.len());
         let mut replaced = false;
-        for word in &self.words {
+        let mut rest = self.words.iter();
+        while let Some(word) = rest.next() {
+            let shown = word.to_string_lossy();
+            match OUTPUTS.iter().find_map(|flag| shown.strip_prefix(flag)) {
+                // Its value is the next word.
+                Some("") => {
+                    rest.next();
+                    continue;
+                }
+                Some(value) if value.starts_with('=') || !shown.starts_with("--") => continue,
+                _ => {}
+            }
             if !inputs.contains(&Input::typed(word)) {
                 words.push(word.clone());
             } else if !replaced {
@@ -85,5 +100,26 @@ mod tests {
         let inputs = ["a.csv", "b.csv"].map(|input| Input::Path(input.into()));
         let other = command.with_input(&inputs, Path::new("a.failed.csv"));
         assert_eq!(other.to_string(), "lateship import a.failed.csv -m m.toml --rate 5/s");
+    }
+
+    #[test]
+    fn the_command_for_other_inputs_says_nothing_of_where_files_go() {
+        let words = [
+            "lateship",
+            "import",
+            "a.csv",
+            "b.csv",
+            "-o",
+            "out.csv",
+            "--summary=s.json",
+            "-oo.csv",
+            "--failed-rows",
+            "f.csv",
+            "-m",
+            "m.toml",
+        ];
+        let inputs = [Input::typed("a.csv".as_ref()), Input::typed("b.csv".as_ref())];
+        let other = typed(&words).with_input(&inputs, Path::new("out.failed.csv"));
+        assert_eq!(other.to_string(), "lateship import out.failed.csv -m m.toml");
     }
 }

@@ -166,7 +166,7 @@ impl Error {
             }
             Self::LongHeader { .. } => "check that this is a CSV file with line ends",
             Self::Results { .. } => {
-                "name the export itself; to send what an earlier run left, use: lateship retry RESULTS"
+                "name the export itself; to send what an earlier run left, name its failed-rows file (….failed.csv)"
             }
             Self::Form { .. } => return None,
             Self::SpoolRead { .. } => {

@@ -1,6 +1,7 @@
 //! What every answer of the webhook means for a row and for the run, over real sockets: the documented ones, and those
 //! that any real endpoint gives sooner or later.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use crate::support::server::{Refusing, Scripted, refusing};
@@ -26,7 +27,7 @@ fn workdir(rows: usize) -> Workdir {
     let workdir = Workdir::new();
     let mut orders = "Order,Tracking\n".to_owned();
     for row in 1..=rows {
-        orders.push_str(&format!("{row},T{row}\n"));
+        let _ = writeln!(orders, "{row},T{row}");
     }
     workdir.write("orders.csv", orders);
     workdir.write("map.toml", MAPPING);
