@@ -231,17 +231,24 @@ fn a_quote_that_is_never_closed_costs_its_own_line_and_no_other() {
             .replace("b\"", "b\", B")
             .replace("c\"", "c\", C")
     };
-    // To the end of the file; in front of the opening quote of a later row; with cells to spare.
+    // To the end of the file; in front of the opening quote of a later row.
     assert_eq!(shown(b"a,b,c\n1,\"x,y\n2,x,y\n"), [format!("1@2 1|\"x|y {}", flaw(2, "b")), "2@3 2|x|y".into()]);
     assert_eq!(
         shown(b"a,b,c\n1,\"x,y\n2,x,y\n3,\"ok, fine\",y\n"),
         [format!("1@2 1|\"x|y {}", flaw(2, "b")), "2@3 2|x|y".into(), "3@4 3|ok, fine|y".into()]
     );
-    assert_eq!(shown(b"a,b,c\n1,x,\"y\n2,\",x\",y\n"), [format!("1@2 1|x|\"y {}", flaw(2, "c")), "2@3 2|,x|y".into()]);
     // The quote that opened in the record's second line.
     assert_eq!(
         shown(b"a,b,c\n1,\"two\nlines\",\"y\n2,x,y\n"),
         [format!("1@2 1|two\nlines|\"y {}", flaw(3, "c")), "2@4 2|x|y".into()]
+    );
+}
+
+#[test]
+fn a_cell_of_several_lines_with_cells_to_spare_stays_one_row_and_is_not_sent_in_pieces() {
+    assert_eq!(
+        shown(b"a,b,c\n1,\"two\nlines\",x,y\n2,x,y\n"),
+        ["1@2 1|two\nlines|x|y flawed: has 4 cells, the header has 3: an unquoted delimiter?", "2@4 2|x|y"]
     );
 }
 
