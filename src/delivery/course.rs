@@ -106,7 +106,13 @@ impl Course {
 
     /// Whether something keeps everybody back, an outage or a throttle.
     pub(crate) fn is_held(&self) -> bool {
-        self.outage.is_some() || self.throttle.is_some()
+        self.held_because().is_some()
+    }
+
+    /// Why everybody is kept back, if so.
+    pub(crate) fn held_because(&self) -> Option<&str> {
+        let throttle = self.throttle.as_ref().map(|throttle| &throttle.reason);
+        throttle.or(self.outage.as_ref().map(|outage| &outage.reason)).map(String::as_str)
     }
 
     /// Whether a request may start at `now`, with `in_flight` others still without an answer.

@@ -292,10 +292,13 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
         job.seen = Some(Seen { http_status: status_of(&exchange), finished_at, duration: now - started });
         let verdict = verdict::judge(&exchange, &engine.limits.answers, dated(finished_at));
         engine.gauge.ended();
+        tracing::debug!(order = %text::printable(&job.shipment.order_no), attempt = job.attempts, ?verdict, "answered");
         let outcome = {
             let mut state = self.state.borrow_mut();
             state.in_flight -= 1;
+            let held = state.course.is_held();
             let stop = state.course.note(job.ticket, &verdict, job.sent, now);
+            tell_of_a_hold(held, &state.course);
             let outcome = self.weigh(&mut job, verdict, stop.is_some());
             if let Some(reason) = stop.or_else(|| outcome.as_ref().and_then(|outcome| state.failures.note(outcome))) {
                 state.stop(reason);
@@ -377,6 +380,15 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
             (None, None, Some(wish)) => Ok(Ending::Wished(wish)),
             (None, None, None) => Ok(Ending::Complete),
         }
+    }
+}
+
+/// Logs the beginning and the end of a time in which everybody waits.
+fn tell_of_a_hold(held_before: bool, course: &Course) {
+    match (held_before, course.held_because()) {
+        (false, Some(reason)) => tracing::warn!("waiting for the endpoint: {reason}"),
+        (true, None) => tracing::warn!("the endpoint answers again"),
+        _ => {}
     }
 }
 
