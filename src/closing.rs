@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 
 use crate::limits::Rate;
-use crate::outcome::Status;
+use crate::outcome::{Status, Tally};
 use crate::results::summary::{ReasonCount, State, Summary};
 use crate::text;
 
@@ -24,6 +24,8 @@ const SKIPPED_SHOWN: usize = 2;
 pub struct Forecast<'a> {
     /// Rows of the inputs.
     pub rows: u64,
+    /// Whether nothing is sent at all.
+    pub dry_run: bool,
     /// Whether all rows were looked at; else `rows` and `shipments` are guessed from the inputs' sizes, and `invalid`
     /// and `skipped` are those among the first rows.
     pub exact: bool,
@@ -54,6 +56,10 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
         if count > 0 {
             put(&mut line, format_args!(", {} {word}{so_far}", text::thousands(count)));
         }
+    }
+    if forecast.dry_run {
+        line.push_str("; a dry run, nothing is sent");
+        return line;
     }
     put(&mut line, format_args!(" → {}", text::printable(forecast.endpoint)));
     match forecast.rate {
@@ -96,7 +102,8 @@ pub fn report(summary: &Summary, hints: &Hints<'_>) -> String {
     if let Some(next) = hints.next {
         // Not cut to a length like other foreign text: half a command is none.
         let next: String = next.chars().map(|c| if text::is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
-        put(&mut report, format_args!("\nTo send what is left:\n  {next}\n"));
+        let first = if summary.state == State::Stopped { "When that is mended, send" } else { "To send" };
+        put(&mut report, format_args!("\n{first} what is left:\n  {next}\n"));
     }
     report
 }
@@ -130,6 +137,13 @@ fn push_table(report: &mut String, summary: &Summary) {
         let count = text::thousands(summary.counts.get(status));
         put(report, format_args!("  {status:<13}  {count:>width$}  {}\n", gloss(status, summary.dry_run)));
     }
+}
+
+/// How many rows ended in which status, for a run whose files could not be finished.
+pub fn counts(tally: &Tally) -> String {
+    let counted = Status::ALL.into_iter().filter(|status| tally.get(*status) > 0);
+    let counts: Vec<_> = counted.map(|status| format!("{} {status}", text::thousands(tally.get(status)))).collect();
+    format!("Before it broke: {}", if counts.is_empty() { "nothing was done".to_owned() } else { counts.join(", ") })
 }
 
 fn gloss(status: Status, dry_run: bool) -> &'static str {
@@ -335,6 +349,7 @@ Dry run, nothing was sent: 2 of 10 rows invalid
     #[test]
     fn a_forecast_is_one_line_and_says_what_is_guessed() {
         let mut known = Forecast {
+            dry_run: false,
             rows: 12_400,
             exact: false,
             shipments: 12_310,

@@ -4,6 +4,7 @@
 //! the exit code (here and nowhere else), and hands out the hint. `main` prints it.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
@@ -40,9 +41,18 @@ pub enum Error {
     /// The mapping does not fit the input.
     #[error(transparent)]
     Mapping(#[from] mapping::Error),
-    /// The results cannot be opened, or no longer be written.
+    /// The files of a run cannot be opened.
     #[error(transparent)]
     Results(#[from] results::Error),
+    /// What a run sends can no longer be recorded, or its files not be put in their places.
+    #[error(transparent)]
+    Unrecorded(results::Error),
+    /// What would hold a copy of standard input is there already, and no run of ours wrote it.
+    #[error("{} exists and was not written by lateship, and the copy of standard input belongs there", text::quoted(&.0.to_string_lossy()))]
+    CopyInTheWay(PathBuf),
+    /// An input changed while it was read.
+    #[error("{} changed while it was read: what was sent may be of both versions", text::printable(.0))]
+    Changed(String),
     /// The sandbox cannot start.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
@@ -90,7 +100,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             // They arise in the middle of a run; all other errors come before the first request.
-            Self::Results(results::Error::Write { .. } | results::Error::Replace { .. }) => exit::STOPPED,
+            Self::Unrecorded(_) | Self::Changed(_) => exit::STOPPED,
             Self::EndedAtOnce(Signal::Hangup) => exit::HANGUP,
             Self::EndedAtOnce(Signal::Interrupt) => exit::INTERRUPT,
             Self::EndedAtOnce(Signal::Terminate) => exit::TERMINATE,
@@ -103,6 +113,7 @@ impl Error {
             | Self::Secret(_)
             | Self::Endpoint(_)
             | Self::Http(_)
+            | Self::CopyInTheWay(_)
             | Self::HeadersDiffer { .. }
             | Self::TooFewShipments { .. }
             | Self::Output(_)
@@ -116,6 +127,12 @@ impl Error {
             Self::Settings(error) => error.hint(),
             Self::Source(error) => error.hint(),
             Self::Credentials(error) => error.hint(),
+            Self::CopyInTheWay(_) => Some("move it away, or give the results another place with --results".to_owned()),
+            Self::Unrecorded(_) => Some(
+                "make room or mend what is wrong; the lines written so far are in the .partial file beside the results, \
+                 and what was sent after them may have been accepted without a line"
+                    .to_owned(),
+            ),
             Self::HeadersDiffer { .. } => Some("import them one after the other".to_owned()),
             Self::TooFewShipments { .. } => Some(
                 "look whether the export is whole and the mapping's [rows] keep what they should: lateship check"
@@ -149,6 +166,6 @@ mod tests {
     #[test]
     fn a_disk_that_fills_up_in_the_middle_exits_3() {
         let error = results::Error::Write { path: "out.csv".into(), source: io::ErrorKind::StorageFull.into() };
-        assert_eq!(Error::from(error).exit_code(), 3);
+        assert_eq!(Error::Unrecorded(error).exit_code(), 3);
     }
 }

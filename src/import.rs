@@ -10,27 +10,30 @@
 mod deadline;
 mod descriptors;
 mod desk;
-mod inputs;
 mod reader;
 mod record;
 mod signals;
 mod site;
 mod watch;
 
+use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use jiff::{Timestamp, ZonedDateTime};
+use tokio::runtime::{Builder, Runtime};
 
 use self::deadline::Deadline;
 use self::desk::Desk;
-use self::inputs::{Ahead, Inputs};
-use self::reader::{Findings, Reader};
-use self::record::{End, Record, Requests};
+use self::reader::Reader;
+use self::record::Record;
 use self::signals::Signals;
 use self::site::Site;
 use self::watch::Watch;
-use crate::delivery::{self, Ending, Engine, Gauge, SystemClock};
+use crate::delivery::{self, Ending, Engine, Gauge, StopSender, SystemClock};
 use crate::error::Error;
+use crate::inputs::Inputs;
 use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
@@ -41,10 +44,21 @@ const DRY_RUN: &str = "valid; not sent in a dry run";
 /// Imports what `settings` say; gives the exit code.
 ///
 /// # Errors
-/// Before the first request whatever is in the way; after it, when a file could not be read or written to its end.
+/// Before the first request whatever is in the way; after it, when a file could not be written to its end.
 pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
+    // Time counts from here: a slow pipe or a long look ahead must not move the end of the night.
+    let deadline = Deadline::of(&settings.limits, &ZonedDateTime::now());
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+    let code = run_on(&runtime, settings, deadline, screen);
+    // A name look-up may hang on a thread of the runtime's; nothing is waited for any more.
+    runtime.shutdown_background();
+    code
+}
+
+fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, screen: &Screen) -> Result<u8, Error> {
     let started = Timestamp::now();
-    let inputs = Arc::new(Inputs::prepare(settings)?);
+    let folder = settings.paths.folder();
+    let mut inputs = Inputs::prepare(&settings.inputs, Arc::clone(&settings.mapping), settings.set.clone(), folder)?;
     let ahead = inputs.look_ahead(settings.limit, settings.min_shipments)?;
     if ahead.shipments < settings.min_shipments {
         return Err(Error::TooFewShipments { found: ahead.shipments, wanted: settings.min_shipments });
@@ -52,53 +66,63 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
     if ahead.rows == 0 {
         tracing::warn!("there are no rows below the header, so there is nothing to send");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     let site = Site::open(&settings.target, &settings.limits)?;
-    let (record, results) = Record::begin(settings, &inputs, site.as_ref(), started)?;
-    screen.say(&record.forecast(&ahead, inputs.bytes()));
+    let results = record::open_results(settings, &inputs)?;
+    // Only now, under the lock of the results, nobody else's copy can be in its place.
+    let kept = if settings.dry_run { Vec::new() } else { record::keep_copies(settings, &mut inputs)? };
+    let record = Record::begin(settings, &inputs, site.as_ref(), started)?;
+    screen.say(&record.forecast(&ahead));
 
-    let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit), results);
+    let inputs = Arc::new(inputs);
+    let position = Arc::new(AtomicU64::new(0));
+    let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position)), results);
+    let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
     let gauge = Gauge::default();
-    let begun = std::time::Instant::now();
-    let (end, left) = match &site {
-        None => (End::Complete, DRY_RUN.to_owned()),
-        Some(site) => {
-            let end = runtime.block_on(deliver(settings, site, &desk, &gauge, (ahead, inputs.bytes()), screen))?;
-            let left = end.left_because();
-            (end, left)
+    let watch = Watch { desk: &desk, gauge: &gauge, limits: &limits, ahead, position: &position };
+    let ending = runtime.block_on(async {
+        let (wish, stop) = delivery::channel();
+        let work = async {
+            let ending = match &site {
+                None => Ending::Complete,
+                Some(site) => deliver(site, &watch, stop, &wish, deadline, screen).await?,
+            };
+            let left = if settings.dry_run { DRY_RUN.to_owned() } else { ending.left_because() };
+            desk.settle_rest(&left).await.map_err(Error::Unrecorded)?;
+            Ok(ending)
+        };
+        tokio::select! {
+            biased;
+            ending = work => ending,
+            // The second signal: end at once, and leave the partial results as they are.
+            signal = Signals::listen().second(&wish) => {
+                desk.flush().map_err(Error::Unrecorded)?;
+                Err(Error::EndedAtOnce(signal))
+            }
         }
-    };
-    let requests = Requests { made: gauge.requests(), within: begun.elapsed() };
-    let (read, results) = runtime.block_on(desk.close(&left))?;
-    let (end, findings) = match read {
-        Ok(findings) => (end, findings),
-        // The rows behind the broken place are not known; all before it are in the results.
-        Err(error) => (End::Stopped(error.to_string()), Findings::default()),
-    };
-    // A name look-up may hang on a thread of the runtime's; nothing is waited for any more.
-    runtime.shutdown_background();
-    let closed = record.close(&end, &findings, results, requests, screen)?;
+    })?;
+    let (mut findings, results) = desk.into_parts();
+    if let Some(input) = inputs.changed() {
+        findings.broken.get_or_insert(Error::Changed(input.to_owned()));
+    }
+    let closed = record.close(ending, findings, results, &gauge, screen)?;
     if closed.left == 0 {
-        inputs.remove_copies();
+        remove(&kept);
     }
     Ok(closed.exit_code)
 }
 
 /// Sends everything on the desk, until the end or until something ends the run.
 async fn deliver(
-    settings: &Import,
     site: &Site,
-    desk: &Desk,
-    gauge: &Gauge,
-    (ahead, bytes): (Ahead, u64),
+    watch: &Watch<'_>,
+    stop: delivery::Stop,
+    wish: &StopSender,
+    deadline: Option<Deadline>,
     screen: &Screen,
-) -> Result<End, Error> {
-    let (wish, stop) = delivery::channel();
-    let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
-    let signals = Signals::listen();
-    let deadline = Deadline::of(&settings.limits, &ZonedDateTime::now());
+) -> Result<Ending, Error> {
+    let Watch { desk, gauge, limits, ahead, .. } = *watch;
     let engine = Engine {
-        limits: &limits,
+        limits,
         shipments: ahead.exact.then_some(ahead.shipments),
         transport: &site.http,
         desk,
@@ -107,24 +131,26 @@ async fn deliver(
         gauge,
         seed: fastrand::u64(..),
     };
-    let watch = Watch { desk, gauge, limits: &limits, ahead, bytes };
-    let deadline = async {
+    let deadline = pin!(async {
         if let Some(deadline) = deadline {
-            deadline.watch(&wish).await;
+            deadline.watch(wish).await;
         }
         std::future::pending::<()>().await;
-    };
+    });
     tokio::select! {
         biased;
         // The delivery came to its end, by itself or as it was wished.
-        ending = engine.run() => Ok(match ending? {
-            Ending::Complete => End::Complete,
-            Ending::Stopped(reason) => End::Stopped(reason),
-            Ending::Wished(wish) => End::Wished(wish),
-        }),
-        // The second signal: end at once, and leave the partial results as they are.
-        signal = signals.second(&wish) => Err(Error::EndedAtOnce(signal)),
+        ending = engine.run() => ending.map_err(Error::Unrecorded),
         // Both only wish the stop; the delivery ends then.
-        never = async { tokio::join!(watch.run(screen, &wish), deadline) } => unreachable!("{never:?}: they watch for ever"),
+        never = async { tokio::join!(watch.run(screen, wish), deadline) } => unreachable!("{never:?}: they watch for ever"),
+    }
+}
+
+/// Removes the copies of what could be read only once, since nothing is left to do with them.
+fn remove(copies: &[PathBuf]) {
+    for copy in copies {
+        if let Err(error) = std::fs::remove_file(copy) {
+            tracing::warn!("{}: the copy of the input cannot be removed: {error}", copy.display());
+        }
     }
 }

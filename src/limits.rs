@@ -45,6 +45,8 @@ pub struct Limits {
     pub stop_at: Option<Time>,
     /// How long the run may last before it stops cleanly.
     pub max_duration: Option<Duration>,
+    /// What becomes of a shipment that may have been accepted.
+    pub in_doubt: InDoubt,
     /// Answers taken for something else than the table says, first match first.
     pub answers: Vec<AnswerRule>,
 }
@@ -61,6 +63,7 @@ impl Default for Limits {
             max_failures: DEFAULT_MAX_FAILURES,
             stop_at: None,
             max_duration: None,
+            in_doubt: InDoubt::default(),
             answers: Vec::new(),
         }
     }
@@ -214,6 +217,37 @@ pub fn parse_time_of_day(text: &str) -> Result<Time, Unfit> {
     }
     let (hour, minute) = (hour.parse().map_err(|_| unfit())?, minute.parse().map_err(|_| unfit())?);
     Time::new(hour, minute, 0, 0).map_err(|_| unfit())
+}
+
+/// What becomes of a shipment whose answer was lost, or that was in flight when a run was killed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InDoubt {
+    /// It is sent again, and its message says so: a lost shipment is worse than a repeated one.
+    #[default]
+    Resend,
+    /// It is left `in_doubt` for a person to decide.
+    Hold,
+}
+
+impl FromStr for InDoubt {
+    type Err = Unfit;
+
+    fn from_str(word: &str) -> Result<Self, Unfit> {
+        match word {
+            "resend" => Ok(Self::Resend),
+            "hold" => Ok(Self::Hold),
+            _ => Err(Unfit("expected resend or hold".to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for InDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resend => "resend",
+            Self::Hold => "hold",
+        })
+    }
 }
 
 /// An answer that the mapping's `[delivery] answers` wants taken for something else than the table says.

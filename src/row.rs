@@ -31,6 +31,34 @@ impl Default for Dialect {
     }
 }
 
+/// The last column of a failed-rows file, which says why the row is there.
+pub const ERROR_COLUMN: &str = "lateship_error";
+
+/// What stands in front of the reason of a row that could not even be read: until it is mended and the cell emptied,
+/// such a row must not be sent, for its cells are not what they seem.
+pub const UNREADABLE: &str = "unreadable: ";
+
+/// The words in front of all other reasons: the row's status.
+pub const LEFT: [&str; 5] = ["invalid", "rejected", "failed", "in_doubt", "not_attempted"];
+
+/// The columns of the results; new ones come at the end.
+pub const RESULTS_COLUMNS: [&str; 14] = [
+    "file",
+    "row",
+    "line",
+    "order_no",
+    "trackingnumber",
+    "status",
+    "http_status",
+    "attempts",
+    "message",
+    "finished_at",
+    "duration_ms",
+    "fingerprint",
+    "shipment",
+    "payload",
+];
+
 /// What the user says of an input's form (a mapping's `[source]`); what is not said is detected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Form {
@@ -110,6 +138,11 @@ impl Row {
     /// The cell at `index` (from 0); beyond the last one the empty string.
     pub fn get(&self, index: usize) -> &str {
         self.span(index).map_or("", |span| &self.text[span])
+    }
+
+    /// The bytes of text that it holds.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// The cells from left to right.

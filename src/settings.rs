@@ -15,6 +15,7 @@ use crate::mapping::{self, Delivery, Mapping};
 use crate::results::{self, Ending, Paths};
 use crate::secret::{self, Credentials};
 use crate::shipment::Field;
+use crate::source::STANDARD_INPUT;
 use crate::text;
 
 mod environment;
@@ -82,7 +83,7 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => f.pad(&text::printable(&path.to_string_lossy())),
-            Self::Stdin => f.pad("standard input"),
+            Self::Stdin => f.pad(STANDARD_INPUT),
         }
     }
 }
@@ -219,9 +220,19 @@ impl Import {
         })
     }
 
-    /// The command that does the same with another input, as a shell takes it.
+    /// The command that does the same with another input, as a shell takes it; with the endpoint, wherever it was said,
+    /// so that it sends to the same one in another shell.
     pub fn command_for(&self, input: &Path) -> String {
-        self.rerun.with_input(&self.inputs, input).to_string()
+        let mut command = self.rerun.with_input(&self.inputs, input);
+        if let Target::Endpoint { endpoint, .. } = &self.target
+            && *endpoint != Endpoint::default()
+        {
+            command.add_missing("--endpoint", endpoint.url().as_str());
+        }
+        if self.min_shipments > 0 {
+            command.add_missing("--min-shipments", "0");
+        }
+        command.to_string()
     }
 }
 
@@ -239,8 +250,9 @@ pub fn load_mapping(typed: &str) -> Result<Mapping, Error> {
 /// An input that is given twice, or standard input beside files.
 pub fn inputs(typed: &[OsString]) -> Result<Vec<Input>, Error> {
     let inputs: Vec<Input> = typed.iter().map(|text| Input::typed(text)).collect();
+    let real = |input: &Input| input.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     for (index, input) in inputs.iter().enumerate() {
-        if inputs[..index].contains(input) {
+        if inputs[..index].iter().any(|other| real(other) == real(input)) {
             return Err(Error::SameInput(input.clone()));
         }
     }
@@ -263,6 +275,7 @@ pub fn check_set(set: &[(Field, String)]) -> Result<(), Error> {
 fn paths(typed: &Typed, inputs: &[Input]) -> Result<Paths, Error> {
     let ending = if typed.dry_run { Ending::DryRun } else { Ending::Results };
     let mut paths = match (&typed.results, inputs.first()) {
+        (Some(results), _) if typed.dry_run => Paths::of_dry_run(results),
         (Some(results), _) => Paths::from_results(results),
         (None, Some(Input::Path(input))) => Paths::beside(input, ending),
         (None, Some(Input::Stdin) | None) => return Err(Error::NoResults),
@@ -343,6 +356,7 @@ fn limits(asked: Delivery, sandbox: bool) -> Result<Limits, Error> {
         max_failures: asked.max_failures.unwrap_or(usual.max_failures),
         stop_at: asked.stop_at,
         max_duration: asked.max_duration,
+        in_doubt: usual.in_doubt,
         answers: asked.answers,
     })
 }

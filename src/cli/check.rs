@@ -4,22 +4,21 @@
 //! and the report goes to standard error.
 
 use std::ffi::OsString;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use tempfile::TempDir;
 
 use super::report::{self, Columns};
 use super::values::parse_set;
 use super::{Surroundings, pretty, print};
 use crate::Error;
 use crate::error::exit;
-use crate::mapping::{Bound, Made, Mapping};
+use crate::inputs::Inputs;
+use crate::mapping::{Bound, Made};
 use crate::row::Row;
-use crate::settings::{self, Input};
+use crate::settings;
 use crate::shipment::Field;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::survey::Survey;
 
 const LONG_ABOUT: &str = "\
@@ -66,13 +65,12 @@ impl Flags {
         let inputs = settings::inputs(&self.inputs)?;
         settings::check_set(&self.set)?;
         let mapping = settings::load_mapping(&self.mapping)?;
-        let mut check =
-            Check { mapping, set: self.set, show: self.show, survey: Survey::default(), columns: Vec::new() };
-        for (index, input) in inputs.iter().enumerate() {
-            let readable = Readable::new(input)?;
-            check.input(index, &readable, &input.to_string())?;
+        let inputs = Inputs::prepare(&inputs, Arc::new(mapping), self.set, &std::env::temp_dir())?;
+        let mut check = Check { show: self.show, survey: Survey::default(), columns: Vec::new() };
+        for index in 0..inputs.len() {
+            check.input(&inputs, index)?;
         }
-        let names: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+        let names = inputs.names();
         let report = report::whole(&check.survey, &check.columns, &names);
         if self.show == 0 {
             print(&report)?;
@@ -83,41 +81,8 @@ impl Flags {
     }
 }
 
-/// A file that can be read from its start: the input itself, or a copy of what is no file.
-struct Readable {
-    path: PathBuf,
-    /// Held so that the copy lives as long as it is read.
-    _copy: Option<TempDir>,
-}
-
-impl Readable {
-    fn new(input: &Input) -> Result<Self, Error> {
-        match input {
-            Input::Path(path) if source::needs_spooling(path)? => {
-                let mut pipe = std::fs::File::open(path).map_err(Error::Runtime)?;
-                Self::copy(&mut pipe)
-            }
-            Input::Path(path) => Ok(Self { path: path.clone(), _copy: None }),
-            Input::Stdin => Self::copy(&mut io::stdin().lock()),
-        }
-    }
-
-    fn copy(from: &mut dyn io::Read) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new().prefix("lateship-").tempdir().map_err(Error::Runtime)?;
-        let path = folder.path().join("input.csv");
-        source::spool(from, &path)?;
-        Ok(Self { path, _copy: Some(folder) })
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 /// A check under way.
 struct Check {
-    mapping: Mapping,
-    set: Vec<(Field, String)>,
     /// Payloads still to be shown.
     show: u64,
     survey: Survey,
@@ -125,10 +90,9 @@ struct Check {
 }
 
 impl Check {
-    fn input(&mut self, index: usize, readable: &Readable, name: &str) -> Result<(), Error> {
-        let mut source = Source::open(index, readable.path(), name, self.mapping.form())?;
-        let mut bound = self.mapping.bind(name, source.header(), &self.set)?;
-        self.columns.push(columns(name, &source, &bound));
+    fn input(&mut self, inputs: &Inputs, index: usize) -> Result<(), Error> {
+        let (mut source, mut bound) = inputs.open(index)?;
+        self.columns.push(columns(source.name(), &source, &bound));
         let mut row = Row::default();
         while source.read(&mut row)? {
             let made = bound.map(&mut row);

@@ -173,13 +173,16 @@ impl Course {
                     None
                 }
             }
-            Verdict::Throttled { reason, after } => self.throttle(reason, *after, now),
-            Verdict::Failed(reason) | Verdict::Lost(reason) => {
-                self.useless_since.get_or_insert(now);
-                note_once(&mut self.troubled, ticket);
-                if self.outage.is_some() || self.troubled.len() >= self.outage_after {
-                    self.hold(reason, sent, now);
-                }
+            Verdict::Throttled { reason, after } => {
+                self.came_back();
+                self.throttle(reason, *after, now)
+            }
+            Verdict::Failed { reason, after } => {
+                self.trouble(ticket, reason, sent, now);
+                after.and_then(|after| self.throttle(reason, Some(after), now))
+            }
+            Verdict::Lost(reason) => {
+                self.trouble(ticket, reason, sent, now);
                 None
             }
             Verdict::Unreachable { name, reason } => {
@@ -200,12 +203,24 @@ impl Course {
         self.troubled.clear();
     }
 
-    fn throttle(&mut self, reason: &str, after: Option<Duration>, now: Instant) -> Option<String> {
-        self.came_back();
+    fn trouble(&mut self, ticket: Ticket, reason: &str, sent: Sent, now: Instant) {
         self.useless_since.get_or_insert(now);
-        let wait =
-            after.unwrap_or_else(|| FIRST_PAUSE * 2u32.pow(self.throttled_in_a_row.min(6))).max(FIRST_PAUSE / 10);
-        self.throttled_in_a_row += 1;
+        note_once(&mut self.troubled, ticket);
+        if self.outage.is_some() || self.troubled.len() >= self.outage_after {
+            self.hold(reason, sent, now);
+        }
+    }
+
+    fn throttle(&mut self, reason: &str, after: Option<Duration>, now: Instant) -> Option<String> {
+        self.useless_since.get_or_insert(now);
+        // Answers to what was in flight when a throttle began are of its round, and draw no pause out.
+        let first_of_round = self.throttle.as_ref().is_none_or(|running| running.until <= now);
+        if after.is_none() && !first_of_round {
+            return None;
+        }
+        let wait = after.unwrap_or_else(|| (FIRST_PAUSE * 2u32.pow(self.throttled_in_a_row.min(6))).min(LONGEST_PAUSE));
+        let wait = wait.max(FIRST_PAUSE / 10);
+        self.throttled_in_a_row += u32::from(first_of_round);
         let until = now.checked_add(wait);
         let too_long = wait > self.give_up_after;
         match until {
@@ -268,7 +283,7 @@ mod tests {
     }
 
     fn failed() -> Verdict {
-        Verdict::Failed("HTTP 500: no".to_owned())
+        Verdict::Failed { reason: "HTTP 500: no".to_owned(), after: None }
     }
 
     #[tokio::test(start_paused = true)]
@@ -331,6 +346,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_round_of_parallel_throttles_counts_once() {
+        let (mut course, now) = open_course(None);
+        for ticket in 0..16 {
+            let throttled = Verdict::Throttled { reason: "429".to_owned(), after: None };
+            course.note(Ticket(ticket), &throttled, Sent::Plainly, now);
+        }
+        assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_500_that_asks_for_a_pause_holds_everybody() {
+        let (mut course, now) = open_course(None);
+        let wait = Duration::from_secs(9);
+        course.note(Ticket(1), &Verdict::Failed { reason: "500".to_owned(), after: Some(wait) }, Sent::Plainly, now);
+        assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + wait));
+        let too_long = Verdict::Failed { reason: "500".to_owned(), after: Some(PATIENCE * 2) };
+        assert!(
+            course.note(Ticket(2), &too_long, Sent::Plainly, now).is_some_and(|why| why.contains("--give-up-after"))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_throttle_without_a_time_grows() {
         let (mut course, mut now) = open_course(None);
         let mut waits = Vec::new();
@@ -345,6 +382,6 @@ mod tests {
             waits.push((at - now).as_secs());
             now = at;
         }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64]);
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

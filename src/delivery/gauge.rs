@@ -34,6 +34,8 @@ pub enum Waiting {
 #[derive(Debug, Default)]
 pub struct Gauge {
     requests: Cell<u64>,
+    /// When the first and the last of them were started.
+    within: Cell<Option<(Instant, Instant)>>,
     in_flight: Cell<usize>,
     waiting: RefCell<Waiting>,
 }
@@ -42,6 +44,14 @@ impl Gauge {
     /// Requests started since the beginning.
     pub fn requests(&self) -> u64 {
         self.requests.get()
+    }
+
+    /// Requests started per second, from the first to the last; `None` where there were too few to tell.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub fn requests_per_second(&self) -> Option<f64> {
+        let (first, last) = self.within.get()?;
+        let seconds = last.duration_since(first).as_secs_f64();
+        (seconds > 0.0).then(|| ((self.requests() - 1) as f64 / seconds * 100.0).round() / 100.0)
     }
 
     /// Requests without an answer yet.
@@ -56,6 +66,8 @@ impl Gauge {
 
     pub(crate) fn started(&self) {
         self.requests.set(self.requests.get() + 1);
+        let now = Instant::now();
+        self.within.set(Some((self.within.get().map_or(now, |(first, _)| first), now)));
         self.in_flight.set(self.in_flight.get() + 1);
         self.wait_for(Waiting::Nothing);
     }

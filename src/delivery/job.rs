@@ -30,6 +30,8 @@ pub(super) struct Job {
     pub(super) attempts: u32,
     /// Those of them that count towards the most there may be.
     pub(super) charged: u32,
+    /// Whether the desk said that it is to be sent.
+    pub(super) admitted: bool,
     /// Whether an answer was lost once, so that it may have been accepted already.
     pub(super) tainted: bool,
     /// Why the last attempt did not settle it.
@@ -45,6 +47,7 @@ impl Job {
             sent: Sent::Plainly,
             attempts: 0,
             charged: 0,
+            admitted: false,
             tainted: false,
             reason: String::new(),
             seen: None,
@@ -77,10 +80,11 @@ impl Job {
         }
     }
 
-    /// Ends it because the run ends: `failed` where it was tried, `not_attempted` where it was not.
-    pub(super) fn give_back(&self) -> Outcome {
+    /// Ends it because the run ends: `failed` where it was tried, `not_attempted` where it was not, `in_doubt` where an
+    /// answer was lost; `because` is the message of those that were not reached.
+    pub(super) fn give_back(&self, because: &str) -> Outcome {
         if self.attempts == 0 {
-            Outcome::unsent(Status::NotAttempted, "the run stopped before its turn")
+            self.end(Status::NotAttempted, because)
         } else {
             self.end(Status::Failed, format!("{}; the run stopped before another attempt", self.reason))
         }

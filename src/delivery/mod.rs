@@ -22,9 +22,11 @@ mod pace;
 mod retry_after;
 mod stop;
 mod transport;
+mod turn;
 mod verdict;
+mod work;
 
-pub use engine::{Clock, Desk, Ending, Engine, SystemClock};
+pub use engine::{Admission, Clock, Desk, Ending, Engine, SystemClock};
 pub use exchange::{MAX_BODY, Reply, Transport, Trouble};
 pub use gauge::{Gauge, Waiting};
 pub use stop::{Signal, Stop, StopSender, Wish, channel};

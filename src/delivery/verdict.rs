@@ -23,7 +23,12 @@ pub(crate) enum Verdict {
     /// A whole answer in the 2xx range that is not the documented acceptance.
     Undocumented(String),
     /// Worth another attempt, the shipment surely not accepted.
-    Failed(String),
+    Failed {
+        /// What it said.
+        reason: String,
+        /// How long it wants to be left alone, where it says so; then everybody waits.
+        after: Option<Duration>,
+    },
     /// Worth another attempt, but the shipment may have been accepted.
     Lost(String),
     /// The endpoint asks for less: everybody waits, and the attempt does not count.
@@ -68,7 +73,7 @@ fn by_rule(reply: &Reply, rules: &[AnswerRule]) -> Option<Verdict> {
     Some(match rule.is {
         AnswerIs::Sent => Verdict::Accepted,
         AnswerIs::Rejected => Verdict::Rejected(said),
-        AnswerIs::Retry => Verdict::Failed(said),
+        AnswerIs::Retry => Verdict::Failed { reason: said, after: None },
         AnswerIs::Stop => Verdict::Stop(format!("{said}, for which the mapping's [delivery] answers stop the run")),
     })
 }
@@ -102,16 +107,16 @@ fn by_table(reply: &Reply, now: SystemTime) -> Verdict {
             }
         }
         403 | 404 | 405 | 410 => Verdict::TurnedAway(said(reply)),
-        408 | 425 => Verdict::Failed(said(reply)),
+        408 | 425 => Verdict::Failed { reason: said(reply), after: after() },
         429 => Verdict::Throttled { reason: said(reply), after: after() },
         503 => match after() {
             Some(wait) => Verdict::Throttled { reason: said(reply), after: Some(wait) },
-            None => Verdict::Failed(said(reply)),
+            None => Verdict::Failed { reason: said(reply), after: None },
         },
         504 | 520 | 524 => Verdict::Lost(format!("a gateway lost the answer: {}", said(reply))),
         501 | 505 => Verdict::Rejected(said(reply)),
         402..=499 => Verdict::Rejected(answer::message(&reply.body)),
-        500..=599 => Verdict::Failed(said(reply)),
+        500..=599 => Verdict::Failed { reason: said(reply), after: after() },
         _ => Verdict::Undocumented(format!("HTTP {} is not an answer that the webhook gives", reply.status)),
     }
 }
@@ -161,7 +166,7 @@ mod tests {
             Verdict::Accepted => "accepted",
             Verdict::Rejected(_) => "rejected",
             Verdict::Undocumented(_) => "undocumented",
-            Verdict::Failed(_) => "failed",
+            Verdict::Failed { .. } => "failed",
             Verdict::Lost(_) => "lost",
             Verdict::Throttled { .. } => "throttled",
             Verdict::Unreachable { .. } => "unreachable",
@@ -189,7 +194,16 @@ mod tests {
         let busy = Reply { retry_after: Some("7".to_owned()), ..reply(503, "") };
         assert!(matches!(table(busy), Verdict::Throttled { after: Some(wait), .. } if wait == Duration::from_secs(7)));
         let nonsense = Reply { retry_after: Some("soon".to_owned()), ..reply(503, "") };
-        assert!(matches!(table(nonsense), Verdict::Failed(_)));
+        assert!(matches!(table(nonsense), Verdict::Failed { .. }));
+    }
+
+    #[test]
+    fn other_passing_troubles_may_ask_for_a_pause_too() {
+        for status in [408, 425, 500, 502, 507] {
+            let asking = Reply { retry_after: Some("7".to_owned()), ..reply(status, "") };
+            let wait = Some(Duration::from_secs(7));
+            assert!(matches!(table(asking), Verdict::Failed { after, .. } if after == wait), "{status}");
+        }
     }
 
     #[test]
@@ -208,8 +222,8 @@ mod tests {
         let judge = |reply: Reply| judge(&Ok(reply), &rules, SystemTime::UNIX_EPOCH);
         assert_eq!(judge(reply(409, r#"{"message":"Already known"}"#)), Verdict::Accepted);
         assert!(matches!(judge(reply(409, "other")), Verdict::Stop(_)));
-        assert!(matches!(judge(reply(200, r#"{"status":"Success"}"#)), Verdict::Failed(_)));
-        assert!(matches!(judge(reply(500, "")), Verdict::Failed(_)));
+        assert!(matches!(judge(reply(200, r#"{"status":"Success"}"#)), Verdict::Failed { .. }));
+        assert!(matches!(judge(reply(500, "")), Verdict::Failed { .. }));
     }
 
     #[test]

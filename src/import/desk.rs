@@ -7,19 +7,12 @@ use std::collections::VecDeque;
 use tokio::sync::{Mutex, Notify};
 
 use super::reader::{Findings, Item, Reader};
-use crate::delivery;
-use crate::error::Error;
+use crate::delivery::{self, Admission};
 use crate::mapping::Made;
 use crate::outcome::{Outcome, Status, Ticket};
 use crate::problem::{self, Problem};
 use crate::results::{self, Labels, Results};
 use crate::shipment::Shipment;
-
-/// What came over from the reading thread and is not handed out yet. One caller at a time.
-struct Tray {
-    reader: Reader,
-    items: VecDeque<Item>,
-}
 
 /// See the module.
 pub(super) struct Desk {
@@ -27,8 +20,12 @@ pub(super) struct Desk {
     results: RefCell<Results>,
     /// Rung when the window of the results may have room again.
     room: Notify,
-    /// Why something could not be recorded while rows were handed out.
-    error: RefCell<Option<results::Error>>,
+}
+
+/// What came over from the reading thread and is not handed out yet.
+struct Tray {
+    reader: Reader,
+    items: VecDeque<Item>,
 }
 
 impl Desk {
@@ -37,7 +34,6 @@ impl Desk {
             tray: Mutex::new(Tray { reader, items: VecDeque::new() }),
             results: RefCell::new(results),
             room: Notify::new(),
-            error: RefCell::new(None),
         }
     }
 
@@ -46,73 +42,74 @@ impl Desk {
         look(&self.results.borrow())
     }
 
-    /// Hands what is recorded over to the operating system; `false` when that failed, which [`Desk::close`] tells.
-    pub(super) fn flush(&self) -> bool {
-        let flushed = self.results.borrow_mut().flush();
-        if let Err(error) = flushed {
-            self.error.borrow_mut().get_or_insert(error);
-            return false;
-        }
-        true
+    /// Hands what is recorded over to the operating system.
+    pub(super) fn flush(&self) -> Result<(), results::Error> {
+        self.results.borrow_mut().flush()
     }
 
-    /// Bytes of the inputs read so far, if nobody waits for rows just now.
-    pub(super) fn bytes(&self) -> Option<u64> {
-        self.tray.try_lock().ok().map(|tray| tray.reader.bytes())
-    }
-
-    /// Records every row that is left as not attempted, for `reason`, and gives back what the reading found (or why it
-    /// could not go on) and the results.
+    /// Records every row that is left as not attempted, for `reason`. Dropping the future leaves the rest without a
+    /// line.
     ///
     /// # Errors
     /// When something could not be recorded.
-    pub(super) async fn close(self, reason: &str) -> Result<(Result<Findings, Error>, Results), results::Error> {
-        let mut tray = self.tray.into_inner();
-        let mut results = self.results.into_inner();
-        if let Some(error) = self.error.into_inner() {
-            return Err(error);
-        }
+    pub(super) async fn settle_rest(&self, reason: &str) -> Result<(), results::Error> {
+        let mut tray = self.tray.lock().await;
         loop {
             while let Some(item) = tray.items.pop_front() {
+                let mut results = self.results.borrow_mut();
                 if let Some((ticket, _)) = place(&mut results, item)? {
                     results.settle(ticket, &Outcome::unsent(Status::NotAttempted, reason), None)?;
                 }
             }
             match tray.reader.next().await {
                 Some(batch) => tray.items.extend(batch),
-                None => break,
+                None => return Ok(()),
             }
+            // Millions of rows may be left; whoever wants to end this must be heard in between.
+            tokio::task::yield_now().await;
         }
-        Ok((tray.reader.finish(), results))
+    }
+
+    /// What the reading found, and the results.
+    pub(super) fn into_parts(self) -> (Findings, Results) {
+        (self.tray.into_inner().reader.finish(), self.results.into_inner())
     }
 }
 
 impl delivery::Desk for Desk {
     type Error = results::Error;
 
-    async fn next(&self) -> Option<(Ticket, Shipment)> {
+    async fn next(&self) -> Result<Option<(Ticket, Shipment)>, results::Error> {
         let mut tray = self.tray.lock().await;
         loop {
             while !self.results.borrow().has_room() {
                 self.room.notified().await;
             }
-            let Some(item) = tray.items.pop_front() else {
-                let batch = tray.reader.next().await?;
-                tray.items.extend(batch);
-                continue;
-            };
-            match place(&mut self.results.borrow_mut(), item) {
-                Ok(None) => {}
-                Ok(shipment) => return shipment,
-                Err(error) => {
-                    self.error.borrow_mut().get_or_insert(error);
-                    return None;
+            if let Some(item) = tray.items.pop_front() {
+                if let Some(shipment) = place(&mut self.results.borrow_mut(), item)? {
+                    return Ok(Some(shipment));
                 }
+            } else if let Some(batch) = tray.reader.next().await {
+                tray.items.extend(batch);
+            } else {
+                return Ok(None);
             }
         }
     }
 
-    fn settle(&self, ticket: Ticket, outcome: &Outcome) -> Result<(), results::Error> {
+    async fn admit(&self, _: Ticket, _: &Shipment) -> Result<Admission, results::Error> {
+        Ok(Admission::Send { tainted: false })
+    }
+
+    async fn intend(&self, _: &Shipment) -> Result<(), results::Error> {
+        Ok(())
+    }
+
+    async fn attempted(&self, _: &Shipment, _: bool) -> Result<(), results::Error> {
+        Ok(())
+    }
+
+    async fn settle(&self, ticket: Ticket, _: &Shipment, outcome: &Outcome) -> Result<(), results::Error> {
         let mut results = self.results.borrow_mut();
         results.settle(ticket, outcome, None)?;
         if results.has_room() {
@@ -124,20 +121,25 @@ impl delivery::Desk for Desk {
 
 /// Gives an item its line in the results: settled at once where it makes no shipment.
 fn place(results: &mut Results, item: Item) -> Result<Option<(Ticket, Shipment)>, results::Error> {
-    let Item { row, made, order_no, trackingnumber } = item;
-    let labels = |payload| Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload };
+    let Item { row, made, labels: (order_no, trackingnumber) } = item;
+    let unsent = Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload: None };
     match made {
         Made::Shipment(shipment) => {
-            let ticket = results.expect(row, labels(Some(shipment.payload)), 1);
+            let labels = Labels {
+                order_no: &shipment.order_no,
+                trackingnumber: &shipment.trackingnumber,
+                payload: Some(shipment.payload),
+            };
+            let ticket = results.expect(row, labels, 1);
             Ok(Some((ticket, shipment)))
         }
         Made::Skipped(reason) => {
-            let ticket = results.expect(row, labels(None), 0);
+            let ticket = results.expect(row, unsent, 0);
             results.settle(ticket, &Outcome::unsent(Status::Skipped, &reason), Some(&reason))?;
             Ok(None)
         }
         Made::Invalid(problems) => {
-            let ticket = results.expect(row, labels(None), 0);
+            let ticket = results.expect(row, unsent, 0);
             let reason = problems.first().map(Problem::kind);
             results.settle(ticket, &Outcome::unsent(Status::Invalid, problem::join(&problems)), reason.as_deref())?;
             Ok(None)

@@ -7,11 +7,11 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
 
-use super::inputs::Inputs;
 use crate::error::Error;
-use crate::mapping::Made;
+use crate::inputs::Inputs;
+use crate::mapping::{Bound, Made};
 use crate::row::Row;
-use crate::source::Digest;
+use crate::source::{Digest, Source};
 use crate::survey::Survey;
 
 /// Rows that cross at once.
@@ -24,97 +24,127 @@ const AHEAD: usize = 4;
 pub(super) struct Item {
     pub(super) row: Row,
     pub(super) made: Made,
-    pub(super) order_no: String,
-    pub(super) trackingnumber: String,
+    /// Order and tracking number of a row that makes no shipment, as far as they are known.
+    pub(super) labels: (String, String),
 }
 
-/// What reading found out, once it is at the end.
+/// What reading found out.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     /// One for each input that was read to its end.
     pub(super) digests: Vec<Digest>,
     /// Problems and warnings by their reason.
     pub(super) survey: Survey,
+    /// Why reading ended before the end; all rows before that came over.
+    pub(super) broken: Option<Error>,
 }
 
 /// The reading thread, seen from the delivery.
 pub(super) struct Reader {
     batches: mpsc::Receiver<Vec<Item>>,
-    thread: JoinHandle<Result<Findings, Error>>,
-    bytes: Arc<AtomicU64>,
+    thread: JoinHandle<Findings>,
 }
 
 impl Reader {
-    /// Starts to read `inputs`, at most `limit` rows of them.
-    pub(super) fn start(inputs: Arc<Inputs>, limit: Option<u64>) -> Self {
+    /// Starts to read `inputs`, at most `limit` rows of them; `position` shows the bytes read so far.
+    pub(super) fn start(inputs: Arc<Inputs>, limit: Option<u64>, position: Arc<AtomicU64>) -> Self {
         let (send, batches) = mpsc::channel(AHEAD);
-        let bytes = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&bytes);
-        let thread = thread::spawn(move || read(&inputs, limit, &send, &counter));
-        Self { batches, thread, bytes }
+        let crossing = Crossing { send, position, batch: Vec::with_capacity(BATCH), survey: Survey::default() };
+        Self { batches, thread: thread::spawn(move || crossing.read(&inputs, limit)) }
     }
 
-    /// The next batch, in order; `None` at the end or after an error, which [`Reader::finish`] tells.
+    /// The next batch, in order; `None` at the end.
     pub(super) async fn next(&mut self) -> Option<Vec<Item>> {
         self.batches.recv().await
     }
 
-    /// Bytes of the inputs read so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
     /// What reading found out; ends it if it is not at its end.
-    ///
-    /// # Errors
-    /// When an input could not be read to its end.
-    pub(super) fn finish(self) -> Result<Findings, Error> {
+    pub(super) fn finish(self) -> Findings {
         drop(self.batches);
-        match self.thread.join() {
-            Ok(findings) => findings,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-fn read(
-    inputs: &Inputs,
-    limit: Option<u64>,
-    send: &mpsc::Sender<Vec<Item>>,
-    bytes: &AtomicU64,
-) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
-    let mut left = limit.unwrap_or(u64::MAX);
-    let mut done = 0;
-    for index in 0..inputs.len() {
-        let (mut source, mut bound) = inputs.open(index)?;
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
+/// Nobody takes rows any more.
+struct Unwanted;
+
+/// The reading thread, seen from within.
+struct Crossing {
+    send: mpsc::Sender<Vec<Item>>,
+    position: Arc<AtomicU64>,
+    batch: Vec<Item>,
+    survey: Survey,
+}
+
+impl Crossing {
+    fn read(mut self, inputs: &Inputs, limit: Option<u64>) -> Findings {
+        let mut findings = Findings::default();
+        let (mut left, mut done) = (limit.unwrap_or(u64::MAX), 0);
+        for index in 0..inputs.len() {
+            let size = match inputs
+                .open(index)
+                .map(|(source, bound)| (source.size(), self.input(source, bound, &mut left, done)))
+            {
+                Ok((size, Ok(digest))) => {
+                    findings.digests.extend(digest);
+                    size
+                }
+                Ok((_, Err(broken))) | Err(broken) => {
+                    findings.broken = Some(broken);
+                    break;
+                }
+            };
+            done += size;
+        }
+        // What was read before a broken place comes over all the same.
+        let _ = self.hand_over();
+        findings.survey = self.survey;
+        findings
+    }
+
+    /// Reads one input; its digest if it was read to its end.
+    fn input(
+        &mut self,
+        mut source: Source,
+        mut bound: Bound,
+        left: &mut u64,
+        done: u64,
+    ) -> Result<Option<Digest>, Error> {
+        while *left > 0 {
             let mut row = Row::default();
-            if left == 0 || !source.read(&mut row)? {
-                break;
+            if !source.read(&mut row)? {
+                if source.ends_without_line_end() {
+                    tracing::warn!("{}", unended(source.name()));
+                }
+                return Ok(Some(source.finish()?));
             }
-            left -= 1;
+            *left -= 1;
             let made = bound.map(&mut row);
-            findings.survey.add(&row, &made, bound.warnings());
-            let labels = bound.labels();
-            let (order_no, trackingnumber) = (labels.order_no.to_owned(), labels.trackingnumber.to_owned());
-            batch.push(Item { row, made, order_no, trackingnumber });
-            if batch.len() == BATCH {
-                bytes.store(done + source.position(), Ordering::Relaxed);
-                if send.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_err() {
-                    return Ok(findings);
+            self.survey.add(&row, &made, bound.warnings());
+            let labels = match made {
+                Made::Shipment(_) => (String::new(), String::new()),
+                _ => (bound.labels().order_no.to_owned(), bound.labels().trackingnumber.to_owned()),
+            };
+            self.batch.push(Item { row, made, labels });
+            if self.batch.len() == BATCH {
+                self.position.store(done + source.position(), Ordering::Relaxed);
+                if let Err(Unwanted) = self.hand_over() {
+                    *left = 0;
                 }
             }
         }
-        done += source.size();
-        bytes.store(done, Ordering::Relaxed);
-        if !batch.is_empty() && send.blocking_send(batch).is_err() {
-            return Ok(findings);
-        }
-        if left > 0 {
-            findings.digests.push(source.finish()?);
-        }
+        Ok(None)
     }
-    Ok(findings)
+
+    fn hand_over(&mut self) -> Result<(), Unwanted> {
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        self.send.blocking_send(batch).map_err(|_| Unwanted)
+    }
+}
+
+/// What to say of an input whose last row has no line end.
+fn unended(name: &str) -> String {
+    format!(
+        "{name}: the last row has no line end; if the file was cut off while it was written, its last cell is not whole"
+    )
 }

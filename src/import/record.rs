@@ -1,15 +1,15 @@
 //! The record of a run: its results and its summary, begun before the first request and closed after the last.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ZonedDateTime};
 
-use super::inputs::{Ahead, Inputs};
 use super::reader::Findings;
 use super::site::Site;
 use crate::closing::{self, Forecast, Hints};
-use crate::delivery::{Signal, Wish};
+use crate::delivery::{Ending, Gauge, Signal, Wish};
 use crate::error::{Error, exit};
+use crate::inputs::{Ahead, Inputs};
 use crate::limits::Rate;
 use crate::outcome::Status;
 use crate::progress::Screen;
@@ -23,59 +23,61 @@ use crate::text;
 /// Kinds of warnings that a run shows at its end.
 const WARNINGS_SHOWN: usize = 5;
 
-/// How a run came to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    /// At the end of its inputs.
-    Complete,
-    /// It stopped itself, for this reason.
-    Stopped(String),
-    /// Somebody wished it.
-    Wished(Wish),
+/// What an ending is in the summary, with its reason.
+fn state(ending: &Ending) -> (State, Option<String>) {
+    match ending {
+        Ending::Complete => (State::Finished, None),
+        Ending::Stopped(reason) | Ending::Wished(Wish::Deadline(reason)) => (State::Stopped, Some(reason.clone())),
+        Ending::Wished(Wish::Unrecorded) => (State::Stopped, Some("what is sent can no longer be recorded".to_owned())),
+        Ending::Wished(Wish::Interrupt(signal)) => (State::Interrupted, Some(format!("{} came", signal.name()))),
+    }
 }
 
-impl End {
-    /// The message of the rows that were not reached.
-    pub(super) fn left_because(&self) -> String {
-        match self {
-            Self::Complete => "not sent".to_owned(),
-            Self::Stopped(reason) => format!("the run stopped before its turn: {reason}"),
-            Self::Wished(Wish::Interrupt(_)) => "the run was interrupted before its turn".to_owned(),
-            Self::Wished(Wish::Deadline(says)) => format!("the run stopped before its turn: {says}"),
-            Self::Wished(Wish::Unrecorded) => {
-                "the run stopped before its turn: what is sent can no longer be recorded".to_owned()
-            }
-        }
+/// The exit code of a run that ended so, with `left` rows left to do.
+fn exit_code(ending: &Ending, left: u64) -> u8 {
+    match ending {
+        Ending::Complete if left == 0 => exit::OK,
+        Ending::Complete => exit::SOME_ROWS,
+        Ending::Stopped(_) | Ending::Wished(Wish::Deadline(_) | Wish::Unrecorded) => exit::STOPPED,
+        Ending::Wished(Wish::Interrupt(Signal::Hangup)) => exit::HANGUP,
+        Ending::Wished(Wish::Interrupt(Signal::Interrupt)) => exit::INTERRUPT,
+        Ending::Wished(Wish::Interrupt(Signal::Terminate)) => exit::TERMINATE,
     }
+}
 
-    fn state(&self) -> State {
-        match self {
-            Self::Complete => State::Finished,
-            Self::Stopped(_) | Self::Wished(Wish::Deadline(_) | Wish::Unrecorded) => State::Stopped,
-            Self::Wished(Wish::Interrupt(_)) => State::Interrupted,
+/// Keeps the copies of what could be read only once beside the results, in place of those that an earlier run kept.
+///
+/// # Errors
+/// When something else lies there, or a copy cannot be moved there.
+pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<PathBuf>, Error> {
+    let place = settings.paths.input();
+    if inputs.has_copies() && place.exists() {
+        let folder = settings.paths.summary.parent().unwrap_or(Path::new(""));
+        let ours = |earlier: Summary| {
+            let named = |path: &String| folder.join(path).canonicalize().ok() == place.canonicalize().ok();
+            earlier.inputs.iter().filter_map(|input| input.path.as_ref()).any(named)
+        };
+        if !Summary::read(&settings.paths.summary).is_ok_and(ours) {
+            return Err(Error::CopyInTheWay(place));
         }
     }
+    inputs.keep_copies(&place)
+}
 
-    fn reason(&self) -> Option<String> {
-        match self {
-            Self::Complete => None,
-            Self::Stopped(reason) | Self::Wished(Wish::Deadline(reason)) => Some(reason.clone()),
-            Self::Wished(Wish::Unrecorded) => Some("what is sent can no longer be recorded".to_owned()),
-            Self::Wished(Wish::Interrupt(signal)) => Some(format!("{} came", signal.name())),
-        }
-    }
-
-    /// The exit code of a run that ended so, with `unsettled` rows left to do.
-    fn exit_code(&self, unsettled: u64) -> u8 {
-        match self {
-            Self::Complete if unsettled == 0 => exit::OK,
-            Self::Complete => exit::SOME_ROWS,
-            Self::Stopped(_) | Self::Wished(Wish::Deadline(_) | Wish::Unrecorded) => exit::STOPPED,
-            Self::Wished(Wish::Interrupt(Signal::Hangup)) => exit::HANGUP,
-            Self::Wished(Wish::Interrupt(Signal::Interrupt)) => exit::INTERRUPT,
-            Self::Wished(Wish::Interrupt(Signal::Terminate)) => exit::TERMINATE,
-        }
-    }
+/// Opens and locks the results.
+///
+/// # Errors
+/// When one of the files cannot be written, or another run writes them or was killed while it did.
+pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results, Error> {
+    let read: Vec<&Path> = inputs.paths().collect();
+    settings.paths.check(&read)?;
+    let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
+    let terms = if settings.dry_run {
+        Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
+    } else {
+        Terms { skip_lines, ..Terms::default() }
+    };
+    Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }
 
 /// A run's summary, as far as it is known.
@@ -85,24 +87,17 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Opens the results and writes the first summary, so that a killed run can be understood.
+    /// Writes the first summary, so that a killed run can be understood.
     ///
     /// # Errors
-    /// When one of the files cannot be written, or another run was killed while it wrote them.
+    /// When it cannot be written.
     pub(super) fn begin(
         settings: &'a Import,
         inputs: &Inputs,
         site: Option<&Site>,
         started: Timestamp,
-    ) -> Result<(Self, Results), Error> {
+    ) -> Result<Self, Error> {
         let paths = &settings.paths;
-        let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
-        let terms = if settings.dry_run {
-            Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
-        } else {
-            Terms { skip_lines, ..Terms::default() }
-        };
-        let results = Results::create(paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?;
         let dialect = inputs.dialect();
         let summary = Summary {
             lateship: Summary::version().to_owned(),
@@ -112,7 +107,7 @@ impl<'a> Record<'a> {
             stop_reason: None,
             started_at: summary::moment(started),
             finished_at: None,
-            inputs: inputs.sources(&paths.summary),
+            inputs: sources(inputs, &paths.summary),
             mapping: mapping(inputs, &paths.summary),
             form: Some(FormUsed {
                 delimiter: dialect.delimiter.into(),
@@ -120,7 +115,7 @@ impl<'a> Record<'a> {
                     Quote::By(byte) => Some(byte.into()),
                     Quote::Never => None,
                 },
-                skip_lines: terms.skip_lines,
+                skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0),
             }),
             endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
             join: None,
@@ -137,16 +132,17 @@ impl<'a> Record<'a> {
             files: Files { results: summary::relative(&paths.results, &paths.summary), ..Files::default() },
         };
         summary.write(&paths.summary)?;
-        Ok((Self { settings, summary }, results))
+        Ok(Self { settings, summary })
     }
 
     /// What the run is about to do, in a line.
-    pub(super) fn forecast(&self, ahead: &Ahead, bytes: u64) -> String {
+    pub(super) fn forecast(&self, ahead: &Ahead) -> String {
         let limits = &self.settings.limits;
-        let shipments = ahead.scaled(ahead.shipments, bytes);
+        let shipments = ahead.scaled(ahead.shipments);
         let at_best = limits.rate.time_for(shipments);
         closing::forecast(&Forecast {
-            rows: ahead.scaled(ahead.rows, bytes),
+            rows: ahead.scaled(ahead.rows),
+            dry_run: self.settings.dry_run,
             exact: ahead.exact,
             shipments,
             invalid: ahead.invalid,
@@ -168,24 +164,34 @@ impl<'a> Record<'a> {
     /// When one of the files could not be written to its end.
     pub(super) fn close(
         mut self,
-        end: &End,
-        findings: &Findings,
+        ending: Ending,
+        findings: Findings,
         results: Results,
-        requests: Requests,
+        gauge: &Gauge,
         screen: &Screen,
     ) -> Result<Closed, Error> {
-        let finished = results.finish()?;
+        let tally = *results.tally();
+        let finished = results.finish().map_err(|error| {
+            screen.say(&closing::counts(&tally));
+            Error::Unrecorded(error)
+        })?;
         warn(&findings.survey.warnings, &self.summary.inputs);
-        let exit_code = if self.settings.dry_run {
-            if finished.tally.get(Status::Invalid) == 0 { exit::OK } else { exit::SOME_ROWS }
-        } else {
-            end.exit_code(finished.tally.unsettled())
+        let left = finished.tally.unsettled();
+        let ending = match (ending, findings.broken) {
+            // The rows behind the broken place are not known; all before it are in the results.
+            (Ending::Complete, Some(broken)) => Ending::Stopped(broken.to_string()),
+            // A wish that came when all was done already changes nothing.
+            (Ending::Wished(_), None) if left == 0 => Ending::Complete,
+            (ending, _) => ending,
+        };
+        let exit_code = match (self.settings.dry_run, &ending) {
+            (true, Ending::Complete) if finished.tally.get(Status::Invalid) == 0 => exit::OK,
+            _ => exit_code(&ending, left),
         };
         let paths = &self.settings.paths;
         let summary = &mut self.summary;
-        summary.state = end.state();
+        (summary.state, summary.stop_reason) = state(&ending);
         summary.exit_code = Some(exit_code);
-        summary.stop_reason = end.reason();
         summary.finished_at = Some(summary::moment(Timestamp::now()));
         for (source, digest) in summary.inputs.iter_mut().zip(&findings.digests) {
             source.bytes = Some(digest.bytes);
@@ -194,12 +200,12 @@ impl<'a> Record<'a> {
         summary.rows = finished.rows;
         summary.counts = Counts::from(&finished.tally);
         summary.reasons = finished.reasons.into_iter().map(ReasonCount::from).collect();
-        summary.requests = requests.made;
-        summary.requests_per_second = requests.per_second();
+        summary.requests = gauge.requests();
+        summary.requests_per_second = gauge.requests_per_second();
         summary.files.failed_rows =
             finished.failed_rows.as_ref().map(|(path, _)| summary::relative(path, &paths.summary));
         summary.files.failed_rows_count = finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
-        summary.write(&paths.summary)?;
+        let written = summary.write(&paths.summary);
         let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
         let next = failed_rows
             .filter(|_| !self.settings.dry_run)
@@ -213,7 +219,8 @@ impl<'a> Record<'a> {
                 next: next.as_deref(),
             },
         ));
-        Ok(Closed { exit_code, left: finished.tally.unsettled() })
+        written.map_err(Error::Unrecorded)?;
+        Ok(Closed { exit_code, left })
     }
 }
 
@@ -224,20 +231,10 @@ pub(super) struct Closed {
     pub(super) left: u64,
 }
 
-/// Requests made, and the time between the first and the last.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Requests {
-    pub(super) made: u64,
-    pub(super) within: std::time::Duration,
-}
-
-impl Requests {
-    /// Requests per second, where there were enough to tell.
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    fn per_second(self) -> Option<f64> {
-        let seconds = self.within.as_secs_f64();
-        (self.made > 1 && seconds > 0.0).then(|| ((self.made - 1) as f64 / seconds * 100.0).round() / 100.0)
-    }
+/// The inputs as the summary names them, without what is known only at their ends.
+fn sources(inputs: &Inputs, summary: &Path) -> Vec<Source> {
+    let one = |(name, path)| Source { name, path: Some(summary::relative(path, summary)), ..Source::default() };
+    inputs.names().into_iter().zip(inputs.paths()).map(one).collect()
 }
 
 /// Says what is odd about rows that were sent all the same, the most frequent first.

@@ -9,7 +9,13 @@ pub(super) struct Signals {
     hangup: Option<Stream>,
     interrupt: Option<Stream>,
     terminate: Option<Stream>,
+    /// Heard and left aside: else the limit on file sizes (`ulimit -f`) would end the program without a word, where the
+    /// write that meets it can say what happened.
+    _file_size: Option<Stream>,
 }
+
+/// SIGXFSZ on Linux, see signal(7).
+const FILE_SIZE_EXCEEDED: i32 = 25;
 
 impl Signals {
     /// Listens from now on. A signal that cannot be listened to keeps its usual effect; so does a hang-up under
@@ -19,6 +25,7 @@ impl Signals {
             hangup: if hangup_is_ignored() { None } else { signal(SignalKind::hangup()).ok() },
             interrupt: signal(SignalKind::interrupt()).ok(),
             terminate: signal(SignalKind::terminate()).ok(),
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).ok().filter(|_| cfg!(target_os = "linux")),
         }
     }
 

@@ -2,13 +2,14 @@
 //! least every second.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::desk::Desk;
-use super::inputs::Ahead;
 use crate::delivery::{self, Gauge, StopSender, Wish};
+use crate::inputs::Ahead;
 use crate::limits::Limits;
 use crate::outcome::Status;
 use crate::progress::{Known, Progress, Screen, View, Waiting};
@@ -26,8 +27,8 @@ pub(super) struct Watch<'a> {
     pub(super) gauge: &'a Gauge,
     pub(super) limits: &'a Limits,
     pub(super) ahead: Ahead,
-    /// Bytes of all inputs.
-    pub(super) bytes: u64,
+    /// Bytes of the inputs read so far.
+    pub(super) position: &'a AtomicU64,
 }
 
 impl Watch<'_> {
@@ -41,7 +42,11 @@ impl Watch<'_> {
         let begun = Instant::now();
         for look in (1u32..).cycle() {
             ticks.tick().await;
-            if look.is_multiple_of(LOOKS_PER_FLUSH) && !self.desk.flush() {
+            if look.is_multiple_of(LOOKS_PER_FLUSH)
+                && let Err(error) = self.desk.flush()
+            {
+                // The results stay broken, so the delivery meets the error itself; here it only ends sooner.
+                tracing::error!("{error}");
                 stop.send(Wish::Unrecorded);
             }
             requests.push_back((Instant::now(), self.gauge.requests()));
@@ -55,13 +60,13 @@ impl Watch<'_> {
 
     fn view(&self, requests_per_second: f64, since: Duration) -> View {
         let tally = self.desk.look(|results| *results.tally());
-        let rows = self.ahead.scaled(self.ahead.rows, self.bytes);
+        let rows = self.ahead.scaled(self.ahead.rows);
         let done = tally.total();
         View {
             rows_done: done,
             rows_known: if self.ahead.exact { Known::Exactly(rows) } else { Known::About(rows.max(done)) },
-            bytes_done: self.desk.bytes().unwrap_or(0),
-            bytes_total: Some(self.bytes),
+            bytes_done: self.position.load(Ordering::Relaxed),
+            bytes_total: Some(self.ahead.bytes_total),
             sent: tally.get(Status::Sent),
             rejected: tally.get(Status::Rejected),
             failed: tally.get(Status::Failed),

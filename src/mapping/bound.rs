@@ -158,6 +158,7 @@ impl Bound {
         Shipment {
             order_no: labels.order_no.to_owned(),
             trackingnumber: labels.trackingnumber.to_owned(),
+            identity: self.payload.identity(&Field::IDENTITY),
             body: Arc::from(self.body.as_slice()),
             payload: xxh3_128(&self.body),
         }

@@ -9,11 +9,8 @@ use std::path::PathBuf;
 use super::Error;
 use super::cells::{push_cell, safe_message};
 use super::draft::Draft;
-use crate::outcome::Status;
-use crate::row::{Dialect, Quote, Row};
-
-/// The name of the last column; one that the input has already is left out.
-pub const ERROR_COLUMN: &str = "lateship_error";
+use crate::outcome::{Outcome, Status};
+use crate::row::{Dialect, ERROR_COLUMN, Quote, Reading, Row, UNREADABLE};
 
 /// Which rows are worth another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +89,14 @@ impl Layout {
     }
 }
 
+/// What stands in a failed row's last column: its status (or that it could not be read) and the message.
+pub(super) fn error_cell(row: &Row, outcome: &Outcome) -> String {
+    match &row.reading {
+        Reading::Flawed(_) => format!("{UNREADABLE}{}; mend the row and empty this cell", outcome.message),
+        _ => format!("{}: {}", outcome.status, outcome.message),
+    }
+}
+
 /// The failed-rows file of a run.
 #[derive(Debug)]
 pub(super) struct FailedFile {
@@ -137,10 +142,6 @@ impl FailedFile {
 
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         self.draft.flush()
-    }
-
-    pub(super) fn sync(&mut self) -> Result<(), Error> {
-        self.draft.sync()
     }
 
     /// From now on the file stays, whatever ends the run.

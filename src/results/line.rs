@@ -9,25 +9,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 
 use super::cells::{push_cell, safe_message};
 use crate::outcome::{Outcome, Status};
-use crate::row::{Dialect, Quote, Row};
-
-/// The columns of RESULTS; new ones come at the end.
-pub const COLUMNS: [&str; 14] = [
-    "file",
-    "row",
-    "line",
-    "order_no",
-    "trackingnumber",
-    "status",
-    "http_status",
-    "attempts",
-    "message",
-    "finished_at",
-    "duration_ms",
-    "fingerprint",
-    "shipment",
-    "payload",
-];
+use crate::row::{Dialect, Quote, RESULTS_COLUMNS, Row};
 
 const DIALECT: Dialect = Dialect { delimiter: b',', quote: Quote::By(b'"') };
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
@@ -45,7 +27,7 @@ pub struct Labels<'a> {
 
 /// The header line.
 pub(super) fn header() -> String {
-    COLUMNS.join(",") + "\n"
+    RESULTS_COLUMNS.join(",") + "\n"
 }
 
 /// Whether a file that starts so was written as RESULTS, be it that a spreadsheet saved it again.
@@ -53,7 +35,7 @@ pub(super) fn is_results(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let mut cells = line.split(|byte| b",;\t".contains(byte)).map(<[u8]>::trim_ascii);
-    COLUMNS[..6].iter().all(|column| cells.next().is_some_and(|cell| trim_quotes(cell) == column.as_bytes()))
+    RESULTS_COLUMNS[..6].iter().all(|column| cells.next().is_some_and(|cell| trim_quotes(cell) == column.as_bytes()))
 }
 
 fn trim_quotes(cell: &[u8]) -> &[u8] {

@@ -21,8 +21,8 @@ mod writer;
 
 pub use draft::{Holder, Leftover, refuse_leftover};
 pub use error::Error;
-pub use failed::{ERROR_COLUMN, FailedRows};
-pub use line::{COLUMNS, Labels};
+pub use failed::FailedRows;
+pub use line::Labels;
 pub use paths::{Ending, Paths};
 pub use reader::{Entry, Reader};
 pub use reasons::{MAX_REASONS, OTHER_REASONS, Place, Reason};

@@ -1,10 +1,11 @@
 //! Where the files of a run lie: the default names, and the check that none of them overwrites another or an input.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::draft::folder_of;
 use super::draft::partial_of;
 
 /// What the results of an input are called by default.
@@ -28,6 +29,18 @@ pub struct Paths {
 }
 
 impl Paths {
+    /// The folder of the results.
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.results)
+    }
+
+    /// Where standard input is kept while rows are left: `RESULTS.input`.
+    pub fn input(&self) -> PathBuf {
+        let mut name = self.results.file_name().unwrap_or_default().to_owned();
+        name.push(".input");
+        self.results.with_file_name(name)
+    }
+
     /// The defaults for an input: `orders.csv` and `orders.csv.gz` both give `orders.results.csv` beside themselves.
     pub fn beside(input: &Path, ending: Ending) -> Self {
         let mut name = stem(input);
@@ -36,6 +49,14 @@ impl Paths {
             Ending::DryRun => ".dry-run.csv",
         });
         Self::from_results(&input.with_file_name(name))
+    }
+
+    /// The files of a dry run for given results, so that it never writes over those of a real one: `out.csv` and
+    /// `out.results.csv` both give `out.dry-run.csv`.
+    pub fn of_dry_run(results: &Path) -> Self {
+        let name = results.file_stem().unwrap_or_default();
+        let cut = name.to_str().and_then(|name| name.strip_suffix(".results")).map_or(name, OsStr::new);
+        Self::beside(&results.with_file_name(cut), Ending::DryRun)
     }
 
     /// The defaults for given results: `out.csv` and `out.results.csv` both have their failed rows in `out.failed.csv`;

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use csv::StringRecord;
 
-use super::line::{COLUMNS, is_results};
+use super::line::is_results;
 use super::{Error, Labels};
 use crate::outcome::Outcome;
+use crate::row::RESULTS_COLUMNS;
 
 /// One line of RESULTS, read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +53,8 @@ pub struct Reader {
     path: PathBuf,
     csv: csv::Reader<BufReader<File>>,
     record: StringRecord,
-    /// Where each of [`COLUMNS`] stands.
-    places: [usize; COLUMNS.len()],
+    /// Where each of [`RESULTS_COLUMNS`] stands.
+    places: [usize; RESULTS_COLUMNS.len()],
 }
 
 impl Reader {
@@ -73,8 +74,8 @@ impl Reader {
         file.rewind().map_err(read)?;
         let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(BufReader::new(file));
         let header = csv.headers().map_err(|error| read(error.into()))?;
-        let mut places = [0; COLUMNS.len()];
-        for (place, column) in places.iter_mut().zip(COLUMNS) {
+        let mut places = [0; RESULTS_COLUMNS.len()];
+        for (place, column) in places.iter_mut().zip(RESULTS_COLUMNS) {
             let found = header.iter().position(|name| name == column);
             *place = found.ok_or_else(|| read(io::Error::other(format!("the column {column} is missing"))))?;
         }
@@ -129,7 +130,7 @@ impl Reader {
     fn altered(&self, column: usize) -> Error {
         let cell = self.record.get(self.places[column]).unwrap_or_default();
         let line = self.record.position().map_or(0, csv::Position::line);
-        let what = format!("{} is no {}", crate::text::quoted(cell), COLUMNS[column]);
+        let what = format!("{} is no {}", crate::text::quoted(cell), RESULTS_COLUMNS[column]);
         Error::Altered { path: self.path.clone(), line, what }
     }
 }
@@ -216,7 +217,7 @@ mod tests {
         assert!(matches!(Reader::open(&path), Err(Error::Read { .. })));
 
         let line = "orders.csv,1,2,1001,1Z,maybe,,,,,,00,1,\n";
-        fs::write(&path, COLUMNS.join(",") + "\n" + line).expect("written");
+        fs::write(&path, RESULTS_COLUMNS.join(",") + "\n" + line).expect("written");
         let told = Reader::open(&path).expect("results").next().expect("a line").expect_err("no status").to_string();
         assert!(
             told.ends_with(

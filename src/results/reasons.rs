@@ -61,7 +61,8 @@ impl Reasons {
     /// Counts an outcome that needs one. Equal `reason`s are one; without a reason, messages are that differ only in
     /// their numbers and in what stands between double quotes.
     pub(super) fn add(&mut self, outcome: &Outcome, reason: Option<&str>, row: &Row) {
-        if matches!(outcome.status, Status::Sent | Status::AlreadySent) {
+        // An acceptance has a message only where something is to be known of it: it may have arrived twice.
+        if outcome.status == Status::AlreadySent || outcome.status == Status::Sent && outcome.message.is_empty() {
             return;
         }
         let hash = if let Some(reason) = reason {
@@ -161,12 +162,14 @@ mod tests {
         }
         reasons.add(&Outcome::unsent(Status::Skipped, "empty row"), None, &row(3));
         reasons.add(&Outcome::unsent(Status::Sent, "sent again"), None, &row(5));
+        reasons.add(&Outcome::unsent(Status::Sent, ""), None, &row(6));
         assert_eq!(
             shown(&reasons),
             [
                 (Status::Invalid, "order_date: \"4.13.2026\" is not a date".to_owned(), 3, 4),
                 (Status::Invalid, "is empty".to_owned(), 2, 1),
                 (Status::Skipped, "empty row".to_owned(), 1, 3),
+                (Status::Sent, "sent again".to_owned(), 1, 5),
             ]
         );
     }

@@ -19,8 +19,8 @@ use crate::row::{Dialect, Row};
 /// Lines between the first that waits for its outcome and the last that was expected, at most.
 pub const WINDOW: usize = 16_384;
 
-/// Rows kept for reuse; few, since one with a huge cell keeps its memory.
-const SPARE_ROWS: usize = 64;
+/// Bytes of rows in the window, at most, but for the last that was expected.
+pub(super) const WINDOW_BYTES: usize = 16 << 20;
 
 /// Lines kept for reuse, and the largest in bytes.
 const SPARE_LINES: usize = 1_024;
@@ -65,7 +65,8 @@ pub struct Results {
     reasons: Reasons,
     rows: u64,
     last_place: Option<(usize, u64)>,
-    spare_rows: Vec<Row>,
+    /// Bytes of rows and failed rows in the window.
+    held: usize,
     spare_lines: Vec<Vec<u8>>,
 }
 
@@ -131,7 +132,7 @@ impl Results {
             reasons: Reasons::default(),
             rows: 0,
             last_place: None,
-            spare_rows: Vec::new(),
+            held: 0,
             spare_lines: Vec::new(),
         })
     }
@@ -152,6 +153,7 @@ impl Results {
         let mut line = self.spare_lines.pop().unwrap_or_default();
         let file = self.encoded_inputs.get(row.input).map_or(&[][..], Vec::as_slice);
         line::begin(&mut line, file, &row, labels);
+        self.held += row.bytes();
         self.slots.push_back(Slot::Waiting { line, row, shipment, payload: labels.payload });
         Ticket(self.first + self.slots.len() as u64 - 1)
     }
@@ -175,16 +177,12 @@ impl Results {
         let failure = self.failed_rows.holds(outcome.status).then(|| {
             let mut cells = self.spare_lines.pop().unwrap_or_default();
             self.failed.layout().push_row(row, &mut cells);
-            Failure { place: (row.input, row.number), cells, message: outcome.message.clone() }
+            Failure { place: (row.input, row.number), cells, message: failed::error_cell(row, outcome) }
         });
+        self.held -= row.bytes();
+        self.held += failure.as_ref().map_or(0, |failure| failure.cells.len());
         let line = std::mem::take(line);
-        if let Slot::Waiting { row, .. } = std::mem::replace(slot, Slot::Settled { line, failure })
-            && self.spare_rows.len() < SPARE_ROWS
-            && let Ok(mut row) = Arc::try_unwrap(row)
-        {
-            row.clear();
-            self.spare_rows.push(row);
-        }
+        *slot = Slot::Settled { line, failure };
         self.hand_on()
     }
 
@@ -200,7 +198,7 @@ impl Results {
 
     /// Whether another row may be expected; else reading waits until the first line of the window is settled.
     pub fn has_room(&self) -> bool {
-        self.slots.len() < WINDOW
+        self.slots.len() < WINDOW && self.held < WINDOW_BYTES
     }
 
     /// The tickets that wait for their outcome, in the input's order.
@@ -224,11 +222,6 @@ impl Results {
         self.reasons.sorted(&self.inputs)
     }
 
-    /// A cleared row of one that was settled, or a new one.
-    pub fn spare_row(&mut self) -> Row {
-        self.spare_rows.pop().unwrap_or_default()
-    }
-
     /// Hands all settled lines that are next in order to the operating system; each second and at each hold.
     ///
     /// # Errors
@@ -236,15 +229,6 @@ impl Results {
     pub fn flush(&mut self) -> Result<(), Error> {
         self.draft.flush()?;
         self.failed.flush()
-    }
-
-    /// Hands them to the disk itself, so that a power loss leaves them; at most each second.
-    ///
-    /// # Errors
-    /// As [`Results::settle`].
-    pub fn sync(&mut self) -> Result<(), Error> {
-        self.draft.sync()?;
-        self.failed.sync()
     }
 
     /// Writes all to the disk and puts the files in their places, RESULTS last; a failed-rows file of an earlier run
@@ -273,6 +257,7 @@ impl Results {
                 self.spare_lines.push(line);
             }
             if let Some(failure) = failure {
+                self.held -= failure.cells.len();
                 self.failed.add(failure)?;
             }
         }

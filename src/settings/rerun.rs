@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Input;
 use crate::text;
 
-/// The flags that say where a run writes.
-const OUTPUTS: [&str; 4] = ["-o", "--results", "--failed-rows", "--summary"];
+/// The flags that belong to one run alone: where it writes, and how many rows it looks at or wants.
+const OF_ONE_RUN: [&str; 5] = ["--results", "--failed-rows", "--summary", "--limit", "--min-shipments"];
 
 /// The words of a command, the program's name first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,31 +23,64 @@ impl Rerun {
     }
 
     /// The same command for other inputs: `input` takes the place of the first of `inputs`, the others go, and so do
-    /// the flags that say where files are written, which would be written over.
+    /// the flags that belong to one run alone.
     #[must_use]
     pub fn with_input(&self, inputs: &[Input], input: &Path) -> Self {
         let mut words = Vec::with_capacity(self.words.len());
         let mut replaced = false;
         let mut rest = self.words.iter();
         while let Some(word) = rest.next() {
-            let shown = word.to_string_lossy();
-            match OUTPUTS.iter().find_map(|flag| shown.strip_prefix(flag)) {
-                // Its value is the next word.
-                Some("") => {
-                    rest.next();
-                    continue;
+            match of_one_run(&word.to_string_lossy()) {
+                Kept::Whole if !inputs.contains(&Input::typed(word)) => words.push(word.clone()),
+                Kept::Whole if replaced => {}
+                Kept::Whole => {
+                    words.push(input.into());
+                    replaced = true;
                 }
-                Some(value) if value.starts_with('=') || !shown.starts_with("--") => continue,
-                _ => {}
-            }
-            if !inputs.contains(&Input::typed(word)) {
-                words.push(word.clone());
-            } else if !replaced {
-                words.push(input.into());
-                replaced = true;
+                Kept::Part { letters, takes_next } => {
+                    words.extend(letters.map(OsString::from));
+                    if takes_next {
+                        rest.next();
+                    }
+                }
             }
         }
         Self { words }
+    }
+
+    /// Adds a flag with its value, unless it stands there already.
+    pub fn add_missing(&mut self, flag: &str, value: &str) {
+        let stands = |word: &OsString| {
+            word.to_string_lossy().strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        if !self.words.iter().any(stands) {
+            self.words.extend([flag.into(), value.into()]);
+        }
+    }
+}
+
+/// What of a word stays in the command for other inputs.
+enum Kept {
+    Whole,
+    Part { letters: Option<String>, takes_next: bool },
+}
+
+fn of_one_run(word: &str) -> Kept {
+    if let Some(rest) = OF_ONE_RUN.iter().find_map(|flag| word.strip_prefix(flag)) {
+        match rest {
+            "" => return Kept::Part { letters: None, takes_next: true },
+            _ if rest.starts_with('=') => return Kept::Part { letters: None, takes_next: false },
+            _ => {}
+        }
+    }
+    // `-o`, alone or behind letters that take no value: `-qo out.csv`, `-oout.csv`.
+    let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.starts_with('-')) else { return Kept::Whole };
+    match letters.find(['o', 'm']) {
+        Some(at) if letters[at..].starts_with('o') => Kept::Part {
+            letters: (at > 0).then(|| format!("-{}", &letters[..at])),
+            takes_next: letters.len() == at + 1,
+        },
+        _ => Kept::Whole,
     }
 }
 

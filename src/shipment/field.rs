@@ -120,6 +120,8 @@ impl Field {
     pub const ORDER_NO: Self = Self::named("order_no");
     /// `trackingnumber`.
     pub const TRACKINGNUMBER: Self = Self::named("trackingnumber");
+    /// The fields that tell one shipment from another.
+    pub const IDENTITY: [Self; 3] = [Self::ORDER_NO, Self::TRACKINGNUMBER, Self::named("productid")];
     /// `carrier_type`.
     pub const CARRIER_TYPE: Self = Self::named("carrier_type");
 

@@ -1,5 +1,7 @@
 //! The values of one shipment, field by field.
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::Field;
 
 /// A value for each field that has one. Reused from row to row, so that mapping a row allocates nothing here.
@@ -23,6 +25,17 @@ impl Payload {
         let text = slot.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
         text.clear();
         text.push_str(value);
+    }
+
+    /// A hash (XXH3, 128 bits) over the values of `fields`, each behind its length.
+    pub fn identity(&self, fields: &[Field]) -> u128 {
+        let mut hash = Xxh3::new();
+        for field in fields {
+            let value = self.value(*field);
+            hash.update(&(value.len() as u64).to_le_bytes());
+            hash.update(value.as_bytes());
+        }
+        hash.digest128()
     }
 
     /// The field's value; `None` where it was given none.

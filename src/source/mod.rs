@@ -19,4 +19,4 @@ mod window;
 pub use error::Error;
 pub use first::Kind;
 pub use rows::{Digest, Source};
-pub use spool::{needs_spooling, spool};
+pub use spool::{Readable, STANDARD_INPUT};

@@ -13,12 +13,8 @@ use super::first::{BOM, Kind, kind};
 use super::record::{Cutter, line_ends};
 use super::rows::{Source, Step};
 use super::window::{LOOK_AHEAD, Window};
-use crate::row::{Dialect, Form, Quote};
+use crate::row::{Dialect, ERROR_COLUMN, Form, Quote, RESULTS_COLUMNS};
 use crate::text;
-
-/// The header of the results, which are no input.
-const RESULTS_HEADER: &str = "file,row,line,order_no,trackingnumber,status,http_status,attempts,message,finished_at,\
-                              duration_ms,fingerprint,shipment,payload";
 
 impl Source {
     /// Opens the file at `path` as the input `index` (from 0) and reads its header; `shown` is its name in messages, and
@@ -48,6 +44,8 @@ impl Source {
             size,
             header: Vec::new(),
             header_line: 1,
+            error_column: None,
+            unended: false,
             dialect,
             remarks: Vec::new(),
             window,
@@ -186,9 +184,10 @@ impl Source {
             if names.iter().all(String::is_empty) {
                 continue;
             }
-            if names.join(",") == RESULTS_HEADER {
+            if names.len() >= 6 && names.iter().zip(RESULTS_COLUMNS).take(6).all(|(name, ours)| name == ours) {
                 return Err(Error::Results { file: self.file() });
             }
+            self.error_column = names.iter().position(|name| name == ERROR_COLUMN);
             self.header = names;
             self.header_line = header_line;
             return Ok(());

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 use super::Error;
 use super::record::{Cut, Cutter, Extent, MAX_RECORD, Opening, blank_lines};
 use super::window::Window;
-use crate::row::{Dialect, Reading, Row};
+use crate::row::{Dialect, ERROR_COLUMN, LEFT, Reading, Row, UNREADABLE};
 use crate::text;
 
 /// An input whose header was read, and whose rows come one after the other.
@@ -21,6 +21,10 @@ pub struct Source {
     pub(super) size: u64,
     pub(super) header: Vec<String>,
     pub(super) header_line: u64,
+    /// Where a failed-rows file says why a row is in it.
+    pub(super) error_column: Option<usize>,
+    /// Whether the last row had no line end.
+    pub(super) unended: bool,
     pub(super) dialect: Dialect,
     pub(super) remarks: Vec<String>,
     pub(super) window: Window,
@@ -93,6 +97,7 @@ impl Source {
             return Ok(false);
         }
         self.number += 1;
+        self.unended = !extent.ended;
         row.input = self.index;
         row.number = self.number;
         row.line = self.line;
@@ -194,6 +199,12 @@ impl Source {
         if row.cells().all(|cell| cell.trim_ascii().is_empty()) {
             return Reading::Skip("empty row".to_owned());
         }
+        if row.cells().map(str::trim).eq(self.header.iter().map(String::as_str)) {
+            return Reading::Skip("the header again".to_owned());
+        }
+        if let Some(flaw) = self.error_column.and_then(|column| unmended(row.get(column))) {
+            return Reading::Flawed(flaw);
+        }
         if row.len() > columns {
             return Reading::Flawed(format!("has {cells} cells, the header has {columns}: an unquoted delimiter?"));
         }
@@ -210,6 +221,11 @@ impl Source {
             return Reading::Flawed("an end-of-file mark (Ctrl-Z) stands in the last cell of this row".to_owned());
         }
         Reading::Data
+    }
+
+    /// Whether the last row had no line end: then nothing tells whether its last cell is whole.
+    pub const fn ends_without_line_end(&self) -> bool {
+        self.unended
     }
 
     fn unclosed(&self, opening: Opening) -> Reading {
@@ -281,4 +297,17 @@ impl Filler<'_> {
         }
         self.seen += 1;
     }
+}
+
+/// Why a row of a failed-rows file is not to be sent as it stands, by what its last column says.
+fn unmended(error: &str) -> Option<String> {
+    let error = error.trim();
+    if error.starts_with(UNREADABLE) {
+        return Some(format!("this row is not mended: its {ERROR_COLUMN} still says why it could not be read"));
+    }
+    let ours = |left: &&str| error.strip_prefix(*left).is_some_and(|rest| rest.starts_with(": "));
+    let foreign = !error.is_empty() && !LEFT.iter().any(ours);
+    foreign.then(|| {
+        format!("the column {ERROR_COLUMN} holds what lateship never wrote there: does the row have a cell too many?")
+    })
 }

@@ -1,39 +1,88 @@
-//! Keeps what comes through a pipe in a file, so that it can be read twice and retried.
+//! Inputs that can be read from their start as often as needed: a file as it is, a pipe by a copy of it.
 //!
-//! The copy is its owner's alone, since it holds names and addresses.
+//! A copy is its owner's alone, since it holds names and addresses, and goes when it is dropped, unless it is kept.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
 
 use super::Error;
 use crate::text;
 
-/// Copies `from` (standard input, as a rule) to the new file `to`, readable by its owner alone, and gives its size in
-/// bytes. A copy that did not succeed is removed.
-///
-/// # Errors
-/// `to` exists or cannot be written, or `from` cannot be read.
-pub fn spool(from: &mut dyn Read, to: &Path) -> Result<u64, Error> {
-    let unwritten = |cause| Error::SpoolWrite { file: text::printable(&to.to_string_lossy()), cause };
-    let mut file = create(to).map_err(unwritten)?;
-    let copied = copy(from, &mut file, unwritten);
-    if copied.is_err() {
-        // The error that matters is the copy's; a rest that cannot be removed either is named by the next run.
-        let _ = fs::remove_file(to);
+/// What standard input is called in messages and results.
+pub const STANDARD_INPUT: &str = "standard input";
+
+/// An input that can be read more than once.
+#[derive(Debug)]
+pub struct Readable {
+    path: PathBuf,
+    shown: String,
+    copy: Option<TempPath>,
+}
+
+impl Readable {
+    /// The file at `path`; what is no regular file there (a pipe, `/dev/stdin` behind one) is copied into `folder`.
+    ///
+    /// # Errors
+    /// There is no such file, it is a folder, it cannot be read, or the copy cannot be written.
+    pub fn file(path: &Path, folder: &Path) -> Result<Self, Error> {
+        let shown = text::printable(&path.to_string_lossy());
+        if !needs_a_copy(path)? {
+            return Ok(Self { path: path.to_owned(), shown, copy: None });
+        }
+        let mut pipe = File::open(path).map_err(|cause| Error::of_system(&shown, 0, cause))?;
+        Self::copied(&mut pipe, folder, shown)
     }
-    copied
+
+    /// Standard input, copied into `folder`.
+    ///
+    /// # Errors
+    /// It cannot be read, or the copy cannot be written.
+    pub fn standard_input(folder: &Path) -> Result<Self, Error> {
+        Self::copied(&mut io::stdin().lock(), folder, STANDARD_INPUT.to_owned())
+    }
+
+    fn copied(from: &mut dyn Read, folder: &Path, shown: String) -> Result<Self, Error> {
+        let unmade = |cause| Error::SpoolWrite { file: text::printable(&folder.to_string_lossy()), cause };
+        let mut file =
+            tempfile::Builder::new().prefix(".lateship-").suffix(".input").tempfile_in(folder).map_err(unmade)?;
+        let path = file.path().to_owned();
+        copy(from, file.as_file_mut(), &path)?;
+        Ok(Self { path, shown, copy: Some(file.into_temp_path()) })
+    }
+
+    /// Where it can be read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it is called, printable.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether it is a copy.
+    pub const fn is_copy(&self) -> bool {
+        self.copy.is_some()
+    }
+
+    /// Keeps a copy at `to`, in place of what was there; a file stays where it is.
+    ///
+    /// # Errors
+    /// The copy cannot be moved there.
+    pub fn keep(&mut self, to: &Path) -> Result<(), Error> {
+        let Some(copy) = self.copy.take() else { return Ok(()) };
+        let unmoved = |cause| Error::SpoolWrite { file: text::printable(&to.to_string_lossy()), cause };
+        copy.persist(to).map_err(|error| unmoved(error.error))?;
+        to.clone_into(&mut self.path);
+        Ok(())
+    }
 }
 
-fn create(to: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(to)
-}
-
-fn copy(from: &mut dyn Read, to: &mut File, unwritten: impl Fn(io::Error) -> Error) -> Result<u64, Error> {
+fn copy(from: &mut dyn Read, to: &mut File, path: &Path) -> Result<u64, Error> {
+    let unwritten = |cause| Error::SpoolWrite { file: text::printable(&path.to_string_lossy()), cause };
     let mut buffer = vec![0; 64 * 1024];
     let mut bytes = 0;
     loop {
@@ -43,19 +92,14 @@ fn copy(from: &mut dyn Read, to: &mut File, unwritten: impl Fn(io::Error) -> Err
             Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
             Err(cause) => return Err(Error::SpoolRead { bytes, cause }),
         };
-        to.write_all(&buffer[..count]).map_err(&unwritten)?;
+        to.write_all(&buffer[..count]).map_err(unwritten)?;
         bytes += count as u64;
     }
-    to.flush().map_err(&unwritten)?;
+    to.flush().map_err(unwritten)?;
     Ok(bytes)
 }
 
-/// Whether `path` is no regular file (a pipe, a FIFO, `/dev/stdin` behind a pipe), so that it must be spooled before it
-/// is opened.
-///
-/// # Errors
-/// There is no such file, it is a folder, or it may not be looked at.
-pub fn needs_spooling(path: &Path) -> Result<bool, Error> {
+fn needs_a_copy(path: &Path) -> Result<bool, Error> {
     let shown = path.to_string_lossy();
     let meta = fs::metadata(path).map_err(|cause| Error::of_system(&shown, 0, cause))?;
     if meta.is_dir() {
@@ -76,29 +120,37 @@ mod tests {
         }
     }
 
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
     #[test]
-    fn a_pipe_is_copied_for_its_owner_alone_and_never_over_another_file() {
+    fn a_copy_is_its_owners_alone_and_goes_unless_it_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("run.input");
-        assert_eq!(spool(&mut &b"Order\n1\n"[..], &to).unwrap(), 8);
-        assert_eq!(fs::read(&to).unwrap(), b"Order\n1\n");
+        let copied = || Readable::copied(&mut &b"Order\n1\n"[..], folder.path(), STANDARD_INPUT.to_owned()).unwrap();
+        let copy = copied();
+        assert_eq!(fs::read(copy.path()).unwrap(), b"Order\n1\n");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(copy.path()).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let error = spool(&mut &b"x"[..], &to).unwrap_err();
-        assert!(matches!(error, Error::SpoolWrite { .. }), "{error}");
-        assert_eq!(fs::read(&to).unwrap(), b"Order\n1\n");
+        drop(copy);
+        assert_eq!(names(folder.path()), [""; 0]);
+        let mut copy = copied();
+        copy.keep(&folder.path().join("run.input")).unwrap();
+        assert_eq!(fs::read(copy.path()).unwrap(), b"Order\n1\n");
+        drop(copy);
+        assert_eq!(names(folder.path()), ["run.input"]);
     }
 
     #[test]
     fn a_pipe_that_breaks_leaves_no_half_copy() {
         let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("run.input");
-        let error = spool(&mut (&b"abc"[..]).chain(Failing), &to).unwrap_err();
-        assert_eq!(error.to_string(), "standard input cannot be read after 3 bytes: gone");
-        assert!(!to.exists());
+        let broken = Readable::copied(&mut (&b"abc"[..]).chain(Failing), folder.path(), String::new());
+        assert_eq!(broken.unwrap_err().to_string(), "standard input cannot be read after 3 bytes: gone");
+        assert_eq!(names(folder.path()), [""; 0]);
     }
 
     #[test]
@@ -106,10 +158,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("orders.csv");
         fs::write(&file, "").unwrap();
-        assert!(!needs_spooling(&file).unwrap());
-        assert!(matches!(needs_spooling(folder.path()), Err(Error::Folder { .. })));
-        assert!(matches!(needs_spooling(&folder.path().join("none")), Err(Error::Missing { .. })));
-        #[cfg(unix)]
-        assert!(needs_spooling(Path::new("/dev/null")).unwrap());
+        assert!(!Readable::file(&file, folder.path()).unwrap().is_copy());
+        assert!(matches!(Readable::file(folder.path(), folder.path()), Err(Error::Folder { .. })));
+        assert!(matches!(Readable::file(&folder.path().join("x"), folder.path()), Err(Error::Missing { .. })));
     }
 }

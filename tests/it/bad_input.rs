@@ -144,6 +144,53 @@ fn a_mapping_may_not_say_where_shipments_go() {
 }
 
 #[test]
+fn a_secret_in_what_is_taken_for_a_mapping_is_not_shown() {
+    for text in ["api_key = \"SECRETKEY\"\n", "api_key = \"SECRETKEY", "[delivery]\napi_key = \"SECRETKEY\"\n"] {
+        let case = Case::with("map.toml", text);
+        let run = case.import(&[]);
+        case.refused(&run, &["map.toml"]);
+        assert!(!run.stderr.contains("SECRETKEY"), "{}", run.stderr);
+    }
+    let case = Case::new();
+    let run = case.import(&["--endpoint", "https://user:SECRETKEY@shop.example.com/"]);
+    assert!(!run.stderr.contains("SECRETKEY"), "{}", run.stderr);
+}
+
+#[test]
+fn damaged_rows_are_not_sent_by_importing_the_failed_rows_as_they_are() {
+    let case = Case::with("orders.csv", "Order,Tracking,Date\n1,T1,x\n2,T2,x,surplus\n3,\"T3,x\n4,T4");
+    case.import(&[]).assert_code(1);
+    assert_eq!(case.server.requests().len(), 1);
+    let url = case.server.url();
+    let again = |name: &str| {
+        let arguments = ["import", name, "-m", "map.toml", "--endpoint", &url];
+        case.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run()
+    };
+    again("orders.failed.csv").assert_code(1);
+    assert_eq!(case.server.requests().len(), 1, "none of them went out");
+    // Without the reason alone the surplus cell would stand where the reason stood.
+    let failed = case.workdir.read("orders.failed.csv");
+    let reason =
+        failed.lines().nth(1).and_then(|line| line.split_once(",\"unreadable")).expect("a reason").0.to_owned();
+    case.workdir.write("mended.csv", format!("Order,Tracking,Date,lateship_error\n{reason}\n"));
+    again("mended.csv").assert_code(1);
+    assert_eq!(case.server.requests().len(), 1);
+    case.workdir.write("mended.csv", "Order,Tracking,Date,lateship_error\n2,T2,x,\n4,T4,x,\n");
+    again("mended.csv").assert_code(0);
+    assert_eq!(case.server.requests().len(), 3);
+}
+
+#[test]
+fn one_file_under_two_names_is_given_twice() {
+    let case = Case::new();
+    std::os::unix::fs::symlink("orders.csv", case.workdir.path("link.csv")).expect("a link");
+    for other in ["./orders.csv", "link.csv"] {
+        let run = case.workdir.lateship(&["import", "orders.csv", other, "-m", "map.toml", "--sandbox"]);
+        case.refused(&run, &["twice"]);
+    }
+}
+
+#[test]
 fn credentials_are_needed_whole_and_never_shown() {
     let case = Case::new();
     let url = case.server.url();

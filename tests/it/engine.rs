@@ -1,15 +1,17 @@
 //! The delivery engine under a paused clock, with a scripted transport in the wire's place.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lateship::delivery::{self, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble, Wish};
-use lateship::limits::Limits;
+use lateship::delivery::{
+    self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble, Wish,
+};
+use lateship::limits::{InDoubt, Limits};
 use lateship::outcome::{Outcome, Status, Ticket};
 use lateship::shipment::Shipment;
 use proptest::prelude::*;
@@ -66,22 +68,50 @@ impl Transport for Scripted {
 #[derive(Default)]
 struct Shipments {
     waiting: RefCell<VecDeque<u64>>,
+    /// How many identities they share; each has its own where it is `None`.
+    identities: Option<u64>,
+    /// How long the next one takes to come.
+    reading: Duration,
+    /// Shipments that the desk settles itself.
+    known: Vec<u64>,
     settled: RefCell<BTreeMap<u64, Outcome>>,
+    /// Identities with an intent and no end of the attempt yet.
+    intended: RefCell<BTreeSet<u128>>,
 }
 
 impl Desk for Shipments {
     type Error = Infallible;
 
-    async fn next(&self) -> Option<(Ticket, Shipment)> {
-        let ticket = self.waiting.borrow_mut().pop_front()?;
+    async fn next(&self) -> Result<Option<(Ticket, Shipment)>, Infallible> {
+        if !self.reading.is_zero() {
+            tokio::time::sleep(self.reading).await;
+        }
+        let Some(ticket) = self.waiting.borrow_mut().pop_front() else { return Ok(None) };
         let body = ticket.to_string().into_bytes();
-        Some((
-            Ticket(ticket),
-            Shipment { order_no: String::new(), trackingnumber: String::new(), body: body.into(), payload: 0 },
-        ))
+        let identity = self.identities.map_or(ticket, |identities| ticket % identities).into();
+        Ok(Some((Ticket(ticket), Shipment { body: body.into(), identity, ..Shipment::default() })))
     }
 
-    fn settle(&self, ticket: Ticket, outcome: &Outcome) -> Result<(), Infallible> {
+    async fn admit(&self, ticket: Ticket, _: &Shipment) -> Result<Admission, Infallible> {
+        if self.known.contains(&ticket.0) {
+            self.settled.borrow_mut().insert(ticket.0, Outcome::unsent(Status::AlreadySent, ""));
+            return Ok(Admission::Settled);
+        }
+        Ok(Admission::Send { tainted: false })
+    }
+
+    async fn intend(&self, shipment: &Shipment) -> Result<(), Infallible> {
+        assert!(self.intended.borrow_mut().insert(shipment.identity), "two of one identity in flight");
+        Ok(())
+    }
+
+    async fn attempted(&self, shipment: &Shipment, _: bool) -> Result<(), Infallible> {
+        assert!(self.intended.borrow_mut().remove(&shipment.identity), "an attempt without an intent");
+        Ok(())
+    }
+
+    async fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
+        self.intended.borrow_mut().remove(&shipment.identity);
         let before = self.settled.borrow_mut().insert(ticket.0, outcome.clone());
         assert!(before.is_none(), "shipment {} was settled twice", ticket.0);
         Ok(())
@@ -128,13 +158,25 @@ struct Case {
     latency: Duration,
     seed: u64,
     stop: Stop,
+    identities: Option<u64>,
+    reading: Duration,
+    known: Vec<u64>,
 }
 
 fn case(shipments: u64) -> Case {
     let limits = Limits { rate: "unlimited".parse().expect("a rate"), ..Limits::default() };
     let (sender, stop) = delivery::channel();
     std::mem::forget(sender);
-    Case { limits, shipments, latency: Duration::from_millis(20), seed: 1, stop }
+    Case {
+        limits,
+        shipments,
+        latency: Duration::from_millis(20),
+        seed: 1,
+        stop,
+        identities: None,
+        reading: Duration::ZERO,
+        known: Vec::new(),
+    }
 }
 
 impl Case {
@@ -147,7 +189,13 @@ impl Case {
             in_flight: Cell::new(0),
             peak: Cell::new(0),
         };
-        let desk = Shipments { waiting: RefCell::new((0..self.shipments).collect()), ..Shipments::default() };
+        let desk = Shipments {
+            waiting: RefCell::new((0..self.shipments).collect()),
+            identities: self.identities,
+            reading: self.reading,
+            known: self.known,
+            ..Shipments::default()
+        };
         let gauge = Gauge::default();
         let engine = Engine {
             limits: &self.limits,
@@ -399,6 +447,70 @@ async fn a_wish_to_stop_finishes_what_is_in_flight_and_leaves_the_rest() {
     assert!(tried.status == Status::Failed && tried.message.contains("the run stopped"), "{tried:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn shipments_of_one_identity_go_one_after_the_other_in_order_and_do_not_slow_the_others() {
+    let mut case = case(300);
+    case.identities = Some(100);
+    case.limits.concurrency = 50.try_into().expect("not zero");
+    // The first of identity 7 has a hard time; the desk sees that its successors wait for it.
+    let ran = case
+        .run(|ticket, number, _| if ticket == 7 && number < 200 { Answer::Status(500) } else { Answer::Accept })
+        .await;
+    assert_eq!(ran.ending, Ending::Complete);
+    assert_eq!(ran.settled.len(), 300);
+    let of_seven: Vec<u64> = ran.starts.iter().map(|(ticket, _)| *ticket).filter(|ticket| ticket % 100 == 7).collect();
+    let last_seven = of_seven.iter().rposition(|ticket| *ticket == 7).expect("it was sent");
+    assert!(of_seven[..=last_seven].iter().all(|ticket| *ticket == 7), "{of_seven:?}");
+    assert_eq!(of_seven[last_seven + 1..], [107, 207]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_desk_knows_is_not_sent_and_its_successors_follow() {
+    let mut case = case(30);
+    case.identities = Some(10);
+    case.known = (0..10).collect();
+    let ran = case.run(|_, _, _| Answer::Accept).await;
+    assert_eq!((ran.count(Status::AlreadySent), ran.count(Status::Sent)), (10, 20));
+    assert!(ran.starts.iter().all(|(ticket, _)| *ticket >= 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_probed_while_the_next_row_is_still_being_read() {
+    let mut case = case(40);
+    case.reading = Duration::from_secs(60);
+    let down = Duration::from_secs(30)..Duration::from_secs(200);
+    let ran = case.run(move |_, _, at| if down.contains(&at) { Answer::Refuse } else { Answer::Accept }).await;
+    assert_eq!((ran.ending, ran.settled.len()), (Ending::Complete, 40));
+    assert!(ran.settled.values().all(|outcome| outcome.status == Status::Sent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_is_heard_in_every_kind_of_waiting() {
+    for (rate, answer) in
+        [("1/h", Answer::Accept), ("unlimited", Answer::Refuse), ("unlimited", Answer::Throttle(3600))]
+    {
+        let (sender, stop) = delivery::channel();
+        let mut case = case(100);
+        case.stop = stop;
+        case.limits.rate = rate.parse().expect("a rate");
+        let ran = tokio::join!(case.run(move |_, _, _| answer.clone()), async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            sender.send(Wish::Interrupt(Signal::Terminate));
+        });
+        assert_eq!(ran.0.ending, Ending::Wished(Wish::Interrupt(Signal::Terminate)));
+        assert!(ran.0.took < Duration::from_secs(6), "{rate}: {:?}", ran.0.took);
+        assert_eq!(ran.0.settled.len() + ran.0.left, 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_shipments_end_with_their_first_lost_answer() {
+    let mut case = case(100);
+    case.limits.in_doubt = InDoubt::Hold;
+    let ran = case.run(|ticket, _, _| if ticket % 10 == 3 { Answer::Reset } else { Answer::Accept }).await;
+    assert_eq!((ran.count(Status::InDoubt), ran.count(Status::Sent), ran.starts.len()), (10, 90, 100));
+}
+
 fn any_answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         8 => Just(Answer::Accept),
@@ -423,6 +535,8 @@ proptest! {
         max_attempts in 1u32..5,
         rate in prop_oneof![Just("unlimited"), Just("5/s"), Just("40/s")],
         seed in any::<u64>(),
+        identities in prop_oneof![Just(None), (1u64..6).prop_map(Some)],
+        reading in prop_oneof![Just(Duration::ZERO), Just(Duration::from_millis(700))],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let (sent, settled, left) = runtime.block_on(async {
@@ -431,13 +545,24 @@ proptest! {
             case.limits.max_attempts = max_attempts.try_into().expect("not zero");
             case.limits.rate = rate.parse().expect("a rate");
             case.seed = seed;
+            case.identities = identities;
+            case.reading = reading;
             let ran = case.run(move |_, number, _| script[number % script.len()].clone()).await;
+            assert!(ran.peak <= concurrency, "{} in flight", ran.peak);
             (ran.starts, ran.settled, ran.left)
         });
         prop_assert_eq!(settled.len() + left, usize::try_from(shipments).expect("small"), "sent and rest are all");
         for (ticket, outcome) in &settled {
             let requests = sent.iter().filter(|(sent, _)| sent == ticket).count();
             prop_assert_eq!(outcome.attempts as usize, requests, "attempts are requests");
+        }
+        if let Some(identities) = identities {
+            for identity in 0..identities {
+                let mut order: Vec<u64> =
+                    sent.iter().map(|(ticket, _)| *ticket).filter(|ticket| ticket % identities == identity).collect();
+                order.dedup();
+                prop_assert!(order.is_sorted(), "out of order: {:?}", order);
+            }
         }
         if rate != "unlimited" {
             let limit: usize = rate.trim_end_matches("/s").parse().expect("a number");

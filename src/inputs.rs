@@ -1,0 +1,220 @@
+//! The inputs of a run or a check, proved once before anything is done with them: each is there, has its header, and
+//! fits the mapping; all have the same columns.
+//!
+//! The left half of the corridor as `import` and `check` share it: `source` and `mapping` side by side.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::error::Error;
+use crate::mapping::{Bound, Made, Mapping};
+use crate::row::{Dialect, Row};
+use crate::settings::Input;
+use crate::shipment::Field;
+use crate::source::{Readable, Source};
+
+/// Rows that are looked at before the start, unless more are needed.
+const LOOK_AHEAD: u64 = 5_000;
+
+/// Inputs that share one header, and the mapping that fits it.
+#[derive(Debug)]
+pub struct Inputs {
+    files: Vec<Readable>,
+    mapping: Arc<Mapping>,
+    set: Vec<(Field, String)>,
+    /// Size and time of each file when it was proved.
+    stamps: Vec<Stamp>,
+    header: Vec<String>,
+    dialect: Dialect,
+    bytes: u64,
+}
+
+/// By what it shows that a file was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        Some(Self { bytes: meta.len(), modified: meta.modified().ok() })
+    }
+}
+
+/// What the first rows are, for the forecast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Rows looked at.
+    pub rows: u64,
+    /// Shipments among them.
+    pub shipments: u64,
+    /// Invalid ones among them.
+    pub invalid: u64,
+    /// Skipped ones among them.
+    pub skipped: u64,
+    /// Whether these were all.
+    pub exact: bool,
+    /// Bytes they took.
+    pub bytes: u64,
+    /// Bytes of all inputs.
+    pub bytes_total: u64,
+}
+
+impl Inputs {
+    /// Opens every input and binds the mapping to it. What can be read only once (standard input, a pipe) is copied to
+    /// `folder` first, and goes with the value unless it is [kept](Self::keep_copies).
+    ///
+    /// # Errors
+    /// Whatever is wrong with an input or its header, the first of them; nothing was sent then.
+    pub fn prepare(
+        inputs: &[Input],
+        mapping: Arc<Mapping>,
+        set: Vec<(Field, String)>,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let mut files = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            files.push(match input {
+                Input::Stdin => Readable::standard_input(folder)?,
+                Input::Path(path) => Readable::file(path, folder)?,
+            });
+        }
+        let unstamped = Stamp { bytes: 0, modified: None };
+        let stamps = files.iter().map(|file| Stamp::of(file.path()).unwrap_or(unstamped)).collect();
+        let mut prepared =
+            Self { files, mapping, set, stamps, header: Vec::new(), dialect: Dialect::default(), bytes: 0 };
+        for index in 0..prepared.len() {
+            let (source, _) = prepared.open(index)?;
+            if index == 0 {
+                prepared.header = source.header().to_vec();
+                prepared.dialect = source.dialect();
+            } else if source.header() != prepared.header {
+                let first = prepared.files[0].shown().to_owned();
+                return Err(Error::HeadersDiffer { first, other: source.name().to_owned() });
+            }
+            prepared.bytes += source.size();
+        }
+        Ok(prepared)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Opens the input at `index` (from 0) at its start, with the mapping bound to its header.
+    ///
+    /// # Errors
+    /// When it cannot be read (any more), or does not fit the mapping.
+    pub fn open(&self, index: usize) -> Result<(Source, Bound), Error> {
+        let file = &self.files[index];
+        let source = Source::open(index, file.path(), file.shown(), self.mapping.form())?;
+        let bound = self.mapping.bind(source.name(), source.header(), &self.set)?;
+        Ok((source, bound))
+    }
+
+    /// The mapping.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The header they share.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The dialect of the first of them.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Their names, as they stand in the results.
+    pub fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.shown().to_owned()).collect()
+    }
+
+    /// Where each can be read.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(Readable::path)
+    }
+
+    /// The name of an input that was written to since it was proved.
+    pub fn changed(&self) -> Option<&str> {
+        let mut pairs = self.files.iter().zip(&self.stamps);
+        pairs.find(|(file, stamp)| Stamp::of(file.path()).as_ref() != Some(*stamp)).map(|(file, _)| file.shown())
+    }
+
+    /// Whether some of them are copies of what can be read only once.
+    pub fn has_copies(&self) -> bool {
+        self.files.iter().any(Readable::is_copy)
+    }
+
+    /// Keeps the copies of what can be read only once: at `place`, and with numbers behind it from the second on. Gives
+    /// the places.
+    ///
+    /// # Errors
+    /// A copy that cannot be moved there.
+    pub fn keep_copies(&mut self, place: &Path) -> Result<Vec<PathBuf>, Error> {
+        let mut kept = Vec::new();
+        for file in self.files.iter_mut().filter(|file| file.is_copy()) {
+            let mut to = place.to_owned().into_os_string();
+            if !kept.is_empty() {
+                to.push(format!(".{}", kept.len() + 1));
+            }
+            file.keep(Path::new(&to))?;
+            kept.push(PathBuf::from(to));
+        }
+        Ok(kept)
+    }
+
+    /// Reads and maps the first rows (at most `limit`) and at least so many that `shipments` of them are found, if
+    /// there are that many.
+    ///
+    /// # Errors
+    /// When an input cannot be read.
+    pub fn look_ahead(&self, limit: Option<u64>, shipments: u64) -> Result<Ahead, Error> {
+        let mut ahead = Ahead { bytes_total: self.bytes, ..Ahead::default() };
+        let mut row = Row::default();
+        for index in 0..self.len() {
+            let (mut source, mut bound) = self.open(index)?;
+            loop {
+                let all = limit == Some(ahead.rows);
+                if all || ahead.rows >= LOOK_AHEAD && ahead.shipments >= shipments {
+                    ahead.exact = all;
+                    ahead.bytes += source.position();
+                    return Ok(ahead);
+                }
+                if !source.read(&mut row)? {
+                    break;
+                }
+                ahead.rows += 1;
+                match bound.map(&mut row) {
+                    Made::Shipment(_) => ahead.shipments += 1,
+                    Made::Skipped(_) => ahead.skipped += 1,
+                    Made::Invalid(_) => ahead.invalid += 1,
+                }
+            }
+            ahead.bytes += source.size();
+        }
+        ahead.exact = true;
+        Ok(ahead)
+    }
+}
+
+impl Ahead {
+    /// `count` of the rows looked at, carried on to all bytes of the inputs.
+    pub fn scaled(&self, count: u64) -> u64 {
+        if self.exact || self.bytes == 0 {
+            return count;
+        }
+        u64::try_from(u128::from(count) * u128::from(self.bytes_total) / u128::from(self.bytes)).unwrap_or(u64::MAX)
+    }
+}
