@@ -102,7 +102,11 @@ pub fn report(summary: &Summary, hints: &Hints<'_>) -> String {
     if let Some(next) = hints.next {
         // Not cut to a length like other foreign text: half a command is none.
         let next: String = next.chars().map(|c| if text::is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
-        let first = if summary.state == State::Stopped { "When that is mended, send" } else { "To send" };
+        let first = if summary.state == State::Stopped {
+            "Mend first what stopped it, if it is a fault. To send"
+        } else {
+            "To send"
+        };
         put(&mut report, format_args!("\n{first} what is left:\n  {next}\n"));
     }
     report

@@ -59,6 +59,9 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
     let started = Timestamp::now();
     let folder = settings.paths.folder();
     let mut inputs = Inputs::prepare(&settings.inputs, Arc::clone(&settings.mapping), settings.set.clone(), folder)?;
+    for remark in inputs.remarks() {
+        tracing::warn!("{remark}");
+    }
     let ahead = inputs.look_ahead(settings.limit, settings.min_shipments)?;
     if ahead.shipments < settings.min_shipments {
         return Err(Error::TooFewShipments { found: ahead.shipments, wanted: settings.min_shipments });

@@ -27,6 +27,7 @@ pub struct Inputs {
     stamps: Vec<Stamp>,
     header: Vec<String>,
     dialect: Dialect,
+    remarks: Vec<String>,
     bytes: u64,
 }
 
@@ -84,10 +85,27 @@ impl Inputs {
         }
         let unstamped = Stamp { bytes: 0, modified: None };
         let stamps = files.iter().map(|file| Stamp::of(file.path()).unwrap_or(unstamped)).collect();
-        let mut prepared =
-            Self { files, mapping, set, stamps, header: Vec::new(), dialect: Dialect::default(), bytes: 0 };
+        let mut prepared = Self {
+            files,
+            mapping,
+            set,
+            stamps,
+            header: Vec::new(),
+            dialect: Dialect::default(),
+            remarks: Vec::new(),
+            bytes: 0,
+        };
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
+            tracing::info!(
+                "{}: {} bytes, {} columns, cut at {:?}, header in line {}",
+                source.name(),
+                source.size(),
+                source.header().len(),
+                char::from(source.dialect().delimiter),
+                source.header_line()
+            );
+            prepared.remarks.extend(source.remarks().iter().map(|remark| format!("{}: {remark}", source.name())));
             if index == 0 {
                 prepared.header = source.header().to_vec();
                 prepared.dialect = source.dialect();
@@ -134,6 +152,11 @@ impl Inputs {
     /// The dialect of the first of them.
     pub const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// What an operator should know of them, with their names.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// Their names, as they stand in the results.

@@ -173,6 +173,10 @@ impl Credentials {
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
         let not_text = || Error::NotText { path: path.to_owned() };
+        // A pipe would be waited for without a word, and a folder has no rights that could be mended.
+        if path.exists() && !path.is_file() {
+            return Err(not_text());
+        }
         let file = File::open(path).map_err(unreadable)?;
         // Asked of the open file, so that nobody can put another one in its place between the look and the reading.
         check_mode(path, &file.metadata().map_err(unreadable)?)?;

@@ -11,7 +11,7 @@ use super::cells::Cells;
 use super::condition::Condition;
 use super::fill::FillDown;
 use super::guard;
-use super::work::{Desk, Source};
+use super::work::{Buffers, Source};
 use crate::problem::Problem;
 use crate::row::{Reading, Row};
 use crate::shipment::{Field, Payload, Shipment, Wire, check};
@@ -40,7 +40,7 @@ pub struct Labels<'a> {
 #[derive(Debug)]
 pub struct Bound {
     parts: Parts,
-    desk: Desk,
+    buffers: Buffers,
     payload: Payload,
     body: Vec<u8>,
     warnings: Vec<Problem>,
@@ -65,7 +65,7 @@ impl Bound {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
             parts,
-            desk: Desk::default(),
+            buffers: Buffers::default(),
             payload: Payload::default(),
             body: Vec::with_capacity(1024),
             warnings: Vec::new(),
@@ -85,19 +85,19 @@ impl Bound {
             }
         }
         self.parts.fill.fill(row, &self.parts.empty);
-        let Self { parts, desk, payload, .. } = self;
+        let Self { parts, buffers, payload, .. } = self;
         let cells = Cells::new(row, &parts.empty);
         if let Some(reason) = parts.left_out(&cells) {
             // The numbers are for people who read the results; what is wrong with a skipped row is of no interest.
             for (field, sources) in parts.plan.iter().filter(|(field, _)| is_number_of_a_shipment(*field)) {
-                let _ = fill_field(*field, sources, &cells, desk, payload);
+                let _ = fill_field(*field, sources, &cells, buffers, payload);
             }
             return Made::Skipped(reason);
         }
 
         let mut problems = Vec::new();
         for (field, sources) in &parts.plan {
-            if let Err(problem) = parts.work(*field, sources, &cells, desk, payload) {
+            if let Err(problem) = parts.work(*field, sources, &cells, buffers, payload) {
                 problems.push(problem);
             }
         }
@@ -181,7 +181,7 @@ impl Parts {
         field: Field,
         sources: &[Source],
         cells: &Cells<'_>,
-        desk: &mut Desk,
+        buffers: &mut Buffers,
         payload: &mut Payload,
     ) -> Result<(), Problem> {
         let problem = |column: Option<usize>, value: String, reason: String| Problem {
@@ -190,7 +190,7 @@ impl Parts {
             value,
             reason,
         };
-        let source = match fill_field(field, sources, cells, desk, payload) {
+        let source = match fill_field(field, sources, cells, buffers, payload) {
             Ok(source) => source,
             Err((source, trouble)) => {
                 if is_number_of_a_shipment(field) {
@@ -237,7 +237,7 @@ fn fill_field<'s>(
     field: Field,
     sources: &'s [Source],
     cells: &Cells<'_>,
-    desk: &mut Desk,
+    buffers: &mut Buffers,
     payload: &mut Payload,
 ) -> Result<Option<&'s Source>, (&'s Source, super::work::Trouble)> {
     for source in sources {
@@ -249,9 +249,9 @@ fn fill_field<'s>(
             }
             continue;
         }
-        source.work(cells, desk).map_err(|trouble| (source, trouble))?;
-        if !desk.value.is_empty() {
-            payload.set(field, &desk.value);
+        source.work(cells, buffers).map_err(|trouble| (source, trouble))?;
+        if !buffers.value.is_empty() {
+            payload.set(field, &buffers.value);
             return Ok(Some(source));
         }
     }

@@ -1,6 +1,6 @@
 //! Sources at work: a row's cells to a field's value.
 //!
-//! A bound source knows columns by their places, and its buffers are the caller's [`Desk`], so that a row neither looks
+//! A bound source knows columns by their places, and its buffers are the caller's [`Buffers`], so that a row neither looks
 //! up a name nor allocates. An empty value passes every step untouched until `default`.
 
 use std::borrow::Cow;
@@ -34,7 +34,7 @@ pub(super) enum Take {
 
 /// The buffers in which values are worked.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
+pub(super) struct Buffers {
     /// The value.
     pub(super) value: String,
     /// Where the next step writes.
@@ -69,15 +69,15 @@ impl Source {
         }
     }
 
-    /// Leaves the source's value on the desk: empty where it gives none.
-    pub(super) fn work(&self, cells: &Cells<'_>, desk: &mut Desk) -> Result<(), Trouble> {
-        desk.value.clear();
+    /// Leaves the source's value on the buffers: empty where it gives none.
+    pub(super) fn work(&self, cells: &Cells<'_>, buffers: &mut Buffers) -> Result<(), Trouble> {
+        buffers.value.clear();
         if self.when.as_ref().is_some_and(|when| !when.holds(cells)) {
             return Ok(());
         }
-        self.take.put(cells, &mut desk.value);
+        self.take.put(cells, &mut buffers.value);
         let Some(steps) = &self.steps else { return Ok(()) };
-        steps.run(desk).map_err(|reason| {
+        steps.run(buffers).map_err(|reason| {
             let mut value = String::new();
             self.take.put(cells, &mut value);
             Trouble { value, reason: reason.into_owned() }
@@ -95,7 +95,7 @@ impl Take {
     }
 }
 
-impl Desk {
+impl Buffers {
     /// Takes what a step wrote as the value.
     fn turn(&mut self) {
         std::mem::swap(&mut self.value, &mut self.spare);
@@ -117,128 +117,128 @@ impl Desk {
 }
 
 impl Steps {
-    fn run(&self, desk: &mut Desk) -> Result<(), Cow<'static, str>> {
-        if !desk.value.is_empty() {
-            self.shape_value(desk)?;
+    fn run(&self, buffers: &mut Buffers) -> Result<(), Cow<'static, str>> {
+        if !buffers.value.is_empty() {
+            self.shape_value(buffers)?;
         }
-        if desk.value.is_empty() {
+        if buffers.value.is_empty() {
             if let Some(default) = &self.default {
-                desk.value.push_str(default);
+                buffers.value.push_str(default);
             }
-            if self.required && desk.value.is_empty() {
+            if self.required && buffers.value.is_empty() {
                 return Err("gives no value, and the mapping requires one".into());
             }
         }
         Ok(())
     }
 
-    fn shape_value(&self, desk: &mut Desk) -> Result<(), Cow<'static, str>> {
-        if self.empty.contains(&desk.value) {
-            desk.value.clear();
+    fn shape_value(&self, buffers: &mut Buffers) -> Result<(), Cow<'static, str>> {
+        if self.empty.contains(&buffers.value) {
+            buffers.value.clear();
         }
         if let Some(regex) = &self.extract {
-            extract(regex, desk);
+            extract(regex, buffers);
         }
         for (regex, with) in &self.replace {
-            replace(regex, with, desk);
+            replace(regex, with, buffers);
         }
-        if desk.value.is_empty() {
+        if buffers.value.is_empty() {
             return Ok(());
         }
         if let Some(lookup) = &self.lookup {
-            lookup.run(desk)?;
-            if desk.value.is_empty() {
+            lookup.run(buffers)?;
+            if buffers.value.is_empty() {
                 return Ok(());
             }
         }
         if let Some(case) = self.case {
-            case.apply(&desk.value, &mut desk.spare);
-            desk.turn();
+            case.apply(&buffers.value, &mut buffers.spare);
+            buffers.turn();
         }
         match &self.shape {
             None => {}
             Some(Shape::Date(rule)) => {
-                rule.apply(&desk.value, &mut desk.spare).map_err(|trouble| trouble.to_string())?;
-                desk.turn();
+                rule.apply(&buffers.value, &mut buffers.spare).map_err(|trouble| trouble.to_string())?;
+                buffers.turn();
             }
             Some(Shape::Number(rule)) => {
-                rule.apply(&desk.value, &mut desk.spare).map_err(|trouble| trouble.to_string())?;
-                desk.turn();
+                rule.apply(&buffers.value, &mut buffers.spare).map_err(|trouble| trouble.to_string())?;
+                buffers.turn();
             }
         }
         if let Some(pad) = &self.pad_left {
-            let missing = pad.to.saturating_sub(desk.value.chars().count());
+            let missing = pad.to.saturating_sub(buffers.value.chars().count());
             if missing > 0 {
-                desk.spare.clear();
-                desk.spare.extend(std::iter::repeat_n(pad.with, missing));
-                desk.spare.push_str(&desk.value);
-                desk.turn();
+                buffers.spare.clear();
+                buffers.spare.extend(std::iter::repeat_n(pad.with, missing));
+                buffers.spare.push_str(&buffers.value);
+                buffers.turn();
             }
         }
-        if let Some(length) = self.max_length.filter(|length| *length < desk.value.len())
-            && let Some((end, _)) = desk.value.char_indices().nth(length)
+        if let Some(length) = self.max_length.filter(|length| *length < buffers.value.len())
+            && let Some((end, _)) = buffers.value.char_indices().nth(length)
         {
-            desk.value.truncate(desk.value[..end].trim_end().len());
+            buffers.value.truncate(buffers.value[..end].trim_end().len());
         }
         Ok(())
     }
 }
 
 /// The first group that took part, or the whole match where the expression has no group; nothing where it is not found.
-fn extract(regex: &regex::Regex, desk: &mut Desk) {
+fn extract(regex: &regex::Regex, buffers: &mut Buffers) {
     let found = if regex.captures_len() == 1 {
-        regex.find(&desk.value)
+        regex.find(&buffers.value)
     } else {
-        regex.captures(&desk.value).and_then(|groups| groups.iter().skip(1).flatten().next())
+        regex.captures(&buffers.value).and_then(|groups| groups.iter().skip(1).flatten().next())
     };
-    desk.spare.clear();
+    buffers.spare.clear();
     if let Some(found) = found {
-        desk.spare.push_str(guard::trim(found.as_str()));
+        buffers.spare.push_str(guard::trim(found.as_str()));
     }
-    desk.turn();
+    buffers.turn();
 }
 
 /// Every match replaced, `$1` standing for the first group; blanks that are then at the ends are taken off.
-fn replace(regex: &regex::Regex, with: &str, desk: &mut Desk) {
-    desk.spare.clear();
+fn replace(regex: &regex::Regex, with: &str, buffers: &mut Buffers) {
+    buffers.spare.clear();
     let mut end = 0;
     if with.contains('$') {
-        for groups in regex.captures_iter(&desk.value) {
+        for groups in regex.captures_iter(&buffers.value) {
             let Some(found) = groups.get(0) else { continue };
-            desk.spare.push_str(&desk.value[end..found.start()]);
-            groups.expand(with, &mut desk.spare);
+            buffers.spare.push_str(&buffers.value[end..found.start()]);
+            groups.expand(with, &mut buffers.spare);
             end = found.end();
         }
     } else {
-        for found in regex.find_iter(&desk.value) {
-            desk.spare.push_str(&desk.value[end..found.start()]);
-            desk.spare.push_str(with);
+        for found in regex.find_iter(&buffers.value) {
+            buffers.spare.push_str(&buffers.value[end..found.start()]);
+            buffers.spare.push_str(with);
             end = found.end();
         }
     }
-    desk.spare.push_str(&desk.value[end..]);
-    desk.turn();
-    desk.trim();
+    buffers.spare.push_str(&buffers.value[end..]);
+    buffers.turn();
+    buffers.trim();
 }
 
 impl LookUp {
-    fn run(&self, desk: &mut Desk) -> Result<(), Cow<'static, str>> {
+    fn run(&self, buffers: &mut Buffers) -> Result<(), Cow<'static, str>> {
         let found = if self.ignore_case {
-            desk.spare.clear();
-            if desk.value.is_ascii() {
-                desk.spare.push_str(&desk.value);
-                desk.spare.make_ascii_lowercase();
+            buffers.spare.clear();
+            if buffers.value.is_ascii() {
+                buffers.spare.push_str(&buffers.value);
+                buffers.spare.make_ascii_lowercase();
             } else {
-                desk.spare.extend(desk.value.chars().flat_map(char::to_lowercase));
+                buffers.spare.extend(buffers.value.chars().flat_map(char::to_lowercase));
             }
-            self.table.folded.get(desk.spare.as_str()).and_then(Option::as_ref)
+            self.table.folded.get(buffers.spare.as_str()).and_then(Option::as_ref)
         } else {
-            self.table.entries.get(desk.value.as_str())
+            self.table.entries.get(buffers.value.as_str())
         };
         match (found, &self.otherwise) {
-            (Some(value), _) | (None, Otherwise::Value(value)) => desk.replace_value(value),
+            (Some(value), _) | (None, Otherwise::Value(value)) => buffers.replace_value(value),
             (None, Otherwise::Keep) => {}
-            (None, Otherwise::Empty) => desk.value.clear(),
+            (None, Otherwise::Empty) => buffers.value.clear(),
             (None, Otherwise::Error) => {
                 let name = text::printable(&self.table.name);
                 return Err(format!(
