@@ -35,6 +35,8 @@ pub struct Forecast<'a> {
     pub invalid: u64,
     /// Rows left out.
     pub skipped: u64,
+    /// Lines that are carried over from an earlier run.
+    pub carried: u64,
     /// Where shipments go, without what could be secret.
     pub endpoint: &'a str,
     /// Requests started per unit of time.
@@ -56,6 +58,9 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
         if count > 0 {
             put(&mut line, format_args!(", {} {word}{so_far}", text::thousands(count)));
         }
+    }
+    if forecast.carried > 0 {
+        put(&mut line, format_args!(", {} carried over", text::thousands(forecast.carried)));
     }
     if forecast.dry_run {
         line.push_str("; a dry run, nothing is sent");
@@ -88,7 +93,9 @@ pub struct Hints<'a> {
     /// The summary.
     pub summary: Option<&'a Path>,
     /// The command that sends what is left, ready to be pasted into a shell.
-    pub next: Option<&'a str>,
+    pub retry: Option<&'a str>,
+    /// The command that imports the rows that were not accepted, once they are mended in their own file.
+    pub mended: Option<&'a str>,
 }
 
 /// How a run went: why it ended, how many rows ended in which status, the most frequent reasons with a row to look
@@ -99,15 +106,16 @@ pub fn report(summary: &Summary, hints: &Hints<'_>) -> String {
     push_table(&mut report, summary);
     push_reasons(&mut report, summary);
     push_files(&mut report, summary, hints);
-    if let Some(next) = hints.next {
+    let first = if summary.state == State::Stopped { "Mend first what stopped it, if it is a fault. To" } else { "To" };
+    let commands = [
+        (hints.retry, "send what is left, the mapping or the rows mended in their places or not:"),
+        (hints.mended, "send the rows mended in the file of those that were not accepted:"),
+    ];
+    let commands = commands.into_iter().filter_map(|(command, what)| Some((command?, what)));
+    for ((command, what), word) in commands.zip([first, "Or, to"]) {
         // Not cut to a length like other foreign text: half a command is none.
-        let next: String = next.chars().map(|c| if text::is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
-        let first = if summary.state == State::Stopped {
-            "Mend first what stopped it, if it is a fault. To send"
-        } else {
-            "To send"
-        };
-        put(&mut report, format_args!("\n{first} what is left:\n  {next}\n"));
+        let command: String = command.chars().map(|c| if text::is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
+        put(&mut report, format_args!("\n{word} {what}\n  {command}\n"));
     }
     report
 }
@@ -232,6 +240,7 @@ mod tests {
             join: None,
             form: None,
             endpoint: String::new(),
+            sandbox: false,
             set: BTreeMap::new(),
             in_doubt: String::new(),
             ledger: None,
@@ -265,7 +274,8 @@ mod tests {
             results: Some(Path::new("orders.results.csv")),
             failed_rows: Some(Path::new("orders.failed.csv")),
             summary: Some(Path::new("orders.results.json")),
-            next: Some("lateship import orders.failed.csv -m mappings/orders.toml -o orders.failed.results.csv"),
+            retry: Some("lateship retry orders.results.csv"),
+            mended: Some("lateship import orders.failed.csv -m mappings/orders.toml"),
         };
         assert_eq!(
             report(&summary, &hints),
@@ -290,8 +300,11 @@ Files:
   orders.failed.csv    40 rows not accepted, to be mended and imported
   orders.results.json  the same figures for programs
 
-To send what is left:
-  lateship import orders.failed.csv -m mappings/orders.toml -o orders.failed.results.csv
+To send what is left, the mapping or the rows mended in their places or not:
+  lateship retry orders.results.csv
+
+Or, to send the rows mended in the file of those that were not accepted:
+  lateship import orders.failed.csv -m mappings/orders.toml
 "
         );
     }
@@ -359,6 +372,7 @@ Dry run, nothing was sent: 2 of 10 rows invalid
             shipments: 12_310,
             invalid: 38,
             skipped: 0,
+            carried: 0,
             endpoint: "https://hook.example.com/",
             rate: DEFAULT_RATE,
             concurrency: 16,

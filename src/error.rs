@@ -3,8 +3,8 @@
 //! A row's own trouble is never here: it is an `Outcome`. Each room has its own error; this one gathers them, decides
 //! the exit code (here and nowhere else), and hands out the hint. `main` prints it.
 
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
@@ -26,6 +26,22 @@ pub mod exit {
     pub const INTERRUPT: u8 = 130;
     /// Interrupted by SIGTERM.
     pub const TERMINATE: u8 = 143;
+}
+
+/// A row of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The input's name.
+    pub file: String,
+    /// The row's number, from 1.
+    pub row: u64,
+}
+
+/// `row 17 of orders.csv`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {} of {}", self.row, text::printable(&self.file))
+    }
 }
 
 /// Why the program ends without having done its work.
@@ -53,6 +69,34 @@ pub enum Error {
     /// An input changed while it was read.
     #[error("{} changed while it was read: what was sent may be of both versions", text::printable(.0))]
     Changed(String),
+    /// A row that an earlier run had accepted is another one now.
+    #[error("{at} (line {line}) was accepted and has changed since: by {} it would stand for what was never sent", shown(.results))]
+    AcceptedRowChanged {
+        /// The row.
+        at: Place,
+        /// The physical line at which it starts, from 1.
+        line: u64,
+        /// The results of the earlier run.
+        results: PathBuf,
+    },
+    /// Results and inputs of a retry are not of each other.
+    #[error("{} has a line for {found} where {}", shown(.results), expected_line(.expected.as_ref()))]
+    LinesDiffer {
+        /// The row for which there is a line.
+        found: Place,
+        /// The row whose line belongs there; `None` where the inputs end.
+        expected: Option<Place>,
+        /// The results of the earlier run.
+        results: PathBuf,
+    },
+    /// Results of a retry name another input.
+    #[error("{} has lines for {}, which is no input of that run", shown(.results), text::quoted(.file))]
+    UnknownInput {
+        /// The name in the results.
+        file: String,
+        /// The results of the earlier run.
+        results: PathBuf,
+    },
     /// The sandbox cannot start.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
@@ -115,6 +159,9 @@ impl Error {
             | Self::Http(_)
             | Self::CopyInTheWay(_)
             | Self::HeadersDiffer { .. }
+            | Self::AcceptedRowChanged { .. }
+            | Self::LinesDiffer { .. }
+            | Self::UnknownInput { .. }
             | Self::TooFewShipments { .. }
             | Self::Output(_)
             | Self::Runtime(_) => exit::NOTHING_SENT,
@@ -133,6 +180,18 @@ impl Error {
                  and what was sent after them may have been accepted without a line"
                     .to_owned(),
             ),
+            Self::AcceptedRowChanged { .. } => Some(
+                "put the row back as it was, and retry; to send it as it is now as well, import it from a file of its own"
+                    .to_owned(),
+            ),
+            Self::LinesDiffer { .. } => Some(
+                "rows were put into the input or removed, or lines of the results sorted or removed: put them back and \
+                 retry, or mend the failed-rows file and import that one"
+                    .to_owned(),
+            ),
+            Self::UnknownInput { .. } => {
+                Some("results and summary are not of one run: give the right summary with --summary".to_owned())
+            }
             Self::HeadersDiffer { .. } => Some("import them one after the other".to_owned()),
             Self::TooFewShipments { .. } => Some(
                 "look whether the export is whole and the mapping's [rows] keep what they should: lateship check"
@@ -149,6 +208,14 @@ impl Error {
     pub fn has_headings(&self) -> bool {
         matches!(self, Self::Mapping(_) | Self::Settings(settings::Error::Mapping(_)))
     }
+}
+
+fn shown(path: &Path) -> String {
+    text::printable(&path.to_string_lossy())
+}
+
+fn expected_line(expected: Option<&Place>) -> String {
+    expected.map_or_else(|| "the input ends".to_owned(), |place| format!("that of {place} belongs"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! Everything that can be wrong is found before the first request: inputs opened, mapping bound, credentials read,
 //! endpoint parsed, results opened and locked. From then on each row ends in the results, whatever happens.
 
+mod carry;
 mod deadline;
 mod descriptors;
 mod desk;
@@ -71,14 +72,16 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
     }
     let site = Site::open(&settings.target, &settings.limits)?;
     let results = record::open_results(settings, &inputs)?;
-    // Only now, under the lock of the results, nobody else's copy can be in its place.
+    // Only now, under the lock of the results, no other run replaces what is carried over,
+    let (ahead, carry) = carry::prove(settings, &inputs, ahead)?;
+    // and nobody else's copy can be in its place.
     let kept = if settings.dry_run { Vec::new() } else { record::keep_copies(settings, &mut inputs)? };
     let record = Record::begin(settings, &inputs, site.as_ref(), started)?;
     screen.say(&record.forecast(&ahead));
 
     let inputs = Arc::new(inputs);
     let position = Arc::new(AtomicU64::new(0));
-    let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position)), results);
+    let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position), carry), results);
     let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
     let gauge = Gauge::default();
     let watch = Watch { desk: &desk, gauge: &gauge, limits: &limits, ahead, position: &position };

@@ -56,6 +56,8 @@ pub struct Ahead {
     pub invalid: u64,
     /// Skipped ones among them.
     pub skipped: u64,
+    /// Lines among them that a retry carries over as they are.
+    pub carried: u64,
     /// Whether these were all.
     pub exact: bool,
     /// Bytes they took.
@@ -81,6 +83,7 @@ impl Inputs {
             files.push(match input {
                 Input::Stdin => Readable::standard_input(folder)?,
                 Input::Path(path) => Readable::file(path, folder)?,
+                Input::Known { path, name } => Readable::file(path, folder)?.called(name),
             });
         }
         let unstamped = Stamp { bytes: 0, modified: None };

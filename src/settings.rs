@@ -20,11 +20,13 @@ use crate::text;
 
 mod environment;
 mod rerun;
+mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use environment::{Environment, NotACount, parse_count};
 pub use rerun::Rerun;
+pub use retry::{Carried, Edit, Retry, Unretryable};
 
 /// The fewest shipments that inputs must make, unless told otherwise.
 pub const DEFAULT_MIN_SHIPMENTS: u64 = 0;
@@ -50,6 +52,8 @@ pub struct Import {
     pub limit: Option<u64>,
     /// Whether rows are mapped and validated only, and nothing is sent; then `target` is [`Target::Nowhere`].
     pub dry_run: bool,
+    /// The earlier run whose lines are carried over, for a retry.
+    pub carried: Option<Carried>,
     /// The command as it was typed, for messages.
     pub rerun: Rerun,
 }
@@ -61,6 +65,13 @@ pub enum Input {
     Path(PathBuf),
     /// Standard input (`-`).
     Stdin,
+    /// A file that an earlier run knew by this name, as it stands in its results.
+    Known {
+        /// Where it is now.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
 }
 
 impl Input {
@@ -72,7 +83,7 @@ impl Input {
     /// Its path; `None` for standard input.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Path(path) => Some(path),
+            Self::Path(path) | Self::Known { path, .. } => Some(path),
             Self::Stdin => None,
         }
     }
@@ -84,6 +95,7 @@ impl fmt::Display for Input {
         match self {
             Self::Path(path) => f.pad(&text::printable(&path.to_string_lossy())),
             Self::Stdin => f.pad(STANDARD_INPUT),
+            Self::Known { name, .. } => f.pad(&text::printable(name)),
         }
     }
 }
@@ -145,6 +157,9 @@ pub enum Error {
     /// Two files of the run are one, or one of them is an input.
     #[error(transparent)]
     Results(#[from] results::Error),
+    /// An earlier run cannot be retried.
+    #[error(transparent)]
+    Retry(#[from] Unretryable),
     /// An environment variable has a value that its flag would not take.
     #[error("the variable {name} in the environment: {reason}")]
     Variable {
@@ -186,6 +201,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Credentials(error) => error.hint(),
+            Self::Retry(error) => Some(error.hint()),
             Self::Timeouts { .. } => Some("lower --connect-timeout, or raise --timeout".to_owned()),
             _ => None,
         }
@@ -216,6 +232,7 @@ impl Import {
             min_shipments,
             limit: typed.limit,
             dry_run: typed.dry_run,
+            carried: None,
             rerun,
         })
     }
@@ -277,7 +294,7 @@ fn paths(typed: &Typed, inputs: &[Input]) -> Result<Paths, Error> {
     let mut paths = match (&typed.results, inputs.first()) {
         (Some(results), _) if typed.dry_run => Paths::of_dry_run(results),
         (Some(results), _) => Paths::from_results(results),
-        (None, Some(Input::Path(input))) => Paths::beside(input, ending),
+        (None, Some(Input::Path(input) | Input::Known { path: input, .. })) => Paths::beside(input, ending),
         (None, Some(Input::Stdin) | None) => return Err(Error::NoResults),
     };
     if let Some(path) = &typed.failed_rows {

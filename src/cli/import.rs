@@ -30,6 +30,9 @@ in flight. The first request goes alone: a wrong key or a wrong address costs on
 another try is tried again, with growing pauses; when the endpoint is down, the run waits for it. Every row ends in the \
 results, in the order of the input, with what became of it.";
 
+/// The heading of the flags for which a mapping's `[delivery]` has keys.
+const PACE: &str = "Pace and patience (flag, else environment, else the mapping's [delivery], else default)";
+
 /// Send every shipment of an export to the webhook
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = after_long_help())]
@@ -85,6 +88,18 @@ pub(super) struct Flags {
 
     #[command(flatten)]
     pace: Pace,
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = PACE,
+        value_parser = parse_count::<u64>,
+        help = flag(
+            "Send nothing where the inputs make fewer shipments: then the export or the mapping is wrong",
+            DEFAULT_MIN_SHIPMENTS,
+            "MIN_SHIPMENTS"
+        )
+    )]
+    min_shipments: Option<u64>,
 
     #[arg(
         long,
@@ -103,10 +118,8 @@ pub(super) struct Flags {
 
 /// The flags for which a mapping's `[delivery]` has keys.
 #[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Pace and patience (flag, else environment, else the mapping's [delivery], else default)"
-)]
-struct Pace {
+#[command(next_help_heading = PACE)]
+pub(super) struct Pace {
     #[arg(
         long,
         value_name = "RATE",
@@ -175,17 +188,6 @@ struct Pace {
     max_failures: Option<MaxFailures>,
     #[arg(
         long,
-        value_name = "N",
-        value_parser = parse_count::<u64>,
-        help = flag(
-            "Send nothing where the inputs make fewer shipments: then the export or the mapping is wrong",
-            DEFAULT_MIN_SHIPMENTS,
-            "MIN_SHIPMENTS"
-        )
-    )]
-    min_shipments: Option<u64>,
-    #[arg(
-        long,
         value_name = "HH:MM",
         value_parser = parse_time_of_day,
         help = flag("Stop cleanly at this time of day, like 06:30", "at the end", "STOP_AT")
@@ -200,6 +202,24 @@ struct Pace {
     max_duration: Option<Duration>,
 }
 
+impl Pace {
+    pub(super) fn into_delivery(self) -> Delivery {
+        Delivery {
+            rate: self.rate,
+            concurrency: self.concurrency,
+            max_attempts: self.max_attempts,
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            give_up_after: self.give_up_after,
+            max_failures: self.max_failures,
+            stop_at: self.stop_at,
+            max_duration: self.max_duration,
+            min_shipments: None,
+            answers: Vec::new(),
+        }
+    }
+}
+
 impl Flags {
     pub(super) fn run(self, around: Surroundings<'_>) -> Result<u8, Error> {
         let import = Import::new(self.into_typed(), around.environment, around.rerun)?;
@@ -207,7 +227,6 @@ impl Flags {
     }
 
     pub(super) fn into_typed(self) -> Typed {
-        let pace = self.pace;
         Typed {
             inputs: self.inputs,
             mapping: self.mapping,
@@ -217,19 +236,7 @@ impl Flags {
             endpoint: self.endpoint,
             sandbox: self.sandbox,
             credentials: self.credentials,
-            delivery: Delivery {
-                rate: pace.rate,
-                concurrency: pace.concurrency,
-                max_attempts: pace.max_attempts,
-                timeout: pace.timeout,
-                connect_timeout: pace.connect_timeout,
-                give_up_after: pace.give_up_after,
-                max_failures: pace.max_failures,
-                stop_at: pace.stop_at,
-                max_duration: pace.max_duration,
-                min_shipments: pace.min_shipments,
-                answers: Vec::new(),
-            },
+            delivery: Delivery { min_shipments: self.min_shipments, ..self.pace.into_delivery() },
             set: self.set,
             limit: self.limit.map(NonZeroU64::get),
             dry_run: self.dry_run,

@@ -9,6 +9,7 @@ mod fields;
 mod import;
 mod pretty;
 mod report;
+mod retry;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(Box<import::Flags>),
+    Retry(Box<retry::Flags>),
     Check(check::Flags),
     Fields(fields::Flags),
     Sandbox(sandbox::Flags),
@@ -121,10 +123,13 @@ impl Cli {
             self.voice.log_format.map_or_else(|| environment.read("LATESHIP_LOG_FORMAT", str::parse), |f| Ok(Some(f)));
         let format = format?.unwrap_or_default();
         let progress = match &self.command {
-            Command::Import(flags) => {
-                flags.progress.map_or_else(|| environment.read("LATESHIP_PROGRESS", str::parse), |m| Ok(Some(m)))?
-            }
+            Command::Import(flags) => Some(flags.progress),
+            Command::Retry(flags) => Some(flags.progress),
             Command::Check(_) | Command::Fields(_) | Command::Sandbox(_) => None,
+        };
+        let progress = match progress {
+            Some(None) => environment.read("LATESHIP_PROGRESS", str::parse)?,
+            typed => typed.flatten(),
         };
         // A program that reads the log as JSON would stumble over a line of progress that nobody asked for.
         let usual = if format == Format::Json { Mode::Never } else { Mode::Auto };
@@ -134,6 +139,7 @@ impl Cli {
         let around = Surroundings { environment, screen, rerun: Rerun::new(args) };
         match self.command {
             Command::Import(flags) => flags.run(around),
+            Command::Retry(flags) => flags.run(around),
             Command::Check(flags) => flags.run(&around),
             Command::Fields(flags) => flags.run(),
             Command::Sandbox(flags) => flags.run(&around),

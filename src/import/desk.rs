@@ -2,22 +2,25 @@
 //! in. Rows that make no shipment are settled on the way.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::{Mutex, Notify};
 
+use super::carry::Met;
 use super::reader::{Findings, Item, Reader};
 use crate::delivery::{self, Admission};
 use crate::mapping::Made;
 use crate::outcome::{Outcome, Status, Ticket};
 use crate::problem::{self, Problem};
-use crate::results::{self, Labels, Results};
+use crate::results::{self, Entry, Labels, Results};
 use crate::shipment::Shipment;
 
 /// See the module.
 pub(super) struct Desk {
     tray: Mutex<Tray>,
     results: RefCell<Results>,
+    /// What an earlier run left of the shipments that are under way.
+    earlier: RefCell<HashMap<Ticket, Entry>>,
     /// Rung when the window of the results may have room again.
     room: Notify,
 }
@@ -33,6 +36,7 @@ impl Desk {
         Self {
             tray: Mutex::new(Tray { reader, items: VecDeque::new() }),
             results: RefCell::new(results),
+            earlier: RefCell::default(),
             room: Notify::new(),
         }
     }
@@ -57,8 +61,9 @@ impl Desk {
         loop {
             while let Some(item) = tray.items.pop_front() {
                 let mut results = self.results.borrow_mut();
-                if let Some((ticket, _)) = place(&mut results, item)? {
-                    results.settle(ticket, &Outcome::unsent(Status::NotAttempted, reason), None)?;
+                if let Some((ticket, _, earlier)) = place(&mut results, item)? {
+                    let outcome = Outcome::unsent(Status::NotAttempted, reason);
+                    results.settle(ticket, &earlier.map_or(outcome, |line| line.outcome), None)?;
                 }
             }
             match tray.reader.next().await {
@@ -86,8 +91,9 @@ impl delivery::Desk for Desk {
                 self.room.notified().await;
             }
             if let Some(item) = tray.items.pop_front() {
-                if let Some(shipment) = place(&mut self.results.borrow_mut(), item)? {
-                    return Ok(Some(shipment));
+                if let Some((ticket, shipment, earlier)) = place(&mut self.results.borrow_mut(), item)? {
+                    self.earlier.borrow_mut().extend(earlier.map(|line| (ticket, line)));
+                    return Ok(Some((ticket, shipment)));
                 }
             } else if let Some(batch) = tray.reader.next().await {
                 tray.items.extend(batch);
@@ -97,8 +103,11 @@ impl delivery::Desk for Desk {
         }
     }
 
-    async fn admit(&self, _: Ticket, _: &Shipment) -> Result<Admission, results::Error> {
-        Ok(Admission::Send { tainted: false })
+    async fn admit(&self, ticket: Ticket, _: &Shipment) -> Result<Admission, results::Error> {
+        // What an earlier run left in doubt stays so until it is accepted.
+        let earlier = self.earlier.borrow();
+        let tainted = earlier.get(&ticket).is_some_and(|line| line.outcome.status == Status::InDoubt);
+        Ok(Admission::Send { tainted })
     }
 
     async fn intend(&self, _: &Shipment) -> Result<(), results::Error> {
@@ -110,8 +119,11 @@ impl delivery::Desk for Desk {
     }
 
     async fn settle(&self, ticket: Ticket, _: &Shipment, outcome: &Outcome) -> Result<(), results::Error> {
+        let earlier = self.earlier.borrow_mut().remove(&ticket);
+        // Its turn did not come, so that what the earlier run left of it is still true.
+        let earlier = earlier.filter(|_| outcome.attempts == 0 && !outcome.status.is_settled());
         let mut results = self.results.borrow_mut();
-        results.settle(ticket, outcome, None)?;
+        results.settle(ticket, earlier.as_ref().map_or(outcome, |line| &line.outcome), None)?;
         if results.has_room() {
             self.room.notify_one();
         }
@@ -119,9 +131,21 @@ impl delivery::Desk for Desk {
     }
 }
 
-/// Gives an item its line in the results: settled at once where it makes no shipment.
-fn place(results: &mut Results, item: Item) -> Result<Option<(Ticket, Shipment)>, results::Error> {
-    let Item { row, made, labels: (order_no, trackingnumber) } = item;
+/// Gives an item its line in the results: settled at once where it makes no shipment, or its line is carried over. With
+/// a shipment comes what an earlier run left of it.
+fn place(results: &mut Results, item: Item) -> Result<Option<(Ticket, Shipment, Option<Entry>)>, results::Error> {
+    let Item { mut row, made, labels: (order_no, trackingnumber), met } = item;
+    let earlier = match met {
+        Met::Anew | Met::Unlisted => None,
+        Met::Again(line) => Some(line),
+        Met::Carried(line) => {
+            row.fingerprint = line.fingerprint;
+            let ticket = results.expect(row, line.labels(), line.shipment);
+            let Outcome { status, message, .. } = &line.outcome;
+            results.settle(ticket, &line.outcome, (*status == Status::Skipped).then_some(message))?;
+            return Ok(None);
+        }
+    };
     let unsent = Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload: None };
     match made {
         Made::Shipment(shipment) => {
@@ -131,7 +155,7 @@ fn place(results: &mut Results, item: Item) -> Result<Option<(Ticket, Shipment)>
                 payload: Some(shipment.payload),
             };
             let ticket = results.expect(row, labels, 1);
-            Ok(Some((ticket, shipment)))
+            Ok(Some((ticket, shipment, earlier)))
         }
         Made::Skipped(reason) => {
             let ticket = results.expect(row, unsent, 0);

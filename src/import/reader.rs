@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
 
+use super::carry::{Carry, Met};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::mapping::{Bound, Made};
@@ -26,6 +27,8 @@ pub(super) struct Item {
     pub(super) made: Made,
     /// Order and tracking number of a row that makes no shipment, as far as they are known.
     pub(super) labels: (String, String),
+    /// What an earlier run left of it.
+    pub(super) met: Met,
 }
 
 /// What reading found out.
@@ -46,10 +49,16 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Starts to read `inputs`, at most `limit` rows of them; `position` shows the bytes read so far.
-    pub(super) fn start(inputs: Arc<Inputs>, limit: Option<u64>, position: Arc<AtomicU64>) -> Self {
+    /// Starts to read `inputs`, at most `limit` rows of them; `position` shows the bytes read so far. `carry` has the
+    /// lines of an earlier run.
+    pub(super) fn start(
+        inputs: Arc<Inputs>,
+        limit: Option<u64>,
+        position: Arc<AtomicU64>,
+        carry: Option<Carry>,
+    ) -> Self {
         let (send, batches) = mpsc::channel(AHEAD);
-        let crossing = Crossing { send, position, batch: Vec::with_capacity(BATCH), survey: Survey::default() };
+        let crossing = Crossing { send, position, carry, batch: Vec::with_capacity(BATCH), survey: Survey::default() };
         Self { batches, thread: thread::spawn(move || crossing.read(&inputs, limit)) }
     }
 
@@ -72,6 +81,7 @@ struct Unwanted;
 struct Crossing {
     send: mpsc::Sender<Vec<Item>>,
     position: Arc<AtomicU64>,
+    carry: Option<Carry>,
     batch: Vec<Item>,
     survey: Survey,
 }
@@ -96,6 +106,7 @@ impl Crossing {
             };
             done += size;
         }
+        self.carry_rest(&mut findings.broken);
         // What was read before a broken place comes over all the same.
         let _ = self.hand_over();
         findings.survey = self.survey;
@@ -120,12 +131,17 @@ impl Crossing {
             }
             *left -= 1;
             let made = bound.map(&mut row);
-            self.survey.add(&row, &made, bound.warnings());
+            let met = self.carry.as_mut().map_or(Ok(Met::Anew), |carry| carry.meet(&row, &made))?;
+            match met {
+                Met::Unlisted => continue,
+                Met::Carried(_) => {}
+                Met::Anew | Met::Again(_) => self.survey.add(&row, &made, bound.warnings()),
+            }
             let labels = match made {
                 Made::Shipment(_) => (String::new(), String::new()),
                 _ => (bound.labels().order_no.to_owned(), bound.labels().trackingnumber.to_owned()),
             };
-            self.batch.push(Item { row, made, labels });
+            self.batch.push(Item { row, made, labels, met });
             if self.batch.len() == BATCH {
                 self.position.store(done + source.position(), Ordering::Relaxed);
                 if let Err(Unwanted) = self.hand_over() {
@@ -134,6 +150,25 @@ impl Crossing {
             }
         }
         Ok(None)
+    }
+
+    /// Carries over what the earlier run left of rows that were not read, if something `broke` or the inputs are
+    /// shorter than they were.
+    fn carry_rest(&mut self, broken: &mut Option<Error>) {
+        let Some(mut carry) = self.carry.take() else { return };
+        if broken.is_none() {
+            *broken = carry.end().err();
+        }
+        if broken.is_none() {
+            return;
+        }
+        for (row, line) in carry.rest() {
+            let made = Made::Skipped(String::new());
+            self.batch.push(Item { row, made, labels: (String::new(), String::new()), met: Met::Carried(line) });
+            if self.batch.len() == BATCH && self.hand_over().is_err() {
+                return;
+            }
+        }
     }
 
     fn hand_over(&mut self) -> Result<(), Unwanted> {

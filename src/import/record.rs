@@ -10,13 +10,13 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Gauge, Signal, Wish};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
-use crate::limits::Rate;
+use crate::limits::{InDoubt, Rate};
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary};
 use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
-use crate::settings::Import;
+use crate::settings::{Import, Input, Target};
 use crate::survey::Groups;
 use crate::text;
 
@@ -45,7 +45,8 @@ fn exit_code(ending: &Ending, left: u64) -> u8 {
     }
 }
 
-/// Keeps the copies of what could be read only once beside the results, in place of those that an earlier run kept.
+/// Keeps the copies of what could be read only once beside the results, in place of those that an earlier run kept; a
+/// retry has them from that run.
 ///
 /// # Errors
 /// When something else lies there, or a copy cannot be moved there.
@@ -61,7 +62,23 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
             return Err(Error::CopyInTheWay(place));
         }
     }
-    inputs.keep_copies(&place)
+    let mut kept = inputs.keep_copies(&place)?;
+    kept.extend(
+        settings.inputs.iter().filter(|input| is_copy(input, &place)).filter_map(Input::path).map(Path::to_owned),
+    );
+    Ok(kept)
+}
+
+/// Whether an input is the copy that an earlier run kept: a user's own file is known by its own name.
+fn is_copy(input: &Input, place: &Path) -> bool {
+    let Input::Known { path, name } = input else { return false };
+    let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    file(path).starts_with(&file(place))
+        && file(path) != file(Path::new(name))
+        && path
+            .parent()
+            .and_then(|folder| folder.canonicalize().ok())
+            .is_some_and(|folder| place.canonicalize().is_ok_and(|place| place.parent() == Some(folder.as_path())))
 }
 
 /// Opens and locks the results.
@@ -75,7 +92,11 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     let terms = if settings.dry_run {
         Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
     } else {
-        Terms { skip_lines, ..Terms::default() }
+        let failed_rows = match settings.limits.in_doubt {
+            InDoubt::Resend => FailedRows::All,
+            InDoubt::Hold => FailedRows::ButInDoubt,
+        };
+        Terms { skip_lines, failed_rows, ..Terms::default() }
     };
     Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }
@@ -117,9 +138,10 @@ impl<'a> Record<'a> {
                 },
                 skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0),
             }),
+            sandbox: matches!(settings.target, Target::Sandbox),
             endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
             join: None,
-            in_doubt: "resend".to_owned(),
+            in_doubt: settings.limits.in_doubt.to_string(),
             ledger: None,
             set: settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone())).collect(),
             dry_run: settings.dry_run,
@@ -147,6 +169,7 @@ impl<'a> Record<'a> {
             shipments,
             invalid: ahead.invalid,
             skipped: ahead.skipped,
+            carried: ahead.carried,
             endpoint: &self.summary.endpoint,
             rate: limits.rate,
             concurrency: limits.concurrency.get(),
@@ -207,16 +230,20 @@ impl<'a> Record<'a> {
         summary.files.failed_rows_count = finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
         let written = summary.write(&paths.summary);
         let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
-        let next = failed_rows
-            .filter(|_| !self.settings.dry_run)
-            .map(|path| self.settings.rerun.with_input(&self.settings.inputs, path).to_string());
+        let settings = self.settings;
+        let to_send = failed_rows.filter(|_| !settings.dry_run);
+        let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
+        // A retry does not know how its inputs were typed.
+        let mended = to_send.filter(|_| settings.carried.is_none());
+        let mended = mended.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
         screen.say(&closing::report(
             &self.summary,
             &Hints {
                 results: Some(&finished.results),
                 failed_rows,
                 summary: Some(&paths.summary),
-                next: next.as_deref(),
+                retry: retry.as_deref(),
+                mended: mended.as_deref(),
             },
         ));
         written.map_err(Error::Unrecorded)?;

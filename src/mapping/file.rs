@@ -33,10 +33,23 @@ impl Mapping {
     /// # Errors
     /// A file that cannot be read or is no mapping; a name that is not built in.
     pub fn load(name: &str) -> Result<Self, Error> {
-        if name.contains(['/', '\\']) || name.to_ascii_lowercase().ends_with(".toml") {
+        if Self::is_path(name) {
             return Self::parse(name, &read(name)?);
         }
         Self::parse(name, builtin::text(name).ok_or_else(|| unknown(name))?)
+    }
+
+    /// Whether `name` is taken for a file's path, not for a built-in mapping.
+    pub fn is_path(name: &str) -> bool {
+        name.contains(['/', '\\']) || name.to_ascii_lowercase().ends_with(".toml")
+    }
+
+    /// Takes `form` for what it does not say itself of the input's form.
+    pub fn assume(&mut self, form: &Form) {
+        let own = &mut self.spec.form;
+        own.delimiter = own.delimiter.or(form.delimiter);
+        own.quote = own.quote.or(form.quote);
+        own.skip_lines = own.skip_lines.or(form.skip_lines);
     }
 
     /// Parses the text of a mapping; `name` is what errors call it.

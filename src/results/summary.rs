@@ -47,6 +47,9 @@ pub struct Summary {
     pub form: Option<FormUsed>,
     /// Where shipments were sent, see [`public_endpoint`].
     pub endpoint: String,
+    /// Whether that was a sandbox of the run's own, which is gone.
+    #[serde(default)]
+    pub sandbox: bool,
     /// The constants of `--set`: field and value.
     pub set: BTreeMap<String, String>,
     /// `resend` or `hold`.
@@ -251,6 +254,7 @@ mod tests {
             join: None,
             form: Some(FormUsed { delimiter: '\t', quote: None, skip_lines: 0 }),
             endpoint: "https://hook.example.com/".to_owned(),
+            sandbox: false,
             set: BTreeMap::from([("payment_status".to_owned(), "paid".to_owned())]),
             in_doubt: "resend".to_owned(),
             ledger: None,

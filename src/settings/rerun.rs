@@ -10,6 +10,25 @@ use crate::text;
 /// The flags that belong to one run alone: where it writes, and how many rows it looks at or wants.
 const OF_ONE_RUN: [&str; 5] = ["--results", "--failed-rows", "--summary", "--limit", "--min-shipments"];
 
+/// The flags with a value that a retry has as well, and that its summary does not know.
+const OF_EVERY_RUN: [&str; 12] = [
+    "--credentials",
+    "--rate",
+    "--concurrency",
+    "--max-attempts",
+    "--timeout",
+    "--connect-timeout",
+    "--give-up-after",
+    "--max-failures",
+    "--stop-at",
+    "--max-duration",
+    "--progress",
+    "--log-format",
+];
+
+/// The flags without a value that a retry has as well.
+const SWITCHES: [&str; 3] = ["--sandbox", "--quiet", "--verbose"];
+
 /// The words of a command, the program's name first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rerun {
@@ -43,6 +62,27 @@ impl Rerun {
                         rest.next();
                     }
                 }
+            }
+        }
+        Self { words }
+    }
+
+    /// The command that retries `results`: of the flags only those that say how fast, how patiently, as whom and how
+    /// loudly a run works, and `more` of them that take a value.
+    #[must_use]
+    pub fn retrying(&self, results: &Path, more: &[&str]) -> Self {
+        let mut words: Vec<OsString> = vec!["retry".into(), results.into()];
+        let mut rest = self.words.iter();
+        while let Some(word) = rest.next() {
+            let text = word.to_string_lossy();
+            let flag = text.split('=').next().unwrap_or_default();
+            if OF_EVERY_RUN.iter().chain(more).any(|known| *known == flag) {
+                words.push(word.clone());
+                if text == flag {
+                    words.extend(rest.next().cloned());
+                }
+            } else if SWITCHES.contains(&flag) || is_loudness(&text) {
+                words.push(word.clone());
             }
         }
         Self { words }
@@ -82,6 +122,11 @@ fn of_one_run(word: &str) -> Kept {
         },
         _ => Kept::Whole,
     }
+}
+
+/// `-q`, `-v`, `-vv`
+fn is_loudness(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|letters| !letters.is_empty() && letters.chars().all(|c| "qv".contains(c)))
 }
 
 /// One word as a shell takes it: bare where it may be, else in quotes; with control characters as bash and zsh spell them.
@@ -133,6 +178,23 @@ mod tests {
         let inputs = ["a.csv", "b.csv"].map(|input| Input::Path(input.into()));
         let other = command.with_input(&inputs, Path::new("a.failed.csv"));
         assert_eq!(other.to_string(), "lateship import a.failed.csv -m m.toml --rate 5/s");
+    }
+
+    #[test]
+    fn the_command_that_retries_keeps_what_the_summary_does_not_know() {
+        let words = "lateship import a.csv -m m.toml -o r.csv --set product=Mug --rate 5/s --credentials=c.toml -vv \
+                     --endpoint https://x.example.com/?k=1 --limit 3 --sandbox";
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let results = Path::new("my r.csv");
+        assert_eq!(
+            typed(&words).retrying(results, &[]).to_string(),
+            "lateship retry 'my r.csv' --rate 5/s --credentials=c.toml -vv --sandbox"
+        );
+        let again = typed(&["lateship", "retry", "r.csv", "--only", "failed", "--endpoint", "https://x.example.com/"]);
+        assert_eq!(
+            again.retrying(Path::new("r.csv"), &["--endpoint"]).to_string(),
+            "lateship retry r.csv --endpoint https://x.example.com/"
+        );
     }
 
     #[test]

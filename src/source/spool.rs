@@ -53,6 +53,12 @@ impl Readable {
         Ok(Self { path, shown, copy: Some(file.into_temp_path()) })
     }
 
+    /// The same under another name: the one by which an earlier run knew it.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        Self { shown: text::printable(name), ..self }
+    }
+
     /// Where it can be read.
     pub fn path(&self) -> &Path {
         &self.path

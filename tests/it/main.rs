@@ -8,5 +8,6 @@ mod house;
 mod interrupt;
 mod mapping_reference;
 mod run;
+mod retry;
 mod support;
 mod webhook;

@@ -1,0 +1,188 @@
+//! The lines of an earlier run, met by the rows they are of: for each row, whether its line is carried over as it is
+//! or the row is worked anew.
+//!
+//! Lines and rows come in the same order, so both are read side by side and nothing is kept. All of it is proved
+//! before the first request ([`prove`]): no accepted row has changed, and no line is without its row. Lines end before
+//! rows where the earlier run did not look at all of them. `reader` meets them a second time, under the lock of the
+//! results.
+
+use std::iter::Peekable;
+use std::path::PathBuf;
+
+use crate::error::{Error, Place};
+use crate::inputs::{Ahead, Inputs};
+use crate::limits::InDoubt;
+use crate::mapping::Made;
+use crate::outcome::Status;
+use crate::results::{Entry, Reader};
+use crate::row::{Reading, Row};
+use crate::settings::{Carried, Import};
+use crate::text;
+
+/// Why the cells of a line are not known that is carried over behind a place where the input broke.
+const UNREAD: &str = "the input could not be read so far";
+
+/// What an earlier run left of a row.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// Nothing that counts: it is worked anew.
+    Anew,
+    /// This very payload was not accepted: it is sent again, and stays as it was where its turn does not come.
+    Again(Entry),
+    /// Its line is carried over as it is.
+    Carried(Entry),
+    /// It had no line, and is to have none.
+    Unlisted,
+}
+
+/// The lines that are not met yet.
+#[derive(Debug)]
+pub(super) struct Carry {
+    path: PathBuf,
+    lines: Peekable<Reader>,
+    /// The names of the inputs.
+    inputs: Vec<String>,
+    only: Vec<Status>,
+    in_doubt: InDoubt,
+}
+
+/// Reads everything once: proves that the lines of the earlier run are those of the inputs and that no accepted row
+/// has changed, counts what is to be done, and gives the lines for the run itself. An import has none, and its `ahead`
+/// stays as it is.
+///
+/// # Errors
+/// Results that cannot be read, are not of these inputs, or have an accepted row that has changed.
+pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<(Ahead, Option<Carry>), Error> {
+    let Some(carried) = &settings.carried else { return Ok((ahead, None)) };
+    let mut carry = Carry::open(carried, settings.limits.in_doubt, inputs)?;
+    let whole = ahead.bytes_total;
+    let mut ahead = Ahead { exact: true, bytes: whole, bytes_total: whole, ..Ahead::default() };
+    let mut remade = 0;
+    let mut row = Row::default();
+    for index in 0..inputs.len() {
+        let (mut source, mut bound) = inputs.open(index)?;
+        while source.read(&mut row)? {
+            ahead.rows += 1;
+            let made = bound.map(&mut row);
+            let accepted = matches!(carry.lines.peek(), Some(Ok(line)) if is_accepted(line));
+            match (carry.meet(&row, &made)?, made) {
+                (Met::Unlisted, _) => ahead.rows -= 1,
+                (Met::Carried(_), _) => ahead.carried += 1,
+                (_, Made::Shipment(_)) => {
+                    ahead.shipments += 1;
+                    remade += u64::from(accepted);
+                }
+                (_, Made::Skipped(_)) => ahead.skipped += 1,
+                (_, Made::Invalid(_)) => ahead.invalid += 1,
+            }
+        }
+    }
+    carry.end()?;
+    if remade > 0 {
+        tracing::warn!(
+            "{}, accepted earlier with another payload than the mapping and --set make now: sent again; --only says \
+             which rows are to be sent alone",
+            text::counted(remade, "shipment")
+        );
+    }
+    Ok((ahead, Some(Carry::open(carried, settings.limits.in_doubt, inputs)?)))
+}
+
+fn is_accepted(line: &Entry) -> bool {
+    matches!(line.outcome.status, Status::Sent | Status::AlreadySent)
+}
+
+impl Carry {
+    fn open(carried: &Carried, in_doubt: InDoubt, inputs: &Inputs) -> Result<Self, Error> {
+        Ok(Self {
+            path: carried.results.clone(),
+            lines: Reader::open(&carried.results)?.peekable(),
+            inputs: inputs.names(),
+            only: carried.only.clone(),
+            in_doubt,
+        })
+    }
+
+    /// What the earlier run left of `row`, of which the mapping now makes `made`. After an error the line is still there.
+    ///
+    /// # Errors
+    /// A line that cannot be read or is of another row, or an accepted row that has changed.
+    pub(super) fn meet(&mut self, row: &Row, made: &Made) -> Result<Met, Error> {
+        let Some(found) = self.next_place()? else {
+            return Ok(if self.is_wanted(Status::NotAttempted) { Met::Anew } else { Met::Unlisted });
+        };
+        let place = || Place { file: self.inputs[row.input].clone(), row: row.number };
+        if found != (row.input, row.number) {
+            return Err(self.differs(found, Some(place())));
+        }
+        if let Some(Ok(line)) = self.lines.peek()
+            && is_accepted(line)
+            && line.fingerprint != row.fingerprint
+        {
+            return Err(Error::AcceptedRowChanged { at: place(), line: row.line, results: self.path.clone() });
+        }
+        let Some(line) = self.lines.next().transpose()? else { return Ok(Met::Anew) };
+        Ok(if self.stays(&line, row, made) {
+            Met::Carried(line)
+        } else if matches!(made, Made::Shipment(shipment) if line.payload == Some(shipment.payload)) {
+            Met::Again(line)
+        } else {
+            Met::Anew
+        })
+    }
+
+    /// Whether a line is carried over.
+    fn stays(&self, line: &Entry, row: &Row, made: &Made) -> bool {
+        match line.outcome.status {
+            // What was left out stays so until its row is another one.
+            Status::Skipped => line.fingerprint == row.fingerprint,
+            // Accepted with this very payload, or nothing to be sent any more.
+            Status::Sent | Status::AlreadySent => match made {
+                Made::Shipment(shipment) => line.payload == Some(shipment.payload) || !self.only.is_empty(),
+                Made::Skipped(_) | Made::Invalid(_) => true,
+            },
+            Status::InDoubt if self.in_doubt == InDoubt::Hold => true,
+            status => !self.is_wanted(status),
+        }
+    }
+
+    fn is_wanted(&self, status: Status) -> bool {
+        self.only.is_empty() || self.only.contains(&status)
+    }
+
+    /// Looks whether all lines were met.
+    ///
+    /// # Errors
+    /// There is another one.
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        self.next_place()?.map_or(Ok(()), |found| Err(self.differs(found, None)))
+    }
+
+    /// The lines that were not met, with rows that have nothing but their places: where the input broke in the middle of
+    /// the run, what was accepted behind that place must not be forgotten.
+    pub(super) fn rest(self) -> impl Iterator<Item = (Row, Entry)> {
+        let Self { lines, inputs, .. } = self;
+        lines.map_while(Result::ok).map(move |line| {
+            let input = inputs.iter().position(|name| *name == line.file).unwrap_or(0);
+            let reading = Reading::Flawed(UNREAD.to_owned());
+            (Row { reading, ..Row::at(input, line.row, line.line) }, line)
+        })
+    }
+
+    /// The input (from 0) and the row of the next line.
+    fn next_place(&mut self) -> Result<Option<(usize, u64)>, Error> {
+        let line = match self.lines.peek() {
+            None => return Ok(None),
+            Some(Ok(line)) => line,
+            Some(Err(_)) => return self.lines.next().transpose().map(|_| None).map_err(Error::from),
+        };
+        let input = self.inputs.iter().position(|name| *name == line.file);
+        let unknown = || Error::UnknownInput { file: line.file.clone(), results: self.path.clone() };
+        Ok(Some((input.ok_or_else(unknown)?, line.row)))
+    }
+
+    fn differs(&self, (input, row): (usize, u64), expected: Option<Place>) -> Error {
+        let found = Place { file: self.inputs[input].clone(), row };
+        Error::LinesDiffer { found, expected, results: self.path.clone() }
+    }
+}
