@@ -164,8 +164,9 @@ impl Carry {
         let Self { lines, inputs, .. } = self;
         lines.map_while(Result::ok).map(move |line| {
             let input = inputs.iter().position(|name| *name == line.file).unwrap_or(0);
-            let reading = Reading::Flawed(UNREAD.to_owned());
-            (Row { reading, ..Row::at(input, line.row, line.line) }, line)
+            let mut row = Row::at(input, line.row, line.line);
+            row.reading = Reading::Flawed(UNREAD.to_owned());
+            (row, line)
         })
     }
 

@@ -7,7 +7,7 @@ mod examples;
 mod house;
 mod interrupt;
 mod mapping_reference;
-mod run;
 mod retry;
+mod run;
 mod support;
 mod webhook;

@@ -78,17 +78,15 @@ fn replace(workdir: &Workdir, name: &str, from: &str, to: &str) {
     workdir.write(name, text.replace(from, to));
 }
 
-/// Fails unless the retry sent nothing and left everything as it was.
+/// Fails unless the retry was refused in these words and left all files as they were.
 #[track_caller]
-fn assert_refused(workdir: &Workdir, server: &Scripted, run: &Run, before: &(Vec<String>, String), says: &[&str]) {
+fn assert_refused(workdir: &Workdir, run: &Run, before: &(Vec<String>, String), says: &[&str]) {
     run.assert_code(2);
     for part in says {
         assert!(run.stderr.contains(part), "without {part:?}: {}", run.stderr);
     }
     assert_eq!(workdir.names(), before.0);
     assert_eq!(workdir.read("orders.results.csv"), before.1);
-    let sent = arrived(server, 0).len();
-    assert_eq!(sent, server.requests().len());
 }
 
 fn state(workdir: &Workdir) -> (Vec<String>, String) {
@@ -116,11 +114,351 @@ fn only_what_is_left_is_sent_and_all_other_lines_stay_as_they_are() {
     for (index, (old, new)) in before.lines().zip(after.lines()).enumerate() {
         assert!(old == new || [2, 7].contains(&index), "line {index}: {old} → {new}");
     }
-    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "sent", "invalid", "sent", "skipped", "sent", "rejected"]);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "sent", "invalid", "sent", "skipped", "sent", "rejected"]
+    );
     let failed = workdir.read("orders.failed.csv");
     assert!(failed.contains("\n3,,,") && failed.contains("\n6,T6,") && failed.lines().count() == 3, "{failed}");
+}
 
-    replace(&workdir, "orders.csv", "3,,", "3,T3,24.11.2026");
-    retry(&workdir, &["--endpoint", &Scripted::new([]).url(), "--timeout", "5s", "--only", "rejected"]);
-    assert_eq!(statuses(&workdir, "orders.results.csv").len(), 7);
+#[test]
+fn after_a_stop_the_rest_is_sent_and_what_was_refused_before_keeps_its_reason_until_its_turn() {
+    let workdir = workdir(&orders(5));
+    let server = Scripted::answering(|request| match request.header("x-auth-key") {
+        Some("key-1") if request.field("order_no") == "2" => Answer::json(409, r#"{"message":"no"}"#),
+        Some("key-1") if request.field("order_no") > "3".to_owned() => {
+            Answer::json(401, r#"{"message":"Authorization Header Error. Check your email and API key"}"#)
+        }
+        Some("key-2") => Answer::accepted(),
+        Some("key-1") => Answer::accepted(),
+        _ => Answer::json(401, r#"{"message":"Authorization Header Error. Check your email and API key"}"#),
+    });
+    import(&workdir, &server, &["--concurrency", "1"]).assert_code(3);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "rejected", "sent", "not_attempted", "not_attempted"]
+    );
+    let rejected = workdir.read("orders.results.csv").lines().nth(2).map(str::to_owned);
+
+    let wrong = workdir.launch(&["retry", "orders.results.csv", "--only", "not_attempted"]);
+    wrong.credentials("ops@example.com", "wrong").run().assert_code(3);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "rejected", "sent", "not_attempted", "not_attempted"]
+    );
+    let wrong = workdir.launch(&["retry", "orders.results.csv", "--concurrency", "1"]);
+    wrong.credentials("ops@example.com", "wrong").run().assert_code(3);
+    let lines = workdir.read("orders.results.csv");
+    assert_ne!(lines.lines().nth(2).map(str::to_owned), rejected, "its own answer stopped that run");
+
+    let sent = server.requests().len();
+    workdir.launch(&["retry", "orders.results.csv"]).credentials("ops@example.com", "key-2").run().assert_code(0);
+    assert_eq!(sorted(arrived(&server, sent)), ["2", "4", "5"]);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent"; 5]);
+    assert!(!workdir.names().contains(&"orders.failed.csv".to_owned()));
+}
+
+#[test]
+fn a_refused_row_whose_turn_does_not_come_keeps_its_line() {
+    let workdir = workdir(&orders(3));
+    import(&workdir, &refusing(&["1", "3"]), &[]).assert_code(1);
+    let before = workdir.read("orders.results.csv");
+    let denying = Scripted::with_last([], Answer::json(401, r#"{"message":"Authorization Header Error."}"#));
+    retry(&workdir, &["--endpoint", &denying.url()]).assert_code(3);
+    assert_eq!(arrived(&denying, 0), ["1"]);
+    let after = workdir.read("orders.results.csv");
+    assert_eq!(after.lines().nth(3), before.lines().nth(3));
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["not_attempted", "sent", "rejected"]);
+}
+
+#[test]
+fn a_mended_mapping_makes_invalid_rows_shipments() {
+    let workdir = workdir(&orders(3).replace("2,T2,24.11.2026", "2,T2,2026-11-25"));
+    let server = Scripted::new([]);
+    import(&workdir, &server, &[]).assert_code(1);
+    workdir.write("map.toml", MAPPING.replace(r#"date = "%d.%m.%Y""#, r#"date = ["%d.%m.%Y", "%Y-%m-%d"]"#));
+    retry(&workdir, &[]).assert_code(0);
+    assert_eq!(sorted(arrived(&server, 0)), ["1", "2", "3"]);
+    assert_eq!(server.requests()[2].field("order_date"), "2026-11-25 00:00:00");
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent"; 3]);
+}
+
+#[test]
+fn what_was_accepted_is_sent_again_only_as_another_payload_and_with_a_warning() {
+    let workdir = workdir(&orders(3).replace("3,T3", "3,"));
+    let server = Scripted::new([]);
+    import(&workdir, &server, &["--set", "product=Mug"]).assert_code(1);
+    retry(&workdir, &["--set", "product=Cup", "--only", "invalid"]).assert_code(1);
+    assert_eq!(server.requests().len(), 2, "the accepted rows are left alone");
+    let run = retry(&workdir, &["--set", "product=Mug"]);
+    assert!(run.assert_code(1).stderr.contains("3 rows, 0 shipments, 1 invalid, 2 carried over"), "{}", run.stderr);
+    let run = retry(&workdir, &["--set", "product=Cup"]);
+    assert!(run.assert_code(1).stderr.contains("2 shipments, accepted earlier with another payload"), "{}", run.stderr);
+    let products: Vec<_> = server.requests().iter().map(|request| request.field("product")).collect();
+    assert_eq!(products, ["Mug", "Mug", "Cup", "Cup"]);
+    retry(&workdir, &[]).assert_code(1);
+    assert_eq!(server.requests().len(), 4, "and the constant is known from then on");
+}
+
+#[test]
+fn rows_are_mended_where_they_stand() {
+    let workdir = workdir(&orders(4).replace("2,T2", "2,").replace("4,T4,24", "4,T4,99"));
+    let server = Scripted::new([]);
+    import(&workdir, &server, &[]).assert_code(1);
+    replace(&workdir, "orders.csv", "\n2,,", "\n2,T2,");
+    retry(&workdir, &[]).assert_code(1);
+    replace(&workdir, "orders.csv", "4,T4,99", "4,T4,24");
+    retry(&workdir, &[]).assert_code(0);
+    assert_eq!(arrived(&server, 2), ["2", "4"]);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent"; 4]);
+}
+
+#[test]
+fn a_changed_row_that_was_accepted_stops_everything_before_it_starts() {
+    let workdir = workdir(&orders(4).replace("3,T3", "3,"));
+    let server = Scripted::new([]);
+    import(&workdir, &server, &[]).assert_code(1);
+    let before = state(&workdir);
+    replace(&workdir, "orders.csv", "3,,", "3,T3,");
+    replace(&workdir, "orders.csv", "4,T4,24", "4,T4,25");
+    let run = retry(&workdir, &[]);
+    assert_refused(&workdir, &run, &before, &["row 4 of orders.csv (line 5) was accepted", "put the row back"]);
+    replace(&workdir, "orders.csv", "4,T4,25", "4,T4,24");
+    retry(&workdir, &[]).assert_code(0);
+    assert_eq!(arrived(&server, 0).len(), 4);
+}
+
+#[test]
+fn inputs_and_results_that_are_not_of_each_other_are_refused() {
+    let workdir = workdir(&orders(4).replace("4,T4", "4,"));
+    let server = Scripted::new([]);
+    import(&workdir, &server, &[]).assert_code(1);
+    let before = state(&workdir);
+    let refused = |says: &[&str]| assert_refused(&workdir, &retry(&workdir, &[]), &before, says);
+
+    workdir.write("orders.csv", orders(3));
+    refused(&["has a line for row 4 of orders.csv where the input ends"]);
+    workdir.write("orders.csv", orders(4).replace("\n2,T2,24.11.2026", ""));
+    refused(&["row 2 of orders.csv (line 3) was accepted"]);
+    workdir.write("orders.csv", orders(4));
+
+    let lines: Vec<&str> = before.1.lines().collect();
+    let edited = |lines: &[&str], says: &[&str]| {
+        workdir.write("orders.results.csv", lines.join("\n") + "\n");
+        let before = state(&workdir);
+        assert_refused(&workdir, &retry(&workdir, &[]), &before, says);
+    };
+    edited(&[lines[0], lines[1], lines[3], lines[4]], &["a line for row 3 of orders.csv where that of row 2"]);
+    edited(
+        &[lines[0], lines[4], lines[2], lines[3], lines[1]],
+        &["a line for row 4 of orders.csv where that of row 1"],
+    );
+    edited(&[lines[0], &lines[1].replace("orders.csv", "other.csv")], &["\"other.csv\"", "--summary"]);
+    edited(&[lines[0], &lines[1].replace("sent", "gone")], &["line 2", "\"gone\" is no status"]);
+    edited(&["Order,Tracking", "1,T1"], &["no results of an import"]);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn rows_without_a_line_are_sent_unless_others_are_asked_for() {
+    let workdir = workdir(&orders(5).replace("2,T2", "2,"));
+    let server = Scripted::new([]);
+    let run = import(&workdir, &server, &["--limit", "2"]);
+    run.assert_code(1);
+    assert!(!run.stderr.contains("lateship retry"), "it would send more than the limit: {}", run.stderr);
+    replace(&workdir, "orders.csv", "2,,", "2,T2,");
+    retry(&workdir, &["--only", "invalid"]).assert_code(0);
+    assert_eq!(arrived(&server, 0), ["1", "2"]);
+    assert_eq!(statuses(&workdir, "orders.results.csv").len(), 2);
+    retry(&workdir, &[]).assert_code(0);
+    assert_eq!(sorted(arrived(&server, 0)), ["1", "2", "3", "4", "5"]);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent"; 5]);
+}
+
+#[test]
+fn only_some_statuses_can_be_asked_for() {
+    let workdir = workdir(&orders(4).replace("4,T4", "4,"));
+    import(&workdir, &refusing(&["1", "3"]), &[]).assert_code(1);
+    replace(&workdir, "orders.csv", "4,,", "4,T4,");
+    let before = workdir.read("orders.results.csv");
+    let server = Scripted::new([]);
+    let endpoint = server.url();
+    retry(&workdir, &["--only", "failed,in_doubt", "--endpoint", &endpoint]).assert_code(1);
+    assert_eq!(workdir.read("orders.results.csv"), before);
+    assert!(workdir.read("orders.failed.csv").contains("4,T4,24.11.2026,\"invalid: "), "mended, but not sent");
+    retry(&workdir, &["--only", "failed,invalid"]).assert_code(1);
+    assert_eq!(arrived(&server, 0), ["4"]);
+    retry(&workdir, &["--only", "rejected"]).assert_code(0);
+    assert_eq!(sorted(arrived(&server, 0)), ["1", "3", "4"]);
+    let run = retry(&workdir, &["--only", "sent"]);
+    assert!(run.assert_code(2).stderr.contains("not_attempted"), "{}", run.stderr);
+}
+
+#[test]
+fn a_lost_answer_stays_in_doubt_until_it_is_accepted_or_is_held() {
+    let workdir = workdir(&orders(2));
+    let odd = Scripted::answering(|request| match request.field("order_no").as_str() {
+        "1" => Answer::accepted(),
+        _ => Answer::html(200, "<p>welcome</p>"),
+    });
+    import(&workdir, &odd, &[]).assert_code(1);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "in_doubt"]);
+    let before = workdir.read("orders.results.csv");
+    let run = retry(&workdir, &["--in-doubt", "hold"]);
+    run.assert_code(1);
+    assert_eq!(workdir.read("orders.results.csv"), before);
+    assert!(!workdir.names().contains(&"orders.failed.csv".to_owned()), "what is held is not to be sent");
+    retry(&workdir, &[]).assert_code(1);
+    assert_eq!(odd.requests().len(), 2, "the summary remembers it");
+
+    let broken = refusing(&["2"]);
+    retry(&workdir, &["--in-doubt", "resend", "--endpoint", &broken.url()]).assert_code(1);
+    let row = &workdir.results("orders.results.csv")[1];
+    assert_eq!(row["status"], "in_doubt", "a refusal does not tell that the first was not accepted: {row:?}");
+    retry(&workdir, &["--endpoint", &Scripted::new([]).url(), "--only", "failed"]).assert_code(1);
+    let server = Scripted::new([]);
+    retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
+    assert!(workdir.results("orders.results.csv")[1]["message"].contains("arrived twice"));
+}
+
+#[test]
+fn a_copied_folder_is_retried_on_another_machine() {
+    let workdir = workdir("");
+    fs::create_dir_all(workdir.path("job/in")).expect("made");
+    fs::rename(workdir.path("map.toml"), workdir.path("job/map.toml")).expect("moved");
+    workdir.write("job/in/orders.csv", orders(3));
+    let server = refusing(&["2"]);
+    let endpoint = server.url();
+    let arguments = ["import", "job/in/orders.csv", "-m", "job/map.toml", "-o", "job/out.csv", "--endpoint", &endpoint];
+    launch(&workdir, &arguments).run().assert_code(1);
+    fs::rename(workdir.path("job"), workdir.path("elsewhere")).expect("moved");
+    let lines = |path: &str| workdir.read(path).lines().map(str::to_owned).collect::<Vec<_>>();
+    let before = lines("elsewhere/out.csv");
+    launch(&workdir, &["retry", "elsewhere/out.csv"]).run().assert_code(1);
+    assert_eq!(arrived(&server, 3), ["2"]);
+    let after = lines("elsewhere/out.csv");
+    assert_eq!((&after[..2], &after[3]), (&before[..2], &before[3]));
+    assert!(after[2].starts_with("job/in/orders.csv,2,3,2,T2,rejected,409,1,"), "{}", after[2]);
+    assert!(workdir.names() == ["elsewhere", "map.toml", "orders.csv"] || !workdir.path("job").exists());
+}
+
+#[test]
+fn standard_input_is_kept_until_no_row_is_left() {
+    let workdir = workdir("");
+    let first = refusing(&["1", "3"]);
+    let endpoint = first.url();
+    let piped = launch(&workdir, &["import", "-", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint]);
+    piped.stdin(orders(3)).run().assert_code(1);
+    let second = refusing(&["3"]);
+    launch(&workdir, &["retry", "night.csv", "--endpoint", &second.url()]).run().assert_code(1);
+    assert_eq!(sorted(arrived(&second, 0)), ["1", "3"]);
+    assert_eq!(workdir.read("night.csv.input"), orders(3));
+    let third = Scripted::new([]);
+    launch(&workdir, &["retry", "night.csv", "--endpoint", &third.url()]).run().assert_code(0);
+    assert_eq!(arrived(&third, 0), ["3"]);
+    assert_eq!(workdir.results("night.csv")[0]["file"], "standard input");
+    assert!(!workdir.names().contains(&"night.csv.input".to_owned()), "{:?}", workdir.names());
+}
+
+#[test]
+fn a_users_own_file_is_never_taken_for_a_copy() {
+    let workdir = workdir("");
+    workdir.write("night.csv.input", orders(2));
+    let server = refusing(&["2"]);
+    let endpoint = server.url();
+    let arguments = ["import", "night.csv.input", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint];
+    launch(&workdir, &arguments).run().assert_code(1);
+    launch(&workdir, &["retry", "night.csv", "--endpoint", &Scripted::new([]).url(), "--only", "failed"]).run();
+    let server = Scripted::new([]);
+    launch(&workdir, &["retry", "night.csv", "--endpoint", &server.url()]).run().assert_code(0);
+    assert!(workdir.names().contains(&"night.csv.input".to_owned()));
+}
+
+#[test]
+fn results_that_a_spreadsheet_saved_are_read_and_any_number_of_rounds_ends_well() {
+    let workdir = workdir(&orders(6));
+    import(&workdir, &refusing(&["2", "3", "4", "6"]), &[]).assert_code(1);
+    let before = workdir.read("orders.results.csv");
+    assert!(!before.contains(';'), "or the delimiters could not be replaced");
+    workdir.write("orders.results.csv", format!("\u{feff}{}", before.replace(',', ";").replace('\n', "\r\n")));
+    let rounds: [(&'static [&'static str], i32, &[&str]); 4] = [
+        (&["2", "3", "4", "6"], 1, &["2", "3", "4", "6"]),
+        (&["3", "6"], 1, &["2", "3", "4", "6"]),
+        (&["6"], 1, &["3", "6"]),
+        (&[], 0, &["6"]),
+    ];
+    for (refused, code, expected) in rounds {
+        let server = refusing(refused);
+        retry(&workdir, &["--endpoint", &server.url()]).assert_code(code);
+        assert_eq!(sorted(arrived(&server, 0)), expected);
+        let after = workdir.read("orders.results.csv");
+        assert_eq!(after.lines().nth(1), before.lines().nth(1));
+        assert_eq!(after.lines().nth(5), before.lines().nth(5));
+        let failed = workdir.names().contains(&"orders.failed.csv".to_owned());
+        assert_eq!(failed, !refused.is_empty());
+    }
+    let server = Scripted::new([]);
+    let before = workdir.read("orders.results.csv");
+    retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
+    assert_eq!((server.requests().len(), workdir.read("orders.results.csv")), (0, before));
+}
+
+#[test]
+fn several_inputs_are_matched_by_their_names() {
+    let workdir = workdir(&orders(2));
+    workdir.write("more.csv", orders(3).replace(',', ";").replace("3;T3", "3;"));
+    let server = refusing(&["2"]);
+    import(&workdir, &server, &["more.csv"]).assert_code(1);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "rejected", "sent", "rejected", "invalid"]);
+    replace(&workdir, "more.csv", "3;;", "3;T3;");
+    let sent = server.requests().len();
+    retry(&workdir, &[]).assert_code(1);
+    assert_eq!(sorted(arrived(&server, sent)), ["2", "2", "3"]);
+    workdir.write("orders.csv", orders(3));
+    let before = state(&workdir);
+    let says = ["a line for row 1 of more.csv where that of row 3 of orders.csv belongs"];
+    assert_refused(&workdir, &retry(&workdir, &[]), &before, &says);
+}
+
+#[test]
+fn a_rehearsal_and_a_real_run_never_stand_in_one_file() {
+    let workdir = workdir(&orders(2).replace("2,T2", "2,"));
+    workdir.lateship(&["import", "orders.csv", "-m", "map.toml", "--sandbox"]).assert_code(1);
+    let before = state(&workdir);
+    let run = retry(&workdir, &[]);
+    assert_refused(&workdir, &run, &before, &["a rehearsal with --sandbox", "retry with --sandbox"]);
+    let run = retry(&workdir, &["--endpoint", "https://hook.example.com/"]);
+    assert_refused(&workdir, &run, &before, &["was a rehearsal", "import the input"]);
+    replace(&workdir, "orders.csv", "2,,", "2,T2,");
+    workdir.lateship(&["retry", "orders.results.csv", "--sandbox"]).assert_code(0);
+
+    let mut summary: serde_json::Value = serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
+    (summary["endpoint"], summary["sandbox"]) = ("https://hook.example.com/".into(), false.into());
+    workdir.write("orders.results.json", summary.to_string());
+    let before = state(&workdir);
+    let run = retry(&workdir, &["--sandbox"]);
+    assert_refused(&workdir, &run, &before, &["sent to https://hook.example.com/", "never reached it"]);
+}
+
+#[test]
+fn what_cannot_be_retried_says_what_to_do_instead() {
+    let workdir = workdir(&orders(2).replace("2,T2", "2,"));
+    let run = retry(&workdir, &[]);
+    assert!(run.assert_code(2).stderr.contains("orders.results.json"), "{}", run.stderr);
+    workdir.write("orders.results.csv.partial", "file,row,line\n");
+    let run = retry(&workdir, &[]);
+    assert!(run.assert_code(2).stderr.contains("run the same import again"), "{}", run.stderr);
+    fs::remove_file(workdir.path("orders.results.csv.partial")).expect("removed");
+
+    workdir.lateship(&["import", "orders.csv", "-m", "map.toml", "--dry-run"]).assert_code(1);
+    let run = launch(&workdir, &["retry", "orders.dry-run.csv"]).run();
+    assert!(run.assert_code(2).stderr.contains("without --dry-run"), "{}", run.stderr);
+
+    let server = Scripted::new([]);
+    import(&workdir, &server, &[]).assert_code(1);
+    fs::copy(workdir.path("orders.results.csv"), workdir.path("orders.results.csv.partial")).expect("copied");
+    let run = retry(&workdir, &[]);
+    assert!(run.assert_code(2).stderr.contains("was killed"), "{}", run.stderr);
+    assert_eq!(server.requests().len(), 1);
 }
