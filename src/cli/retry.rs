@@ -49,7 +49,7 @@ RESULTS.input, which goes once no row is left.
 A rehearsal (--sandbox, or an endpoint on this machine) can only be retried as one, and a real run
 only in earnest: else the results would record as sent what was never sent.
 
-Exit codes, over all rows, those carried over among them:
+Exit codes: (all rows count, those carried over as well)
   0    every row is sent, already_sent or skipped
   1    the run reached its end, and some rows were not accepted
   2    something is in the way; nothing was sent, and the results are as they were
@@ -63,8 +63,13 @@ pub(super) struct Flags {
     /// The results of the earlier run
     #[arg(value_name = "RESULTS")]
     results: PathBuf,
-    /// Only rows with one of these statuses: invalid, rejected, failed, in_doubt, not_attempted [default: all of them]
-    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', value_parser = parse_left)]
+    #[arg(
+        long,
+        value_name = "STATUS,…",
+        value_delimiter = ',',
+        value_parser = parse_left,
+        help = "Only rows with one of these statuses: invalid, rejected, failed, in_doubt, not_attempted [default: all of them]"
+    )]
     only: Vec<Status>,
     /// Another mapping: a file, or the name of a built-in one [default: the one of the earlier run, as it is now]
     #[arg(short, long, value_name = "MAPPING")]

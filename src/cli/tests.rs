@@ -44,7 +44,7 @@ fn the_parser_is_sound() {
 fn only_commands_that_exist_are_listed() {
     let command = Cli::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["import", "check", "fields", "sandbox"]);
+    assert_eq!(names, ["import", "retry", "check", "fields", "sandbox"]);
     let flags = flags();
     for absent in ["join", "in-doubt", "ledger", "no-ledger", "changed", "wait", "resend"] {
         assert!(flags.iter().all(|(name, _)| name != absent), "--{absent}");
@@ -92,6 +92,10 @@ fn what_cannot_be_meant_is_refused_with_what_was_expected() {
         ("lateship import a.csv -m m.toml --progress sometimes", "never"),
         ("lateship import a.csv -m m.toml --sandbox --endpoint https://shop.example.com/", "--sandbox"),
         ("lateship import a.csv -m m.toml -q -v", "--verbose"),
+        ("lateship retry", "RESULTS"),
+        ("lateship retry a.csv --only failed,sent", "not_attempted"),
+        ("lateship retry a.csv --in-doubt maybe", "maybe"),
+        ("lateship retry a.csv --sandbox --endpoint https://shop.example.com/", "--sandbox"),
         ("lateship sandbox --errors 2", "10%"),
         ("lateship sandbox --port 70000", "70000"),
         ("lateship import a.csv -m m.toml --api-key SECRETKEY", "--api-key"),
@@ -186,7 +190,7 @@ fn every_variable_that_help_names_is_read() {
 
 #[test]
 fn every_command_has_a_manual() {
-    for command in ["import", "check", "fields", "sandbox"] {
+    for command in ["import", "retry", "check", "fields", "sandbox"] {
         let help = long_help(command);
         for part in ["Examples:", "Exit codes:", "lateship "] {
             assert!(help.contains(part), "{command} without {part}");
@@ -197,15 +201,17 @@ fn every_command_has_a_manual() {
     {
         assert!(import.contains(part), "{part}");
     }
+    let retry = long_help("retry");
     // Lines written by hand fit the width that help is wrapped to.
-    for line in import.lines().skip_while(|line| !line.starts_with("Examples:")) {
+    let import = import.lines().skip_while(|line| !line.starts_with("Examples:"));
+    for line in import.chain(retry.lines().skip_while(|line| !line.starts_with("Examples:"))) {
         assert!(line.chars().count() <= 100, "{line}");
     }
 }
 
 #[test]
 fn no_help_shows_a_credential_of_the_environment() {
-    for command in ["import", "check", "fields", "sandbox"] {
+    for command in ["import", "retry", "check", "fields", "sandbox"] {
         assert!(!long_help(command).contains("[env: LATESHIPMENT_"), "{command}");
     }
 }

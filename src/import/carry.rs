@@ -6,6 +6,7 @@
 //! rows where the earlier run did not look at all of them. `reader` meets them a second time, under the lock of the
 //! results.
 
+use std::collections::HashMap;
 use std::iter::Peekable;
 use std::path::PathBuf;
 
@@ -44,6 +45,8 @@ pub(super) struct Carry {
     inputs: Vec<String>,
     only: Vec<Status>,
     in_doubt: InDoubt,
+    /// The payloads of rows that were left out as repetitions of another one, and whether that one was met as accepted.
+    repeated: HashMap<u128, bool>,
 }
 
 /// Reads everything once: proves that the lines of the earlier run are those of the inputs and that no accepted row
@@ -54,7 +57,8 @@ pub(super) struct Carry {
 /// Results that cannot be read, are not of these inputs, or have an accepted row that has changed.
 pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<(Ahead, Option<Carry>), Error> {
     let Some(carried) = &settings.carried else { return Ok((ahead, None)) };
-    let mut carry = Carry::open(carried, settings.limits.in_doubt, inputs)?;
+    let repeated = repeated(carried)?;
+    let mut carry = Carry::open(carried, settings.limits.in_doubt, inputs, repeated.clone())?;
     let whole = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes: whole, bytes_total: whole, ..Ahead::default() };
     let mut remade = 0;
@@ -85,7 +89,20 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
             text::counted(remade, "shipment")
         );
     }
-    Ok((ahead, Some(Carry::open(carried, settings.limits.in_doubt, inputs)?)))
+    Ok((ahead, Some(Carry::open(carried, settings.limits.in_doubt, inputs, repeated)?)))
+}
+
+/// The payloads of rows that were left out as repetitions, none of them met as accepted yet. Rows that the mapping left
+/// out have no payload.
+fn repeated(carried: &Carried) -> Result<HashMap<u128, bool>, Error> {
+    let mut repeated = HashMap::new();
+    for line in Reader::open(&carried.results)? {
+        let line = line?;
+        if line.outcome.status == Status::Skipped {
+            repeated.extend(line.payload.map(|payload| (payload, false)));
+        }
+    }
+    Ok(repeated)
 }
 
 fn is_accepted(line: &Entry) -> bool {
@@ -93,13 +110,19 @@ fn is_accepted(line: &Entry) -> bool {
 }
 
 impl Carry {
-    fn open(carried: &Carried, in_doubt: InDoubt, inputs: &Inputs) -> Result<Self, Error> {
+    fn open(
+        carried: &Carried,
+        in_doubt: InDoubt,
+        inputs: &Inputs,
+        repeated: HashMap<u128, bool>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             path: carried.results.clone(),
             lines: Reader::open(&carried.results)?.peekable(),
             inputs: inputs.names(),
             only: carried.only.clone(),
             in_doubt,
+            repeated,
         })
     }
 
@@ -122,6 +145,11 @@ impl Carry {
             return Err(Error::AcceptedRowChanged { at: place(), line: row.line, results: self.path.clone() });
         }
         let Some(line) = self.lines.next().transpose()? else { return Ok(Met::Anew) };
+        if is_accepted(&line)
+            && let Some(accepted) = line.payload.and_then(|payload| self.repeated.get_mut(&payload))
+        {
+            *accepted = true;
+        }
         Ok(if self.stays(&line, row, made) {
             Met::Carried(line)
         } else if matches!(made, Made::Shipment(shipment) if line.payload == Some(shipment.payload)) {
@@ -134,8 +162,11 @@ impl Carry {
     /// Whether a line is carried over.
     fn stays(&self, line: &Entry, row: &Row, made: &Made) -> bool {
         match line.outcome.status {
-            // What was left out stays so until its row is another one.
-            Status::Skipped => line.fingerprint == row.fingerprint,
+            // What was left out stays so until its row is another one; a repetition only behind what was accepted.
+            Status::Skipped => {
+                let accepted = line.payload.is_none_or(|payload| self.repeated.get(&payload) == Some(&true));
+                line.fingerprint == row.fingerprint && (accepted || !self.only.is_empty())
+            }
             // Accepted with this very payload, or nothing to be sent any more.
             Status::Sent | Status::AlreadySent => match made {
                 Made::Shipment(shipment) => line.payload == Some(shipment.payload) || !self.only.is_empty(),

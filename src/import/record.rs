@@ -73,12 +73,8 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
 fn is_copy(input: &Input, place: &Path) -> bool {
     let Input::Known { path, name } = input else { return false };
     let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    file(path).starts_with(&file(place))
-        && file(path) != file(Path::new(name))
-        && path
-            .parent()
-            .and_then(|folder| folder.canonicalize().ok())
-            .is_some_and(|folder| place.canonicalize().is_ok_and(|place| place.parent() == Some(folder.as_path())))
+    let folder = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    file(path).starts_with(&file(place)) && file(path) != file(Path::new(name)) && folder(path) == folder(place)
 }
 
 /// Opens and locks the results.
@@ -96,7 +92,7 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
             InDoubt::Resend => FailedRows::All,
             InDoubt::Hold => FailedRows::ButInDoubt,
         };
-        Terms { skip_lines, failed_rows, ..Terms::default() }
+        Terms { failed_rows, skip_lines, ..Terms::default() }
     };
     Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,10 +17,16 @@ use crate::limits::InDoubt;
 use crate::mapping::Mapping;
 use crate::outcome::Status;
 use crate::results::summary::{FormUsed, Source};
-use crate::results::{Paths, Summary};
+use crate::results::{Paths, Reader, Summary};
 use crate::row::{Form, Quote};
 use crate::shipment::Field;
 use crate::text;
+
+/// Bytes of an input that are looked at for its header.
+const MOST_LOOKED_AT: u64 = 64 * 1024;
+
+/// What stands between cells as a rule.
+const DELIMITERS: &[u8] = b",;\t|";
 
 /// What stood on the command line of `retry`.
 #[derive(Debug, Default)]
@@ -127,6 +135,8 @@ impl Import {
             return Err(Unretryable::Killed(results).into());
         }
         let summary_path = typed.summary.clone().unwrap_or_else(|| Paths::from_results(&results).summary);
+        // Before anything else is said: it may be the input that was given.
+        drop(Reader::open(&results)?);
         if !summary_path.exists() {
             return Err(Unretryable::NoSummary(summary_path).into());
         }
@@ -148,9 +158,11 @@ impl Import {
         (typed.summary, typed.results) = (Some(summary_path), Some(results.clone()));
 
         let mut import = Self::new(typed, environment, rerun)?;
-        if let ([_], Some(form), Some(mapping)) = (&inputs[..], &summary.form, Arc::get_mut(&mut import.mapping)) {
-            // Another input of the same run may be cut otherwise, and then each finds its own.
-            mapping.assume(&form_of(form));
+        // Several inputs may be cut in several ways, and each finds its own again.
+        if let ([Input::Known { path, .. }], Some(used)) = (&inputs[..], &summary.form)
+            && let Some(mapping) = Arc::get_mut(&mut import.mapping)
+        {
+            mapping.assume(&form(used, path));
         }
         import.inputs = inputs;
         import.limits.in_doubt = in_doubt.or_else(|| summary.in_doubt.parse().ok()).unwrap_or_default();
@@ -174,22 +186,27 @@ impl Import {
     }
 }
 
-/// A path of the summary, as it is reached from here; never without a slash, so that it is taken for nothing else.
+/// A path of the summary, as it is reached from here.
 fn from_summary(path: &str, summary: &Path) -> PathBuf {
-    let folder = summary.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    folder.join(path)
+    summary.parent().unwrap_or(Path::new("")).join(path)
 }
 
 fn inputs(sources: &[Source], summary: &Path) -> Option<Vec<Input>> {
     let known = |source: &Source| {
-        Some(Input::Known { path: from_summary(source.path.as_deref()?, summary), name: source.name.clone() })
+        let path = from_summary(source.path.as_deref()?, summary);
+        // A file of that name is no standard input.
+        let path = if path.as_os_str() == "-" { PathBuf::from("./-") } else { path };
+        Some(Input::Known { path, name: source.name.clone() })
     };
     sources.iter().map(known).collect::<Option<Vec<_>>>().filter(|inputs| !inputs.is_empty())
 }
 
 fn mapping(source: &Source, summary: &Path) -> String {
     match &source.path {
-        Some(path) if Mapping::is_path(&source.name) => from_summary(path, summary).to_string_lossy().into_owned(),
+        Some(path) if Mapping::is_path(&source.name) => {
+            let path = from_summary(path, summary).to_string_lossy().into_owned();
+            if Mapping::is_path(&path) { path } else { format!("./{path}") }
+        }
         _ => source.name.clone(),
     }
 }
@@ -238,10 +255,22 @@ fn constants(
     Ok(typed)
 }
 
-fn form_of(used: &FormUsed) -> Form {
+/// How the earlier run cut the input at `path`; without its delimiter where a spreadsheet saved it with another one.
+fn form(used: &FormUsed, path: &Path) -> Form {
     let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii);
+    let mut start = Vec::new();
+    // What cannot be read is told by whoever reads the whole of it.
+    let _ = File::open(path).and_then(|file| file.take(MOST_LOOKED_AT).read_to_end(&mut start));
+    let header = start
+        .split(|byte| *byte == b'\n')
+        .skip(usize::try_from(used.skip_lines).unwrap_or(usize::MAX))
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let delimiter = byte(used.delimiter);
+    let elsewhere =
+        delimiter.is_some_and(|own| !header.contains(&own)) && DELIMITERS.iter().any(|b| header.contains(b));
     Form {
-        delimiter: byte(used.delimiter),
+        delimiter: delimiter.filter(|_| !elsewhere),
         quote: used.quote.map_or(Some(Quote::Never), |quote| byte(quote).map(Quote::By)),
         skip_lines: Some(used.skip_lines),
     }
