@@ -10,6 +10,7 @@
 mod deadline;
 mod descriptors;
 mod desk;
+mod memory;
 mod reader;
 mod record;
 mod signals;
@@ -20,12 +21,14 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::{Builder, Runtime};
 
 use self::deadline::Deadline;
 use self::desk::Desk;
+use self::memory::Memory;
 use self::reader::Reader;
 use self::record::Record;
 use self::signals::Signals;
@@ -37,6 +40,9 @@ use crate::inputs::Inputs;
 use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
+
+/// How often it is looked whether another run has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The message of a valid row in a dry run.
 const DRY_RUN: &str = "valid; not sent in a dry run";
@@ -70,7 +76,8 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
         tracing::warn!("there are no rows below the header, so there is nothing to send");
     }
     let site = Site::open(&settings.target, &settings.limits)?;
-    let results = record::open_results(settings, &inputs)?;
+    let results = waiting(settings.wait, || record::open_results(settings, &inputs), Error::is_locked)?;
+    let ledger = waiting(settings.wait, || record::open_ledger(settings), Error::is_locked)?;
     // Only now, under the lock of the results, nobody else's copy can be in its place.
     let kept = if settings.dry_run { Vec::new() } else { record::keep_copies(settings, &mut inputs)? };
     let record = Record::begin(settings, &inputs, site.as_ref(), started)?;
@@ -78,7 +85,11 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
 
     let inputs = Arc::new(inputs);
     let position = Arc::new(AtomicU64::new(0));
-    let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position)), results);
+    let desk = Desk::new(
+        Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position)),
+        results,
+        Memory::new(ledger, &settings.memory, settings.limits.in_doubt),
+    );
     let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
     let gauge = Gauge::default();
     let watch = Watch { desk: &desk, gauge: &gauge, limits: &limits, ahead, position: &position };
@@ -90,7 +101,7 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
                 Some(site) => deliver(site, &watch, stop, &wish, deadline, screen).await?,
             };
             let left = if settings.dry_run { DRY_RUN.to_owned() } else { ending.left_because() };
-            desk.settle_rest(&left).await.map_err(Error::Unrecorded)?;
+            desk.settle_rest(&left).await.map_err(Error::recording)?;
             Ok(ending)
         };
         tokio::select! {
@@ -103,7 +114,8 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
             }
         }
     })?;
-    let (mut findings, results) = desk.into_parts();
+    let (mut findings, results, memory) = desk.into_parts();
+    memory.close().map_err(Error::Forgetful)?;
     if let Some(input) = inputs.changed() {
         findings.broken.get_or_insert(Error::Changed(input.to_owned()));
     }
@@ -143,9 +155,27 @@ async fn deliver(
     tokio::select! {
         biased;
         // The delivery came to its end, by itself or as it was wished.
-        ending = engine.run() => ending.map_err(Error::Unrecorded),
+        ending = engine.run() => ending.map_err(Error::recording),
         // Both only wish the stop; the delivery ends then.
         never = async { tokio::join!(watch.run(screen, wish), deadline) } => unreachable!("{never:?}: they watch for ever"),
+    }
+}
+
+/// Does `work`, and does it again for at most `wait` as long as only another run is in its way.
+fn waiting<T>(
+    wait: Duration,
+    work: impl Fn() -> Result<T, Error>,
+    in_the_way: impl Fn(&Error) -> bool,
+) -> Result<T, Error> {
+    let begun = Instant::now();
+    loop {
+        match work() {
+            Err(error) if in_the_way(&error) && begun.elapsed() < wait => {
+                tracing::info!("waiting for another run: {error}");
+                std::thread::sleep(LOOK_AGAIN.min(wait));
+            }
+            done => return done,
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Gauge, Signal, Wish};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
+use crate::ledger::{Ledger, Scope};
 use crate::limits::Rate;
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary};
 use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
-use crate::settings::Import;
+use crate::settings::{Import, Target};
 use crate::survey::Groups;
 use crate::text;
 
@@ -64,6 +65,18 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
     inputs.keep_copies(&place)
 }
 
+/// Opens the ledger of the endpoint and the account, if there is one.
+///
+/// # Errors
+/// When it cannot be used, or another run uses it.
+pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
+    let (Some(path), Target::Endpoint { endpoint, credentials }) = (&settings.memory.ledger, &settings.target) else {
+        return Ok(None);
+    };
+    let scope = Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
+    Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
+}
+
 /// Opens and locks the results.
 ///
 /// # Errors
@@ -75,7 +88,9 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     let terms = if settings.dry_run {
         Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
     } else {
-        Terms { skip_lines, ..Terms::default() }
+        // A ledger knows what a killed run sent; without one its partial results are all there is.
+        let leftover = if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
+        Terms { leftover, skip_lines, ..Terms::default() }
     };
     Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }
@@ -119,8 +134,8 @@ impl<'a> Record<'a> {
             }),
             endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
             join: None,
-            in_doubt: "resend".to_owned(),
-            ledger: None,
+            in_doubt: settings.limits.in_doubt.to_string(),
+            ledger: settings.memory.ledger.as_ref().map(|path| summary::relative(path, &paths.summary)),
             set: settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone())).collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),

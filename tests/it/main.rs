@@ -7,6 +7,7 @@ mod examples;
 mod house;
 mod interrupt;
 mod mapping_reference;
+mod memory;
 mod run;
 mod support;
 mod webhook;
