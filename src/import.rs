@@ -34,6 +34,7 @@ use self::record::Record;
 use self::signals::Signals;
 use self::site::Site;
 use self::watch::Watch;
+use crate::closing;
 use crate::delivery::{self, Ending, Engine, Gauge, StopSender, SystemClock};
 use crate::error::Error;
 use crate::inputs::Inputs;
@@ -98,13 +99,17 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
         let work = async {
             let ending = match &site {
                 None => Ending::Complete,
-                Some(site) => deliver(site, &watch, stop, &wish, deadline, screen).await?,
+                Some(site) => match deliver(site, &watch, stop, &wish, deadline, screen).await {
+                    // The results can still tell what was sent, and what was not.
+                    Err(Error::Forgetful(error)) => Ending::Stopped(error.to_string()),
+                    ending => ending?,
+                },
             };
             let left = if settings.dry_run { DRY_RUN.to_owned() } else { ending.left_because() };
             desk.settle_rest(&left).await.map_err(Error::recording)?;
             Ok(ending)
         };
-        tokio::select! {
+        let ending = tokio::select! {
             biased;
             ending = work => ending,
             // The second signal: end at once, and leave the partial results as they are.
@@ -112,10 +117,16 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
                 desk.flush().map_err(Error::Unrecorded)?;
                 Err(Error::EndedAtOnce(signal))
             }
+        };
+        if ending.is_err() {
+            screen.say(&closing::counts(&desk.look(|results| *results.tally())));
         }
+        ending
     })?;
     let (mut findings, results, memory) = desk.into_parts();
-    memory.close().map_err(Error::Forgetful)?;
+    if let Err(error) = memory.close() {
+        findings.broken.get_or_insert(Error::Forgetful(error));
+    }
     if let Some(input) = inputs.changed() {
         findings.broken.get_or_insert(Error::Changed(input.to_owned()));
     }

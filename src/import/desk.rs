@@ -205,10 +205,13 @@ impl delivery::Desk for Desk {
     }
 
     async fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Error> {
-        if outcome.attempts > 0 {
-            self.memory.conclude(shipment, concluded(outcome.status)).await?;
-        }
-        self.record(ticket, shipment, outcome)
+        let concluded = match outcome.attempts {
+            0 => Ok(()),
+            _ => self.memory.conclude(shipment, concluded(outcome.status)).await,
+        };
+        // Each of the two tells what it can, even where the other has failed.
+        self.record(ticket, shipment, outcome)?;
+        Ok(concluded?)
     }
 }
 
