@@ -8,5 +8,7 @@ mod house;
 mod interrupt;
 mod mapping_reference;
 mod run;
+mod sandbox_script;
 mod support;
+mod torture;
 mod webhook;
