@@ -221,8 +221,13 @@ impl<'a> Scene<'a> {
             let is_due = kill_at.is_some_and(|at| began.elapsed() >= at);
             if is_due || Instant::now() >= deadline {
                 child.kill().map_err(io("killing the program"))?;
-                child.wait().map_err(io("waiting for the program"))?;
-                return Ok(if is_due { Ended::Killed } else { Ended::TooLate });
+                let status = child.wait().map_err(io("waiting for the program"))?;
+                return Ok(match status.code() {
+                    // It was faster.
+                    Some(_) => Ended::Alone(status),
+                    None if is_due => Ended::Killed,
+                    None => Ended::TooLate,
+                });
             }
             let rest = kill_at.map_or(Duration::MAX, |at| at.saturating_sub(began.elapsed()));
             std::thread::sleep(rest.min(Duration::from_millis(2)));
