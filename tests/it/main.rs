@@ -9,5 +9,7 @@ mod interrupt;
 mod mapping_reference;
 mod memory;
 mod run;
+mod sandbox_script;
 mod support;
+mod torture;
 mod webhook;

@@ -109,6 +109,12 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
+    /// With more arguments.
+    pub(crate) fn args(mut self, arguments: &[&str]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
     /// With a variable in its environment.
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());
