@@ -36,6 +36,23 @@ enum Answer {
     Done(oneshot::Sender<Result<(), Error>>),
 }
 
+impl Answer {
+    // Whoever asked may have been dropped meanwhile; then nobody is told.
+    fn give(self) {
+        match self {
+            Self::Memories(memories, to) => drop(to.send(Ok(memories))),
+            Self::Done(to) => drop(to.send(Ok(()))),
+        }
+    }
+
+    fn refuse(self, error: &Error) {
+        match self {
+            Self::Memories(_, to) => drop(to.send(Err(error.clone()))),
+            Self::Done(to) => drop(to.send(Err(error.clone()))),
+        }
+    }
+}
+
 /// A look-up that was begun.
 #[derive(Debug)]
 pub struct LookUp {
@@ -207,60 +224,61 @@ impl Keeper {
                 if durable {
                     self.synced = Instant::now();
                 }
-                for answer in answers {
-                    // Whoever asked may have been dropped meanwhile.
-                    match answer {
-                        Answer::Memories(memories, to) => drop(to.send(Ok(memories))),
-                        Answer::Done(to) => drop(to.send(Ok(()))),
-                    }
-                }
+                answers.into_iter().for_each(Answer::give);
             }
-            Err((error, rest)) => {
-                let error = Error::of_sqlite(&self.book.path, &error);
-                for ask in rest {
-                    refuse(ask, &error);
-                }
-                self.broken = Some(error);
-            }
+            Err(error) => self.broken = Some(error),
         }
     }
 
-    /// All of `asks`, or none: on failure they come back to be refused (those already worked with their answers gone,
-    /// which their askers take for a failure as well).
-    fn transact(&self, asks: Vec<Ask>, durable: bool) -> Result<Vec<Answer>, (rusqlite::Error, Vec<Ask>)> {
+    /// All of `asks`, or none: on failure everybody is told why.
+    fn transact(&self, asks: Vec<Ask>, durable: bool) -> Result<Vec<Answer>, Error> {
+        let failed = |error: rusqlite::Error| Error::of_sqlite(&self.book.path, &error);
         let connection = &self.book.connection;
         let begin = if durable { "PRAGMA synchronous = FULL; BEGIN IMMEDIATE" } else { "BEGIN IMMEDIATE" };
-        if let Err(error) = connection.execute_batch(begin) {
-            return Err((error, asks));
-        }
+        let mut broken = connection.execute_batch(begin).map_err(failed).err();
         let mut answers = Vec::with_capacity(asks.len());
-        let mut asks = asks.into_iter();
-        while let Some(ask) = asks.next() {
-            let worked = match ask {
-                Ask::LookUp(keys, to) => {
-                    let looked_up: rusqlite::Result<Vec<Memory>> =
-                        keys.into_iter().map(|key| self.book.look_up(self.scope, self.run, key)).collect();
-                    looked_up.map(|memories| Answer::Memories(memories, to))
-                }
-                Ask::Intend(key, names, to) => {
-                    self.book.intend(self.scope, self.run, key, &names.0, &names.1).map(|()| Answer::Done(to))
-                }
-                Ask::Conclude(key, conclusion, to) => {
-                    self.book.conclude(self.scope, self.run, key, conclusion).map(|()| Answer::Done(to))
-                }
-            };
-            match worked {
+        for ask in asks {
+            if let Some(error) = &broken {
+                refuse(ask, error);
+                continue;
+            }
+            match self.work_one(ask) {
                 Ok(answer) => answers.push(answer),
-                Err(error) => {
-                    let _ = connection.execute_batch("ROLLBACK");
-                    return Err((error, asks.collect()));
+                Err((error, answer)) => {
+                    let error = failed(error);
+                    answer.refuse(&error);
+                    broken = Some(error);
                 }
             }
         }
         let end = if durable { "COMMIT; PRAGMA synchronous = NORMAL" } else { "COMMIT" };
-        match connection.execute_batch(end) {
-            Ok(()) => Ok(answers),
-            Err(error) => Err((error, Vec::new())),
+        let broken = broken.or_else(|| connection.execute_batch(end).map_err(failed).err());
+        let Some(error) = broken else { return Ok(answers) };
+        // Where the transaction did not even begin, or SQLite has undone it itself, there is nothing to undo.
+        let _ = connection.execute_batch("ROLLBACK");
+        for answer in answers {
+            answer.refuse(&error);
+        }
+        Err(error)
+    }
+
+    /// Works one ask; on failure its asker is still to be told.
+    fn work_one(&self, ask: Ask) -> Result<Answer, (rusqlite::Error, Answer)> {
+        let (worked, to) = match ask {
+            Ask::LookUp(keys, to) => {
+                let looked_up: rusqlite::Result<Vec<Memory>> =
+                    keys.into_iter().map(|key| self.book.look_up(self.scope, self.run, key)).collect();
+                return match looked_up {
+                    Ok(memories) => Ok(Answer::Memories(memories, to)),
+                    Err(error) => Err((error, Answer::Memories(Vec::new(), to))),
+                };
+            }
+            Ask::Intend(key, names, to) => (self.book.intend(self.scope, self.run, key, &names.0, &names.1), to),
+            Ask::Conclude(key, conclusion, to) => (self.book.conclude(self.scope, self.run, key, conclusion), to),
+        };
+        match worked {
+            Ok(()) => Ok(Answer::Done(to)),
+            Err(error) => Err((error, Answer::Done(to))),
         }
     }
 
