@@ -8,7 +8,7 @@ use std::{fmt, io};
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
-use crate::{endpoint, mapping, results, sandbox, secret, settings, source};
+use crate::{endpoint, ledger, mapping, results, sandbox, secret, settings, source};
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
@@ -63,6 +63,12 @@ pub enum Error {
     /// What a run sends can no longer be recorded, or its files not be put in their places.
     #[error(transparent)]
     Unrecorded(results::Error),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The ledger failed in the middle of a run.
+    #[error(transparent)]
+    Forgetful(ledger::Error),
     /// What would hold a copy of standard input is there already, and no run of ours wrote it.
     #[error("{} exists and was not written by lateship, and the copy of standard input belongs there", text::quoted(&.0.to_string_lossy()))]
     CopyInTheWay(PathBuf),
@@ -140,11 +146,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same trouble when it comes in the middle of a run, where it ends what was begun.
+    #[must_use]
+    pub fn recording(self) -> Self {
+        match self {
+            Self::Results(error) => Self::Unrecorded(error),
+            Self::Ledger(error) => Self::Forgetful(error),
+            error => error,
+        }
+    }
+
+    /// Whether another run is in the way, so that waiting may help.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            Self::Results(results::Error::Partial { holder, .. }) => *holder == results::Holder::Running,
+            Self::Ledger(error) => error.is_locked(),
+            _ => false,
+        }
+    }
+
     /// The code to exit with.
     pub fn exit_code(&self) -> u8 {
         match self {
             // They arise in the middle of a run; all other errors come before the first request.
-            Self::Unrecorded(_) | Self::Changed(_) => exit::STOPPED,
+            Self::Unrecorded(_) | Self::Forgetful(_) | Self::Changed(_) => exit::STOPPED,
             Self::EndedAtOnce(Signal::Hangup) => exit::HANGUP,
             Self::EndedAtOnce(Signal::Interrupt) => exit::INTERRUPT,
             Self::EndedAtOnce(Signal::Terminate) => exit::TERMINATE,
@@ -157,6 +182,7 @@ impl Error {
             | Self::Secret(_)
             | Self::Endpoint(_)
             | Self::Http(_)
+            | Self::Ledger(_)
             | Self::CopyInTheWay(_)
             | Self::HeadersDiffer { .. }
             | Self::AcceptedRowChanged { .. }

@@ -11,6 +11,7 @@ mod carry;
 mod deadline;
 mod descriptors;
 mod desk;
+mod memory;
 mod reader;
 mod record;
 mod signals;
@@ -21,23 +22,29 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::{Builder, Runtime};
 
 use self::deadline::Deadline;
 use self::desk::Desk;
+use self::memory::Memory;
 use self::reader::Reader;
 use self::record::Record;
 use self::signals::Signals;
 use self::site::Site;
 use self::watch::Watch;
+use crate::closing;
 use crate::delivery::{self, Ending, Engine, Gauge, StopSender, SystemClock};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
+
+/// How often it is looked whether another run has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The message of a valid row in a dry run.
 const DRY_RUN: &str = "valid; not sent in a dry run";
@@ -71,7 +78,8 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
         tracing::warn!("there are no rows below the header, so there is nothing to send");
     }
     let site = Site::open(&settings.target, &settings.limits)?;
-    let results = record::open_results(settings, &inputs)?;
+    let results = waiting(settings.wait, || record::open_results(settings, &inputs), Error::is_locked)?;
+    let ledger = waiting(settings.wait, || record::open_ledger(settings), Error::is_locked)?;
     // Only now, under the lock of the results, no other run replaces what is carried over,
     let (ahead, carry) = carry::prove(settings, &inputs, ahead)?;
     // and nobody else's copy can be in its place.
@@ -81,7 +89,11 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
 
     let inputs = Arc::new(inputs);
     let position = Arc::new(AtomicU64::new(0));
-    let desk = Desk::new(Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position), carry), results);
+    let desk = Desk::new(
+        Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position), carry),
+        results,
+        Memory::new(ledger, &settings.memory, settings.limits.in_doubt),
+    );
     let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
     let gauge = Gauge::default();
     let watch = Watch { desk: &desk, gauge: &gauge, limits: &limits, ahead, position: &position };
@@ -90,13 +102,17 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
         let work = async {
             let ending = match &site {
                 None => Ending::Complete,
-                Some(site) => deliver(site, &watch, stop, &wish, deadline, screen).await?,
+                Some(site) => match deliver(site, &watch, stop, &wish, deadline, screen).await {
+                    // The results can still tell what was sent, and what was not.
+                    Err(Error::Forgetful(error)) => Ending::Stopped(error.to_string()),
+                    ending => ending?,
+                },
             };
             let left = if settings.dry_run { DRY_RUN.to_owned() } else { ending.left_because() };
-            desk.settle_rest(&left).await.map_err(Error::Unrecorded)?;
+            desk.settle_rest(&left).await.map_err(Error::recording)?;
             Ok(ending)
         };
-        tokio::select! {
+        let ending = tokio::select! {
             biased;
             ending = work => ending,
             // The second signal: end at once, and leave the partial results as they are.
@@ -104,9 +120,16 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
                 desk.flush().map_err(Error::Unrecorded)?;
                 Err(Error::EndedAtOnce(signal))
             }
+        };
+        if ending.is_err() {
+            screen.say(&closing::counts(&desk.look(|results| *results.tally())));
         }
+        ending
     })?;
-    let (mut findings, results) = desk.into_parts();
+    let (mut findings, results, memory) = desk.into_parts();
+    if let Err(error) = memory.close() {
+        findings.broken.get_or_insert(Error::Forgetful(error));
+    }
     if let Some(input) = inputs.changed() {
         findings.broken.get_or_insert(Error::Changed(input.to_owned()));
     }
@@ -146,9 +169,27 @@ async fn deliver(
     tokio::select! {
         biased;
         // The delivery came to its end, by itself or as it was wished.
-        ending = engine.run() => ending.map_err(Error::Unrecorded),
+        ending = engine.run() => ending.map_err(Error::recording),
         // Both only wish the stop; the delivery ends then.
         never = async { tokio::join!(watch.run(screen, wish), deadline) } => unreachable!("{never:?}: they watch for ever"),
+    }
+}
+
+/// Does `work`, and does it again for at most `wait` as long as only another run is in its way.
+fn waiting<T>(
+    wait: Duration,
+    work: impl Fn() -> Result<T, Error>,
+    in_the_way: impl Fn(&Error) -> bool,
+) -> Result<T, Error> {
+    let begun = Instant::now();
+    loop {
+        match work() {
+            Err(error) if in_the_way(&error) && begun.elapsed() < wait => {
+                tracing::info!("waiting for another run: {error}");
+                std::thread::sleep(LOOK_AGAIN.min(wait));
+            }
+            done => return done,
+        }
     }
 }
 

@@ -38,6 +38,7 @@ pub mod endpoint;
 pub mod error;
 pub mod import;
 pub mod inputs;
+pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod mapping;

@@ -250,6 +250,37 @@ impl fmt::Display for InDoubt {
     }
 }
 
+/// What becomes of a shipment that was accepted with another payload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Changed {
+    /// It is sent with its present one.
+    #[default]
+    Send,
+    /// It is left out.
+    Skip,
+}
+
+impl FromStr for Changed {
+    type Err = Unfit;
+
+    fn from_str(word: &str) -> Result<Self, Unfit> {
+        match word {
+            "send" => Ok(Self::Send),
+            "skip" => Ok(Self::Skip),
+            _ => Err(Unfit("expected send or skip".to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Send => "send",
+            Self::Skip => "skip",
+        })
+    }
+}
+
 /// An answer that the mapping's `[delivery] answers` wants taken for something else than the table says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerRule {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
-use crate::limits::{Limits, Rate};
+use crate::ledger;
+use crate::limits::{Changed, InDoubt, Limits, Rate};
 use crate::mapping::{self, Delivery, Mapping};
 use crate::results::{self, Ending, Paths};
 use crate::secret::{self, Credentials};
@@ -27,6 +28,9 @@ mod tests;
 pub use environment::{Environment, NotACount, parse_count};
 pub use rerun::Rerun;
 pub use retry::{Carried, Edit, Retry, Unretryable};
+
+/// How long another run in the way is waited for, unless told otherwise.
+pub const DEFAULT_WAIT: Duration = Duration::ZERO;
 
 /// The fewest shipments that inputs must make, unless told otherwise.
 pub const DEFAULT_MIN_SHIPMENTS: u64 = 0;
@@ -46,6 +50,10 @@ pub struct Import {
     pub target: Target,
     /// What bounds the delivery.
     pub limits: Limits,
+    /// What is remembered of shipments from run to run.
+    pub memory: Memory,
+    /// How long another run that is in the way is waited for.
+    pub wait: Duration,
     /// The fewest shipments that the inputs must make.
     pub min_shipments: u64,
     /// Only so many rows (of all inputs together) are looked at; all of them where it is `None`.
@@ -56,6 +64,17 @@ pub struct Import {
     pub carried: Option<Carried>,
     /// The command as it was typed, for messages.
     pub rerun: Rerun,
+}
+
+/// What a run remembers, and what it makes of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Where accepted shipments are remembered; nowhere where it is `None`.
+    pub ledger: Option<PathBuf>,
+    /// What becomes of shipments that were accepted with another payload.
+    pub changed: Changed,
+    /// Whether what was accepted is sent all the same.
+    pub resend: bool,
 }
 
 /// Something to read.
@@ -118,6 +137,7 @@ pub enum Target {
 
 /// What stood on the command line of `import`, already of the right types.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, as it was typed")]
 pub struct Typed {
     /// The inputs.
     pub inputs: Vec<OsString>,
@@ -137,6 +157,12 @@ pub struct Typed {
     pub credentials: Option<PathBuf>,
     /// The flags that `[delivery]` has keys for.
     pub delivery: Delivery,
+    /// `--ledger`
+    pub ledger: Option<PathBuf>,
+    /// `--no-ledger`
+    pub no_ledger: bool,
+    /// `--resend`
+    pub resend: bool,
     /// `--set`
     pub set: Vec<(Field, String)>,
     /// `--limit`
@@ -188,6 +214,15 @@ pub enum Error {
         /// Time for the whole request.
         whole: Duration,
     },
+    /// The ledger has no place.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// What may have been accepted cannot be held without a ledger, which alone knows of it in the next run.
+    #[error("--in-doubt hold needs a ledger, which remembers what is in doubt")]
+    HoldWithoutLedger,
+    /// The embedded sandbox is another endpoint in every run.
+    #[error("the sandbox of a run is never remembered: leave out --ledger or --sandbox")]
+    SandboxRemembered,
     /// A length of time in which nothing can be done.
     #[error("{flag} is 0, in which nothing can be done: give a length of time like 30s")]
     NoTime {
@@ -202,6 +237,9 @@ impl Error {
         match self {
             Self::Credentials(error) => error.hint(),
             Self::Retry(error) => Some(error.hint()),
+            Self::HoldWithoutLedger => {
+                Some("give one with --ledger PATH, or leave out --no-ledger and --in-doubt".to_owned())
+            }
             Self::Timeouts { .. } => Some("lower --connect-timeout, or raise --timeout".to_owned()),
             _ => None,
         }
@@ -221,8 +259,16 @@ impl Import {
         let target = target(&typed, environment)?;
         let asked = layer(layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
         let min_shipments = asked.min_shipments.unwrap_or(DEFAULT_MIN_SHIPMENTS);
+        let wait = asked.wait.unwrap_or(DEFAULT_WAIT);
+        let changed = asked.changed.unwrap_or_default();
         let limits = limits(asked, matches!(target, Target::Sandbox))?;
+        let ledger = ledger_of(&target, typed.ledger, typed.no_ledger, environment)?;
+        if limits.in_doubt == InDoubt::Hold && ledger.is_none() && !typed.dry_run {
+            return Err(Error::HoldWithoutLedger);
+        }
         Ok(Self {
+            memory: Memory { ledger, changed, resend: typed.resend },
+            wait,
             inputs,
             mapping: Arc::new(mapping),
             set: typed.set,
@@ -329,6 +375,27 @@ fn target(typed: &Typed, environment: &Environment<'_>) -> Result<Target, Error>
     Ok(Target::Endpoint { endpoint, credentials })
 }
 
+/// Where accepted shipments are remembered: where it was said, else in the user's own place; a loopback endpoint only
+/// where it was said, since it is a rehearsal as a rule.
+fn ledger_of(
+    target: &Target,
+    typed: Option<PathBuf>,
+    none: bool,
+    environment: &Environment<'_>,
+) -> Result<Option<PathBuf>, Error> {
+    match target {
+        Target::Sandbox if typed.is_some() => Err(Error::SandboxRemembered),
+        Target::Nowhere | Target::Sandbox => Ok(None),
+        Target::Endpoint { .. } if none => Ok(None),
+        Target::Endpoint { .. } if typed.is_some() => Ok(typed),
+        Target::Endpoint { endpoint, .. } => match environment.path("LATESHIP_LEDGER") {
+            Some(path) => Ok(Some(path)),
+            None if endpoint.is_loopback() => Ok(None),
+            None => Ok(Some(ledger::default_path()?)),
+        },
+    }
+}
+
 /// What `over` says, and what `under` says where `over` is silent.
 fn layer(over: Delivery, under: Delivery) -> Delivery {
     Delivery {
@@ -342,6 +409,9 @@ fn layer(over: Delivery, under: Delivery) -> Delivery {
         stop_at: over.stop_at.or(under.stop_at),
         max_duration: over.max_duration.or(under.max_duration),
         min_shipments: over.min_shipments.or(under.min_shipments),
+        in_doubt: over.in_doubt.or(under.in_doubt),
+        changed: over.changed.or(under.changed),
+        wait: over.wait.or(under.wait),
         answers: if over.answers.is_empty() { under.answers } else { over.answers },
     }
 }
@@ -373,7 +443,7 @@ fn limits(asked: Delivery, sandbox: bool) -> Result<Limits, Error> {
         max_failures: asked.max_failures.unwrap_or(usual.max_failures),
         stop_at: asked.stop_at,
         max_duration: asked.max_duration,
-        in_doubt: usual.in_doubt,
+        in_doubt: asked.in_doubt.unwrap_or(usual.in_doubt),
         answers: asked.answers,
     })
 }

@@ -13,8 +13,8 @@ use super::{Surroundings, parser_of};
 use crate::Error;
 use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
 use crate::limits::{
-    DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_FAILURES,
-    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxFailures, Rate, parse_duration, parse_time_of_day,
+    Changed, DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_MAX_FAILURES, DEFAULT_RATE, DEFAULT_TIMEOUT, InDoubt, MaxFailures, Rate, parse_duration, parse_time_of_day,
 };
 use crate::mapping::Delivery;
 use crate::progress::Mode;
@@ -87,6 +87,9 @@ pub(super) struct Flags {
     credentials: Option<PathBuf>,
 
     #[command(flatten)]
+    memory: Memory,
+
+    #[command(flatten)]
     pace: Pace,
     #[arg(
         long,
@@ -114,6 +117,60 @@ pub(super) struct Flags {
         )
     )]
     pub(super) progress: Option<Mode>,
+}
+
+/// What is remembered from run to run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Memory")]
+pub(super) struct Memory {
+    #[arg(
+        long,
+        value_name = "PATH",
+        help = flag(
+            "Where accepted shipments are remembered, so that the same command again sends only what is new, changed or \
+             was not accepted",
+            "ledger.db in your state folder; none for an endpoint on this machine",
+            "LEDGER"
+        )
+    )]
+    pub(super) ledger: Option<PathBuf>,
+    /// Remember nothing and look nothing up: then a run that is started again sends everything again, what is in doubt
+    /// cannot be held, and the .partial file of a killed run is in the way of the next one [default: off]
+    #[arg(long, conflicts_with = "ledger")]
+    pub(super) no_ledger: bool,
+    #[arg(
+        long,
+        value_name = "WHAT",
+        help = flag(
+            "What becomes of a shipment that may have been accepted, since its answer was lost or the run was killed: \
+             resend (its message says so then) or hold (it stays in_doubt for a person)",
+            InDoubt::default(),
+            "IN_DOUBT"
+        )
+    )]
+    pub(super) in_doubt: Option<InDoubt>,
+    #[arg(
+        long,
+        value_name = "WHAT",
+        help = flag(
+            "What becomes of a shipment that was accepted with another payload: send or skip", Changed::default(), "CHANGED"
+        )
+    )]
+    pub(super) changed: Option<Changed>,
+    /// Send also what the ledger says was accepted [default: off]
+    #[arg(long)]
+    pub(super) resend: bool,
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration,
+        help = flag(
+            "How long to wait for another run that writes the same results or sends for the same account",
+            "0s, not at all",
+            "WAIT"
+        )
+    )]
+    pub(super) wait: Option<Duration>,
 }
 
 /// The flags for which a mapping's `[delivery]` has keys.
@@ -214,8 +271,7 @@ impl Pace {
             max_failures: self.max_failures,
             stop_at: self.stop_at,
             max_duration: self.max_duration,
-            min_shipments: None,
-            answers: Vec::new(),
+            ..Delivery::default()
         }
     }
 }
@@ -236,7 +292,16 @@ impl Flags {
             endpoint: self.endpoint,
             sandbox: self.sandbox,
             credentials: self.credentials,
-            delivery: Delivery { min_shipments: self.min_shipments, ..self.pace.into_delivery() },
+            delivery: Delivery {
+                min_shipments: self.min_shipments,
+                in_doubt: self.memory.in_doubt,
+                changed: self.memory.changed,
+                wait: self.memory.wait,
+                ..self.pace.into_delivery()
+            },
+            ledger: self.memory.ledger,
+            no_ledger: self.memory.no_ledger,
+            resend: self.memory.resend,
             set: self.set,
             limit: self.limit.map(NonZeroU64::get),
             dry_run: self.dry_run,
@@ -256,8 +321,11 @@ Examples:
   export-orders | lateship import - -m shop.toml -o night.results.csv
 
 Sending again:
-  This version remembers nothing between runs: the same command sends every row again. To send
-  only what is left, mend the failed-rows file and import that one with the same mapping:
+  The ledger remembers, per endpoint and account, every payload that was accepted. So the same
+  command again, after a crash, an interrupt, or with an export that overlaps with last night's,
+  sends only what is new, what has changed and what was not accepted. To send what is left, mend the
+  export or the failed rows, and import it again:
+  lateship import orders.csv -m shop.toml
   lateship import orders.failed.csv -m shop.toml
 
 Files written (for orders.csv; never over an input):
@@ -269,6 +337,7 @@ Files written (for orders.csv; never over an input):
 
 What becomes of a row:
   sent            accepted by the webhook
+  already_sent    this very payload was accepted earlier; not sent again
   skipped         left out by the mapping's [rows], or no data (an empty row, say)
   invalid         no valid payload can be made of it; not sent
   rejected        refused by the webhook: this payload, not the others

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::import::Pace;
+use super::import::{Memory, Pace};
 use super::values::{EndpointParser, flag, parse_set};
 use super::{Surroundings, parser_of};
 use crate::Error;
 use crate::endpoint::Endpoint;
-use crate::limits::InDoubt;
+use crate::mapping::Delivery;
 use crate::outcome::Status;
 use crate::progress::Mode;
 use crate::secret::{API_KEY_VARIABLE, EMAIL_VARIABLE};
@@ -56,9 +56,16 @@ Exit codes: (all rows count, those carried over as well)
   3    stopped before the end
   129, 130, 143   interrupted; everything is recorded";
 
+const IN_DOUBT: &str = "What becomes of rows that are in_doubt, or of which an answer is lost now: resend (the message says \
+                        so then) or hold (they stay in_doubt for a person); hold needs no ledger here [default: as before]";
+
+const LEDGER: &str = "Where accepted shipments are remembered [default: where the earlier run remembered them, if that is on \
+                      this machine, else as for import] [env: LATESHIP_LEDGER]";
+
 /// Send what an earlier run left: the rows that were not accepted
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+#[command(mut_arg("in_doubt", |flag| flag.help(IN_DOUBT)), mut_arg("ledger", |flag| flag.help(LEDGER)))]
 pub(super) struct Flags {
     /// The results of the earlier run
     #[arg(value_name = "RESULTS")]
@@ -77,9 +84,6 @@ pub(super) struct Flags {
     /// A constant for one field, over the mapping and those of the earlier run; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(Field, String)>,
-    /// What becomes of shipments whose answer was lost: resend, or hold for a person to decide [default: as before]
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, value_parser = parser_of::<InDoubt>(&["resend", "hold"]))]
-    in_doubt: Option<InDoubt>,
 
     /// Where the rows go that are still not accepted [default: where they were]
     #[arg(long, value_name = "PATH", help_heading = "Files")]
@@ -105,6 +109,9 @@ pub(super) struct Flags {
         )
     )]
     credentials: Option<PathBuf>,
+
+    #[command(flatten)]
+    memory: Memory,
 
     #[command(flatten)]
     pace: Pace,
@@ -139,7 +146,7 @@ impl Flags {
         Retry {
             results: self.results,
             only: self.only,
-            in_doubt: self.in_doubt,
+            in_doubt: self.memory.in_doubt,
             typed: Typed {
                 mapping: self.mapping.unwrap_or_default(),
                 failed_rows: self.failed_rows,
@@ -147,7 +154,14 @@ impl Flags {
                 endpoint: self.endpoint,
                 sandbox: self.sandbox,
                 credentials: self.credentials,
-                delivery: self.pace.into_delivery(),
+                delivery: Delivery {
+                    changed: self.memory.changed,
+                    wait: self.memory.wait,
+                    ..self.pace.into_delivery()
+                },
+                ledger: self.memory.ledger,
+                no_ledger: self.memory.no_ledger,
+                resend: self.memory.resend,
                 set: self.set,
                 ..Typed::default()
             },

@@ -15,8 +15,8 @@ use crate::Error;
 use crate::error::exit;
 use crate::limits::parse_duration;
 use crate::sandbox::{
-    Counts, DEFAULT_ERRORS, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED, DEFAULT_THROTTLED, Sandbox,
-    Settings,
+    self, Counts, DEFAULT_ERRORS, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED, DEFAULT_THROTTLED,
+    Sandbox, Script, Settings,
 };
 use crate::secret::{API_KEY_VARIABLE, Credentials, EMAIL_VARIABLE};
 use crate::settings::parse_count;
@@ -26,7 +26,8 @@ const LONG_ABOUT: &str = "\
 Run a local endpoint that answers as the webhook does.
 
 It listens on this machine only (127.0.0.1), checks requests as the webhook's guide describes, and answers with the \
-same status and message. Faults come on request, by chance but reproducibly: the same seed gives the same faults. It \
+same status and message. Faults come on request: by chance but reproducibly (the same seed gives the same faults), or \
+by a script that says which request meets which fault, like an outage of twelve seconds after the hundredth request. It \
 prints its address, runs until Ctrl-C or SIGTERM, and then prints what it has seen. It forgets everything when it ends.";
 
 /// Run a local endpoint that answers as the webhook does
@@ -55,6 +56,9 @@ pub(super) struct Flags {
     /// Requests let through in any one second; more are answered with 429 [default: no limit]
     #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
     rate_limit: Option<NonZeroU32>,
+    /// A file of faults by number, time or order; its language stands below [default: none]
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
     /// Where the drawing of faults starts
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
     seed: u64,
@@ -71,6 +75,7 @@ Examples:
   lateship sandbox
   lateship sandbox --latency 200ms --errors 5% --throttled 5% --resets 1%
   lateship sandbox --port 0 --rate-limit 10 --log requests.jsonl
+  lateship sandbox --script faults.toml
 
 In another terminal (any e-mail and key will do):
   export LATESHIPMENT_EMAIL=test@example.com LATESHIPMENT_API_KEY=test
@@ -80,6 +85,38 @@ For a rehearsal alone, `lateship import --sandbox` starts one of its own.
 
 Shares are fractions from 0 to 1 or per cent, and make 1 together at most. The log holds what was sent: give it a path \
 that only you can read.
+
+The script is TOML, a [[fault]] for each fault: `answer` says what becomes of a request, the other keys of which \
+request. Of several that fit, the first counts; refuse and reset-unread come before all others. What meets none of \
+them meets --rate-limit and the shares.
+
+  answer = 503              a status from 200 to 599; with it, if wanted:
+                            retry_after = 7, to = \"URL\", body = '{\"message\":\"…\"}'
+  answer = \"html\"           200 with a page of HTML
+  answer = \"empty\"          200 without a body
+  answer = \"revoked\"        401, as the webhook answers wrong credentials
+  answer = \"reset\"          the connection is reset in place of an answer
+  answer = \"reset-unread\"   it is reset before the body is read
+  answer = \"refuse\"         nobody listens: connections are refused, open ones reset
+  answer = \"mute\"           nothing comes until the client leaves
+  answer = \"half\"           the answer is cut: bytes = 40 (0 to 160), end = \"rst\" or \"fin\"
+  answer = \"endless\"        200 with a body that never ends
+  answer = \"slow\"           the right answer, late: latency = \"2s\", or drip = \"50ms\" a byte
+
+  requests = \"100-200\"      only these requests, counted from 1; also \"100-\" and 100
+  seconds = \"5-17\"          only so many seconds after the first; also \"60-\"
+  lasts = \"12s\"             once met it goes on for so long (requests and seconds then
+                            only say where it may begin)
+  order = \"1007\"            only this order
+  order_matches = '^10'     only orders in which this regular expression is found
+  tries = \"1-2\"             only the first two tries of each order
+  share = \"10%\"             only this share of the requests, by chance
+  judged = true             what is judged may be accepted, though its answer is lost;
+                            also false or a share; half and slow answers are judged
+  latency, drip             also go with other answers than \"slow\"
+
+The log has a line for each request: its order, whether it was accepted, whether its answer was given, and which fault \
+of the script it met.
 
 Exit codes: 0 when it was ended by a signal, 2 when it could not start.";
 
@@ -93,6 +130,7 @@ impl Flags {
             None => None,
         };
         let any = credentials.is_none();
+        let script = self.script.as_deref().map(Script::load).transpose().map_err(sandbox::Error::from)?;
         let settings = Settings {
             latency: self.latency.unwrap_or(DEFAULT_LATENCY),
             errors: self.errors,
@@ -102,6 +140,7 @@ impl Flags {
             credentials,
             seed: self.seed,
             log: self.log,
+            script,
             ..Settings::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
@@ -178,7 +217,7 @@ fn told(counts: &Counts) -> String {
         _ = write!(told, "\n  {status}: {}", text::thousands(*count));
     }
     if counts.resets > 0 {
-        _ = write!(told, "\n  reset in place of an answer: {}", text::thousands(counts.resets));
+        _ = write!(told, "\n  ended in place of an answer: {}", text::thousands(counts.resets));
     }
     _ = write!(
         told,
@@ -213,7 +252,7 @@ mod tests {
             told.starts_with("1,200 requests on 4 connections: 1,100 accepted\n  200: 1,099\n  500: 100\n"),
             "{told}"
         );
-        assert!(told.contains("reset in place of an answer: 1\n"), "{told}");
+        assert!(told.contains("ended in place of an answer: 1\n"), "{told}");
         assert!(!told.contains("log"), "{told}");
     }
 

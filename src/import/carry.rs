@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Place};
 use crate::inputs::{Ahead, Inputs};
-use crate::limits::InDoubt;
+use crate::limits::{Changed, InDoubt};
 use crate::mapping::Made;
 use crate::outcome::Status;
 use crate::results::{Entry, Reader};
@@ -45,8 +45,21 @@ pub(super) struct Carry {
     inputs: Vec<String>,
     only: Vec<Status>,
     in_doubt: InDoubt,
-    /// The payloads of rows that were left out as repetitions of another one, and whether that one was met as accepted.
-    repeated: HashMap<u128, bool>,
+    /// Whether what was accepted stays so, whatever its payload is now.
+    keeps_accepted: bool,
+    /// What became of the rows whose payload another row repeats, which was left out therefore.
+    repeated: HashMap<u128, Original>,
+}
+
+/// What became of a row whose payload stands in a later one again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Original {
+    /// There was none yet: the later one was left out for another reason.
+    None,
+    /// It was not accepted.
+    Left,
+    /// It was accepted.
+    Accepted,
 }
 
 /// Reads everything once: proves that the lines of the earlier run are those of the inputs and that no accepted row
@@ -58,7 +71,7 @@ pub(super) struct Carry {
 pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<(Ahead, Option<Carry>), Error> {
     let Some(carried) = &settings.carried else { return Ok((ahead, None)) };
     let repeated = repeated(carried)?;
-    let mut carry = Carry::open(carried, settings.limits.in_doubt, inputs, repeated.clone())?;
+    let mut carry = Carry::open(settings, carried, inputs, repeated.clone())?;
     let whole = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes: whole, bytes_total: whole, ..Ahead::default() };
     let mut remade = 0;
@@ -89,17 +102,16 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
             text::counted(remade, "shipment")
         );
     }
-    Ok((ahead, Some(Carry::open(carried, settings.limits.in_doubt, inputs, repeated)?)))
+    Ok((ahead, Some(Carry::open(settings, carried, inputs, repeated)?)))
 }
 
-/// The payloads of rows that were left out as repetitions, none of them met as accepted yet. Rows that the mapping left
-/// out have no payload.
-fn repeated(carried: &Carried) -> Result<HashMap<u128, bool>, Error> {
+/// The payloads of rows that were left out though they make a shipment: as repetitions, as a rule.
+fn repeated(carried: &Carried) -> Result<HashMap<u128, Original>, Error> {
     let mut repeated = HashMap::new();
     for line in Reader::open(&carried.results)? {
         let line = line?;
         if line.outcome.status == Status::Skipped {
-            repeated.extend(line.payload.map(|payload| (payload, false)));
+            repeated.extend(line.payload.map(|payload| (payload, Original::None)));
         }
     }
     Ok(repeated)
@@ -111,17 +123,18 @@ fn is_accepted(line: &Entry) -> bool {
 
 impl Carry {
     fn open(
+        settings: &Import,
         carried: &Carried,
-        in_doubt: InDoubt,
         inputs: &Inputs,
-        repeated: HashMap<u128, bool>,
+        repeated: HashMap<u128, Original>,
     ) -> Result<Self, Error> {
         Ok(Self {
             path: carried.results.clone(),
             lines: Reader::open(&carried.results)?.peekable(),
             inputs: inputs.names(),
             only: carried.only.clone(),
-            in_doubt,
+            in_doubt: settings.limits.in_doubt,
+            keeps_accepted: !carried.only.is_empty() || settings.memory.changed == Changed::Skip,
             repeated,
         })
     }
@@ -145,11 +158,7 @@ impl Carry {
             return Err(Error::AcceptedRowChanged { at: place(), line: row.line, results: self.path.clone() });
         }
         let Some(line) = self.lines.next().transpose()? else { return Ok(Met::Anew) };
-        if is_accepted(&line)
-            && let Some(accepted) = line.payload.and_then(|payload| self.repeated.get_mut(&payload))
-        {
-            *accepted = true;
-        }
+        self.note(&line);
         Ok(if self.stays(&line, row, made) {
             Met::Carried(line)
         } else if matches!(made, Made::Shipment(shipment) if line.payload == Some(shipment.payload)) {
@@ -159,17 +168,28 @@ impl Carry {
         })
     }
 
+    /// Notes what became of a row that a later one repeats.
+    fn note(&mut self, line: &Entry) {
+        if line.outcome.status != Status::Skipped
+            && let Some(original) = line.payload.and_then(|payload| self.repeated.get_mut(&payload))
+            && *original != Original::Accepted
+        {
+            *original = if is_accepted(line) { Original::Accepted } else { Original::Left };
+        }
+    }
+
     /// Whether a line is carried over.
     fn stays(&self, line: &Entry, row: &Row, made: &Made) -> bool {
         match line.outcome.status {
-            // What was left out stays so until its row is another one; a repetition only behind what was accepted.
+            // What was left out stays so until its row is another one; a repetition does not, of what is left.
             Status::Skipped => {
-                let accepted = line.payload.is_none_or(|payload| self.repeated.get(&payload) == Some(&true));
-                line.fingerprint == row.fingerprint && (accepted || !self.only.is_empty())
+                let original = line.payload.and_then(|payload| self.repeated.get(&payload));
+                let stays = original != Some(&Original::Left) || !self.only.is_empty();
+                stays && line.fingerprint == row.fingerprint
             }
             // Accepted with this very payload, or nothing to be sent any more.
             Status::Sent | Status::AlreadySent => match made {
-                Made::Shipment(shipment) => line.payload == Some(shipment.payload) || !self.only.is_empty(),
+                Made::Shipment(shipment) => line.payload == Some(shipment.payload) || self.keeps_accepted,
                 Made::Skipped(_) | Made::Invalid(_) => true,
             },
             Status::InDoubt if self.in_doubt == InDoubt::Hold => true,

@@ -10,6 +10,7 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Gauge, Signal, Wish};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
+use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Rate};
 use crate::outcome::Status;
 use crate::progress::Screen;
@@ -77,6 +78,18 @@ fn is_copy(input: &Input, place: &Path) -> bool {
     file(path).starts_with(&file(place)) && file(path) != file(Path::new(name)) && folder(path) == folder(place)
 }
 
+/// Opens the ledger of the endpoint and the account, if there is one.
+///
+/// # Errors
+/// When it cannot be used, or another run uses it.
+pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
+    let (Some(path), Target::Endpoint { endpoint, credentials }) = (&settings.memory.ledger, &settings.target) else {
+        return Ok(None);
+    };
+    let scope = Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
+    Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
+}
+
 /// Opens and locks the results.
 ///
 /// # Errors
@@ -88,11 +101,13 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     let terms = if settings.dry_run {
         Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
     } else {
+        // A ledger knows what a killed run sent; without one its partial results are all there is.
+        let leftover = if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
         let failed_rows = match settings.limits.in_doubt {
             InDoubt::Resend => FailedRows::All,
             InDoubt::Hold => FailedRows::ButInDoubt,
         };
-        Terms { failed_rows, skip_lines, ..Terms::default() }
+        Terms { leftover, failed_rows, skip_lines }
     };
     Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }
@@ -138,7 +153,7 @@ impl<'a> Record<'a> {
             endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
             join: None,
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: None,
+            ledger: settings.memory.ledger.as_ref().map(|path| summary::relative(path, &paths.summary)),
             set: settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone())).collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),

@@ -10,7 +10,7 @@ use jiff::civil::Time;
 use super::condition::Condition;
 use super::source::Source;
 use super::toml_tree::Name;
-use crate::limits::{AnswerRule, MaxFailures, Rate};
+use crate::limits::{AnswerRule, Changed, InDoubt, MaxFailures, Rate};
 use crate::row::Form;
 use crate::shipment::Field;
 
@@ -67,6 +67,12 @@ pub struct Delivery {
     pub max_duration: Option<Duration>,
     /// The fewest shipments that an input must make.
     pub min_shipments: Option<u64>,
+    /// What becomes of what may have been accepted.
+    pub in_doubt: Option<InDoubt>,
+    /// What becomes of what was accepted with another payload.
+    pub changed: Option<Changed>,
+    /// How long another run in the way is waited for.
+    pub wait: Option<Duration>,
     /// Answers taken for something else than usual, first match first.
     pub answers: Vec<AnswerRule>,
 }

@@ -2,10 +2,11 @@
 //!
 //! The messages of the webhook are kept to the letter, since verdicts and tests compare them.
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
+
+use super::reply::Content;
 
 /// An answer that the sandbox gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +80,9 @@ impl Answer {
     }
 
     /// The whole answer; its body is static.
-    pub(super) fn response(self) -> Response<Full<Bytes>> {
+    pub(super) fn response(self) -> Response<Content> {
         let (status, body) = self.parts();
-        let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+        let mut response = Response::new(Content::text(Bytes::from_static(body.as_bytes())));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

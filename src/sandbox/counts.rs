@@ -14,9 +14,9 @@ pub struct Counts {
     pub requests: u64,
     /// Payloads accepted, also those whose answer was then lost by a reset.
     pub accepted: u64,
-    /// Answers by status, without those lost by a reset.
+    /// Answers by status, also those that a script cut, without those lost by a reset.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests that ended in a reset.
+    /// Requests whose connection was ended in place of an answer.
     pub resets: u64,
     /// Requests between their head and their answer right now.
     pub in_flight: u64,
@@ -99,11 +99,16 @@ impl Meter {
         state.counts.accepted += u64::from(accepted);
     }
 
-    /// Counts a reset; `accepted` when the payload was before.
+    /// Counts an end in place of an answer; `accepted` when the payload was before.
     pub(super) fn reset(&self, accepted: bool) {
         let mut state = self.lock();
         state.counts.resets += 1;
         state.counts.accepted += u64::from(accepted);
+    }
+
+    /// Counts a request that is never answered; `accepted` when the payload was.
+    pub(super) fn unanswered(&self, accepted: bool) {
+        self.lock().counts.accepted += u64::from(accepted);
     }
 
     /// Counts a line that could not be written.

@@ -81,11 +81,24 @@ impl Sequence {
     }
 
     fn next(&self) -> u64 {
-        let mut z = self.0.fetch_add(Self::STEP, Ordering::Relaxed).wrapping_add(Self::STEP);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        mixed(self.0.fetch_add(Self::STEP, Ordering::Relaxed).wrapping_add(Self::STEP))
     }
+}
+
+/// `SplitMix64`'s finish: each bit of the result hangs on each bit of `z`.
+fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A fraction from 0 up to, but not including, 1 that belongs to these numbers alone: which requests meet a scripted
+/// fault doesn't change with those that met another.
+pub(super) fn drawn_for(seed: u64, numbers: [u64; 3]) -> f64 {
+    let drawn = numbers.iter().fold(mixed(seed ^ Sequence::STEP), |so_far, number| {
+        mixed(so_far.wrapping_add(Sequence::STEP) ^ number.wrapping_mul(Sequence::STEP))
+    });
+    fraction(drawn)
 }
 
 /// The upper 53 bits as a fraction from 0 up to, but not including, 1.

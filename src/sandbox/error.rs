@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::script_error::ScriptError;
 use crate::text;
 
 /// Why a sandbox could not start.
@@ -40,6 +41,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The script of faults can't be used.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// The system gave no thread.
     #[error("cannot start the sandbox's thread: {0}; the system may be out of memory or processes")]
     Thread(#[source] io::Error),

@@ -4,9 +4,9 @@
 //! waiting doesn't undo an acceptance, here as on a real server.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
@@ -16,9 +16,12 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::answer::Answer;
 use super::body::Essentials;
 use super::counts::Meter;
+use super::course::{Course, Way};
 use super::dice::{Dice, Fate};
 use super::line::Cut;
 use super::log::{Entry, Log};
+use super::play::Play;
+use super::reply::Content;
 use super::server::PATH;
 
 /// The largest body that is looked at, in bytes; a payload has some hundreds.
@@ -29,6 +32,7 @@ const MAX_BODY: usize = 1 << 20;
 pub(super) struct Shared {
     pub(super) meter: Meter,
     pub(super) dice: Dice,
+    pub(super) play: Option<Play>,
     pub(super) log: Option<Log>,
     /// E-mail and API key, where they are to be compared.
     pub(super) credentials: Option<(String, String)>,
@@ -39,41 +43,50 @@ pub(super) async fn exchange(
     shared: Arc<Shared>,
     cut: Arc<Cut>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
+) -> Result<Response<Content>, hyper::Error> {
     let now = Instant::now();
     let _in_flight = shared.meter.begin(now);
     let (head, body) = request.into_parts();
+    let misplaced = misplaced(&head);
+    let (turn, unread) = match &shared.play {
+        Some(play) if misplaced.is_none() => {
+            cut.drip(None);
+            let (turn, unread) = play.arrived(now);
+            (Some((play, turn)), unread)
+        }
+        _ => (None, None),
+    };
+    if let Some(met) = unread {
+        let course = Course::faulty(&met, None);
+        shared.record(&course, b"");
+        return Ok(shared.follow(course, &cut).await);
+    }
     let body = read(body).await?;
 
-    let (answer, is_reset) = match (misplaced(&head), &body) {
-        (Some(answer), _) => (Some(answer), false),
-        (None, None) => (Some(Answer::TooLarge), false),
-        (None, Some(_)) if !shared.meter.passes(now) => (Some(Answer::Throttled), false),
-        (None, Some(body)) => match shared.dice.fate() {
-            Fate::Answer => (Some(shared.judge(&head.headers, body)), false),
-            Fate::Fail => (Some(Answer::Failed), false),
-            Fate::Throttle => (Some(Answer::Throttled), false),
-            Fate::Reset { seen: true } => (Some(shared.judge(&head.headers, body)), true),
-            Fate::Reset { seen: false } => (None, true),
-        },
+    let course = match (misplaced, &body) {
+        (Some(answer), _) => answer.into(),
+        (None, None) => Answer::TooLarge.into(),
+        (None, Some(body)) => {
+            let judge = || shared.judge(&head.headers, body);
+            match turn.and_then(|(play, turn)| play.was_read(turn, &order_no(body))) {
+                Some(met) => Course::faulty(&met, met.judged.then(judge)),
+                None if !shared.meter.passes(now) => Answer::Throttled.into(),
+                None => match shared.dice.fate() {
+                    Fate::Answer => judge().into(),
+                    Fate::Fail => Answer::Failed.into(),
+                    Fate::Throttle => Answer::Throttled.into(),
+                    Fate::Reset { seen } => Course::reset(seen.then(judge)),
+                },
+            }
+        }
     };
-    let is_accepted = answer == Some(Answer::Accepted);
-    shared.log(answer, !is_reset, body.as_deref().unwrap_or_default());
-    let answer = answer.unwrap_or(Answer::Failed);
-    if is_reset {
-        shared.meter.reset(is_accepted);
-    } else {
-        shared.meter.answered(answer.status(), is_accepted);
-    }
+    shared.record(&course, body.as_deref().unwrap_or_default());
+    Ok(shared.follow(course, &cut).await)
+}
 
-    let delay = shared.dice.delay();
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-    if is_reset {
-        cut.after(0);
-    }
-    Ok(answer.response())
+/// The order's number; empty where the body has none.
+fn order_no(body: &[u8]) -> String {
+    Essentials::read(body).unwrap_or_default().order_no.into_owned()
 }
 
 /// Reads a body; `None` when it is larger than [`MAX_BODY`]. It is read to its end all the same: closing a connection
@@ -132,20 +145,50 @@ impl Shared {
         }
     }
 
-    fn log(&self, answer: Option<Answer>, answered: bool, body: &[u8]) {
+    /// Counts a request and writes it to the log, before anything of its answer goes out.
+    fn record(&self, course: &Course, body: &[u8]) {
+        match course.way {
+            Way::Lost(_) => self.meter.reset(course.accepted),
+            Way::Mute => self.meter.unanswered(course.accepted),
+            Way::Answer { .. } => self.meter.answered(course.response.status().as_u16(), course.accepted),
+        }
         let Some(log) = &self.log else { return };
         let found = Essentials::read(body).unwrap_or_default();
         let entry = Entry {
             time_us: Entry::now_us(),
             order_no: found.order_no.into_owned(),
             trackingnumber: found.trackingnumber.into_owned(),
-            status: answer.map(Answer::status),
-            answered,
+            status: course.status,
+            accepted: course.accepted,
+            answered: course.answered,
+            fault: course.fault,
             payload: format!("{:032x}", xxh3_128(body)),
         };
         if log.write(&entry).is_err() {
             self.meter.log_line_lost();
         }
+    }
+
+    /// Waits as long as it should, and orders what becomes of the answer's bytes.
+    async fn follow(&self, course: Course, cut: &Cut) -> Response<Content> {
+        let delay = self.dice.delay().saturating_add(course.latency);
+        if delay > Duration::ZERO {
+            tokio::time::sleep(delay).await;
+        }
+        match course.way {
+            // Ends when the client leaves, which drops the exchange.
+            Way::Mute => std::future::pending().await,
+            Way::Lost(end) => cut.after(0, end),
+            Way::Answer { cut: end, drip } => {
+                if drip.is_some() {
+                    cut.drip(drip);
+                }
+                if let Some((bytes, end)) = end {
+                    cut.after(bytes, end);
+                }
+            }
+        }
+        course.response
     }
 }
 

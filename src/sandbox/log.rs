@@ -19,11 +19,20 @@ pub struct Entry {
     pub order_no: String,
     /// The tracking number; likewise.
     pub trackingnumber: String,
-    /// The answer's status; `None` where the connection was reset before the webhook looked at the request.
+    /// The status of the answer, or of the one that was lost; `None` where the connection ended before the webhook
+    /// looked at the request.
     pub status: Option<u16>,
-    /// Whether the answer went out; `false` where the connection was reset in its place. An entry of status 200 that
-    /// was not answered is an accepted payload whose sender can't know it.
+    /// Whether the payload was accepted, whatever the answer says of it.
+    #[serde(default)]
+    pub accepted: bool,
+    /// Whether an answer was given that is whole and hides no acceptance: `false` where the connection was reset, cut
+    /// or left mute, where the body is endless, and where an accepted payload got another answer. An entry that is
+    /// accepted and not answered is one whose sender can't know it. (A client that leaves before its answer comes is
+    /// not noticed here.)
     pub answered: bool,
+    /// The number of the script's fault that it met, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<usize>,
     /// A hash of the body (XXH3, 128 bits, as 32 hex digits), which tells equal payloads.
     pub payload: String,
 }
@@ -76,7 +85,9 @@ mod tests {
             order_no: "10\"01\n".to_owned(),
             trackingnumber: "1Z".to_owned(),
             status: None,
+            accepted: true,
             answered: false,
+            fault: Some(2),
             payload: format!("{:032x}", 7),
         };
         Log::open(&path).and_then(|log| log.write(&entry)).expect("written");

@@ -3,15 +3,16 @@
 //! The socket listens when `start` returns, so that a request can be sent at once. The thread ends when the [`Sandbox`]
 //! is dropped or stopped; open connections end with it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
 use super::counts::Meter;
@@ -19,6 +20,7 @@ use super::dice::Dice;
 use super::exchange::{Shared, exchange};
 use super::line::{Cut, Line};
 use super::log::Log;
+use super::play::Play;
 use super::{Counts, Error, Settings};
 
 /// The webhook's path.
@@ -55,6 +57,7 @@ impl Sandbox {
         let shared = Arc::new(Shared {
             meter: Meter::new(settings.rate_limit),
             dice: Dice::new(&settings),
+            play: settings.script.as_ref().map(|script| Play::new(script, settings.seed)),
             log,
             credentials: settings.credentials,
         });
@@ -117,18 +120,59 @@ impl Drop for Sandbox {
     }
 }
 
-/// Takes connections, for ever.
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+/// Takes connections, for ever; refuses them for as long as the script wants it.
+async fn serve(mut listener: TcpListener, shared: Arc<Shared>) {
+    let refusal = async || match &shared.play {
+        Some(play) => play.refusal().await,
+        None => std::future::pending().await,
+    };
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                shared.meter.connected();
-                tokio::spawn(converse(stream, Arc::clone(&shared)));
-            }
-            // Out of file descriptors, as a rule: those in use have to end first.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        tokio::select! {
+            // The script's outage has come: nobody listens until it has passed.
+            until = refusal() => listener = refuse(listener, until).await,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    shared.meter.connected();
+                    tokio::spawn(converse(stream, Arc::clone(&shared)));
+                }
+                // Out of file descriptors, as a rule: those in use have to end first.
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            },
         }
     }
+}
+
+/// The wait before something that the system refused is asked for again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Closes the listener, and gives another one on its port at the time `until`.
+async fn refuse(listener: TcpListener, until: Instant) -> TcpListener {
+    let address = listener.local_addr();
+    let Ok(address) = address else { return listener };
+    drop(listener);
+    // A socket that is bound and does not listen keeps the port from other programs, and refuses connections.
+    let reserved = reserve(address);
+    tokio::time::sleep_until(until.into()).await;
+    let mut again = reserved.and_then(|socket| socket.listen(BACKLOG));
+    loop {
+        match again {
+            Ok(listener) => return listener,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+        again = reserve(address).and_then(|socket| socket.listen(BACKLOG));
+    }
+}
+
+/// Connections that may wait to be taken, as many as the standard library allows.
+const BACKLOG: u32 = 4096;
+
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Elsewhere it would let two programs take the port at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Answers the requests of one connection until one side ends it.

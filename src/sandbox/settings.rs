@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, Script};
 
 /// The port of `lateship sandbox`, unless told otherwise. (`--sandbox` takes any free one.)
 pub const DEFAULT_PORT: u16 = 8765;
@@ -47,6 +47,8 @@ pub struct Settings {
     pub seed: u64,
     /// A file to which a line of JSON is added for each request; see [`Entry`](super::Entry).
     pub log: Option<PathBuf>,
+    /// Faults by number, time or order. What meets none of them meets the rate limit and the shares above.
+    pub script: Option<Script>,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             credentials: None,
             seed: DEFAULT_SEED,
             log: None,
+            script: None,
         }
     }
 }
@@ -78,6 +81,7 @@ impl fmt::Debug for Settings {
             .field("credentials", &self.credentials.as_ref().map(|_| "(redacted)"))
             .field("seed", &self.seed)
             .field("log", &self.log)
+            .field("script", &self.script)
             .finish()
     }
 }
@@ -88,6 +92,12 @@ impl Settings {
         let shares = [("errors", self.errors), ("throttled", self.throttled), ("resets", self.resets)];
         if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             return Err(Error::Share { name, share });
+        }
+        for fault in self.script.iter().flat_map(Script::faults) {
+            let shares = [("a scripted fault", fault.when.share), ("a scripted fault's judged requests", fault.judged)];
+            if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+                return Err(Error::Share { name, share });
+            }
         }
         let sum: f64 = shares.iter().map(|(_, share)| share).sum();
         // Shares like 0.1 have no exact binary form: ten of them may make a hair more than 1.

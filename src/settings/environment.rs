@@ -83,6 +83,9 @@ impl<'a> Environment<'a> {
             stop_at: self.read("LATESHIP_STOP_AT", parse_time_of_day)?,
             max_duration: self.read("LATESHIP_MAX_DURATION", parse_duration)?,
             min_shipments: self.read("LATESHIP_MIN_SHIPMENTS", parse_count)?,
+            in_doubt: self.read("LATESHIP_IN_DOUBT", str::parse)?,
+            changed: self.read("LATESHIP_CHANGED", str::parse)?,
+            wait: self.read("LATESHIP_WAIT", parse_duration)?,
             answers: Vec::new(),
         })
     }

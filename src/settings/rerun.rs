@@ -11,7 +11,7 @@ use crate::text;
 const OF_ONE_RUN: [&str; 5] = ["--results", "--failed-rows", "--summary", "--limit", "--min-shipments"];
 
 /// The flags with a value that a retry has as well, and that its summary does not know.
-const OF_EVERY_RUN: [&str; 12] = [
+const OF_EVERY_RUN: [&str; 14] = [
     "--credentials",
     "--rate",
     "--concurrency",
@@ -22,6 +22,8 @@ const OF_EVERY_RUN: [&str; 12] = [
     "--max-failures",
     "--stop-at",
     "--max-duration",
+    "--changed",
+    "--wait",
     "--progress",
     "--log-format",
 ];

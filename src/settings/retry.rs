@@ -155,6 +155,9 @@ impl Import {
         if typed.failed_rows.is_none() {
             typed.failed_rows = summary.files.failed_rows.as_deref().map(|path| from_summary(path, &summary_path));
         }
+        remember(&mut typed, summary.ledger.as_deref(), &summary_path);
+        // Here the results themselves know what is in doubt, so that it can be held without a ledger.
+        typed.delivery.in_doubt = Some(InDoubt::Resend);
         (typed.summary, typed.results) = (Some(summary_path), Some(results.clone()));
 
         let mut import = Self::new(typed, environment, rerun)?;
@@ -237,6 +240,18 @@ fn target(
         (false, true) => Err(Unretryable::Rehearsal { results, from: earlier.shown() }.into()),
         (true, false) => Err(Unretryable::Real { results, to: endpoint.shown() }.into()),
         _ => Ok(Some(endpoint.clone())),
+    }
+}
+
+/// Remembers where the earlier run did; on another machine, where that place does not exist, as an import does.
+fn remember(typed: &mut Typed, earlier: Option<&str>, summary: &Path) {
+    if typed.ledger.is_some() || typed.no_ledger || typed.sandbox {
+        return;
+    }
+    match earlier.map(|path| from_summary(path, summary)) {
+        None => typed.no_ledger = true,
+        Some(path) if path.exists() => typed.ledger = Some(path),
+        Some(_) => {}
     }
 }
 

@@ -21,7 +21,7 @@ fn start(server: &Scripted, program: &[&str]) -> (Workdir, Running) {
     let url = server.url();
     let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--rate", "200/s"];
     arguments.extend(program);
-    let running = workdir.launch(&arguments).credentials("ops@example.com", "key-1").spawn();
+    let running = workdir.launch_with_signals(None, &arguments).credentials("ops@example.com", "key-1").spawn();
     (workdir, running)
 }
 
@@ -47,6 +47,22 @@ fn the_first_signal_finishes_what_is_in_flight_and_records_everything() {
         let summary: serde_json::Value = serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
         assert_eq!((&summary["state"], &summary["exit_code"]), (&"interrupted".into(), &code.into()));
     }
+}
+
+#[test]
+fn a_run_that_was_started_to_outlive_its_terminal_does() {
+    let workdir = Workdir::new();
+    workdir.write("orders.csv", "Order,Tracking\n1,T1\n2,T2\n");
+    workdir.write(
+        "map.toml",
+        "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n",
+    );
+    let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(300)));
+    let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &server.url()];
+    let running = workdir.launch_with_signals(Some("HUP"), &arguments).credentials("ops@example.com", "key-1").spawn();
+    server.wait_for_requests(1);
+    running.signal("HUP");
+    running.wait().assert_code(0);
 }
 
 #[test]

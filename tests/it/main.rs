@@ -2,12 +2,16 @@
 //! engine under a clock that stands still.
 
 mod bad_input;
+mod disk_full;
 mod engine;
 mod examples;
 mod house;
 mod interrupt;
 mod mapping_reference;
+mod memory;
 mod retry;
 mod run;
+mod sandbox_script;
 mod support;
+mod torture;
 mod webhook;

@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use crate::limits::{AnswerIs, AnswerRule, MaxFailures, Unfit, parse_duration, parse_time_of_day};
 use crate::mapping::error::Faults;
 use crate::mapping::spec::Delivery;
-use crate::mapping::toml_tree::{Node, NotServed, Table};
+use crate::mapping::toml_tree::{Node, Table};
 
 const KEYS: &[&str] = &[
     "rate",
@@ -19,14 +19,10 @@ const KEYS: &[&str] = &[
     "stop_at",
     "max_duration",
     "min_shipments",
+    "in_doubt",
+    "changed",
+    "wait",
     "answers",
-];
-
-const NOT_SERVED: NotServed = &[
-    ("in_doubt", "what is in doubt is sent again"),
-    ("changed", "every shipment is sent"),
-    ("wait", "start the next run when the first has ended"),
-    ("resend", "every shipment is sent"),
 ];
 
 /// Keys that no version will serve, with the reason.
@@ -38,6 +34,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("email", "the credentials", "give it by LATESHIPMENT_EMAIL, or by --credentials"),
     ("api_key", "the credentials", "give it by LATESHIPMENT_API_KEY, or by --credentials"),
     ("ledger", "what is remembered of a run", "give --ledger or --no-ledger"),
+    ("resend", "that what was accepted is sent again", "give --resend"),
     ("no_ledger", "what is remembered of a run", "give --no-ledger"),
 ];
 
@@ -51,11 +48,11 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
                 .advise(*instead);
         }
     }
-    table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, NOT_SERVED, faults);
+    table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, &[], faults);
 
     let mut duration = |key: &str| table.get(key).and_then(|node| read(&node, parse_duration, faults));
-    let [timeout, connect_timeout, give_up_after, max_duration] =
-        ["timeout", "connect_timeout", "give_up_after", "max_duration"].map(&mut duration);
+    let [timeout, connect_timeout, give_up_after, max_duration, wait] =
+        ["timeout", "connect_timeout", "give_up_after", "max_duration", "wait"].map(&mut duration);
     Delivery {
         rate: table.get("rate").and_then(|node| read(&node, str::parse, faults)),
         concurrency: table
@@ -73,6 +70,9 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
         stop_at: table.get("stop_at").and_then(|node| read(&node, parse_time_of_day, faults)),
         max_duration,
         min_shipments: table.get("min_shipments").and_then(|node| node.whole(0..=u64::MAX, faults)),
+        in_doubt: table.get("in_doubt").and_then(|node| read(&node, str::parse, faults)),
+        changed: table.get("changed").and_then(|node| read(&node, str::parse, faults)),
+        wait,
         answers: table
             .get("answers")
             .map(|node| node.list("a list, as [{ status = 409, message = \"already\", is = \"sent\" }]", faults))

@@ -57,8 +57,6 @@ fn what_is_not_served_yet_is_refused_and_never_ignored() {
         ("[fields]\ncarrier_type = { infer_carrier = \"A\" }", "infer_carrier"),
         ("[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"\nvalue = \"V\"", "a lookup in a file"),
         ("[source]\nencoding = \"windows-1252\"", "an encoding other than UTF-8"),
-        ("[delivery]\nin_doubt = \"hold\"", "in_doubt"),
-        ("[delivery]\nchanged = \"skip\"", "changed"),
     ] {
         assert_shows(&error(text), &[&format!("{name} is not served yet"), "help: ", "shop.toml:"]);
     }

@@ -1,9 +1,12 @@
 //! What the integration tests stand on: a fresh folder with the real program in it, and servers that answer as told.
 
 mod answer;
+pub(crate) mod proof;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod tmpfs;
+pub(crate) mod torture;
 pub(crate) mod workdir;
 
 pub(crate) use answer::{Answer, End};

@@ -83,6 +83,15 @@ impl Workdir {
         self.launch_program(env!("CARGO_BIN_EXE_lateship"), arguments)
     }
 
+    /// The same with every signal as it is by default, or with `ignored` ignored, however the tests themselves were
+    /// started (under `nohup`, say).
+    pub(crate) fn launch_with_signals(&self, ignored: Option<&str>, arguments: &[&str]) -> Launch {
+        let signals = ignored.map_or("--default-signal".to_owned(), |ignored| format!("--ignore-signal={ignored}"));
+        let mut words = vec![signals.as_str(), env!("CARGO_BIN_EXE_lateship")];
+        words.extend(arguments);
+        self.launch_program("env", &words)
+    }
+
     fn launch_program(&self, program: &str, arguments: &[&str]) -> Launch {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path("")).env_clear();
@@ -100,6 +109,12 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
+    /// With more arguments.
+    pub(crate) fn args(mut self, arguments: &[&str]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
     /// With a variable in its environment.
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());

@@ -1,0 +1,254 @@
+//! What is remembered from run to run: nothing lost, nothing sent twice for no reason.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::support::server::Scripted;
+use crate::support::workdir::{Launch, Run};
+use crate::support::{Answer, End, Workdir};
+
+const MAPPING: &str = "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n\
+                       package_status = \"Status\"\n";
+
+struct Shop {
+    workdir: Workdir,
+    server: Scripted,
+}
+
+impl Shop {
+    fn new(server: Scripted) -> Self {
+        let workdir = Workdir::new();
+        workdir.write("map.toml", MAPPING);
+        Self { workdir, server }
+    }
+
+    fn export(&self, rows: impl IntoIterator<Item = (usize, &'static str)>) {
+        let mut orders = "Order,Tracking,Status\n".to_owned();
+        for (order, status) in rows {
+            let _ = writeln!(orders, "{order},T{order},{status}");
+        }
+        self.workdir.write("orders.csv", orders);
+    }
+
+    fn launch(&self, flags: &[&str]) -> Launch {
+        let url = self.server.url();
+        let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--endpoint", &url];
+        if !flags.contains(&"--no-ledger") {
+            arguments.extend(["--ledger", "state/ledger.db"]);
+        }
+        if !flags.contains(&"--rate") {
+            arguments.extend(["--rate", "unlimited"]);
+        }
+        arguments.extend(flags);
+        self.workdir.launch(&arguments).credentials("ops@example.com", "key-1")
+    }
+
+    fn import(&self, flags: &[&str]) -> Run {
+        self.launch(flags).run()
+    }
+
+    fn statuses(&self) -> Vec<String> {
+        self.workdir.results("orders.results.csv").iter().map(|row| row["status"].clone()).collect()
+    }
+
+    fn count(&self, status: &str) -> usize {
+        self.statuses().iter().filter(|found| *found == status).count()
+    }
+}
+
+fn accepting() -> Shop {
+    Shop::new(Scripted::new([]))
+}
+
+#[test]
+fn the_second_night_sends_only_what_is_new_or_has_changed() {
+    let shop = accepting();
+    shop.export((1..=500).map(|order| (order, "shipped")));
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.server.requests().len(), 500);
+    // 399 as they were, one changed, 100 new.
+    shop.export((101..=600).map(|order| (order, if order == 250 { "delivered" } else { "shipped" })));
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.server.requests().len(), 500 + 101);
+    assert_eq!((shop.count("already_sent"), shop.count("sent")), (399, 101));
+    let row = &shop.workdir.results("orders.results.csv")[0];
+    assert!(row["message"].contains("run 1") && row["attempts"].is_empty(), "{row:?}");
+}
+
+#[test]
+fn two_payloads_of_one_shipment_in_every_nights_file_are_sent_once_each() {
+    let shop = accepting();
+    for night in 0..4 {
+        shop.export([(1, "shipped"), (1, "delivered"), (2, "shipped")]);
+        let run = shop.import(&[]);
+        run.assert_code(0);
+        assert_eq!(shop.server.requests().len(), 3, "night {night}");
+        assert!(run.stderr.contains("different payloads"), "{}", run.stderr);
+    }
+    let order: Vec<_> = shop.server.requests().iter().map(|request| request.field("package_status")).collect();
+    let first = order.iter().position(|status| status == "shipped").expect("sent");
+    assert!(order.iter().position(|status| status == "delivered").expect("sent") > first, "in the order of the file");
+}
+
+#[test]
+fn a_status_that_goes_back_is_sent_again() {
+    let shop = accepting();
+    for (status, requests) in [("shipped", 1), ("delivered", 2), ("shipped", 3), ("shipped", 3)] {
+        shop.export([(1, status)]);
+        shop.import(&[]).assert_code(0);
+        assert_eq!(shop.server.requests().len(), requests);
+    }
+}
+
+#[test]
+fn the_same_shipment_again_in_one_run_is_skipped_with_and_without_a_ledger() {
+    for flags in [&[][..], &["--no-ledger"]] {
+        let shop = accepting();
+        shop.export([(1, "shipped"), (2, "shipped"), (1, "shipped")]);
+        shop.import(flags).assert_code(0);
+        assert_eq!(shop.statuses(), ["sent", "sent", "skipped"]);
+        assert_eq!(shop.server.requests().len(), 2);
+    }
+}
+
+#[test]
+fn what_changed_can_be_left_out_and_what_was_accepted_sent_again() {
+    let shop = accepting();
+    shop.export([(1, "shipped"), (2, "shipped")]);
+    shop.import(&[]).assert_code(0);
+    shop.export([(1, "delivered"), (2, "shipped")]);
+    shop.import(&["--changed", "skip"]).assert_code(0);
+    assert_eq!(shop.statuses(), ["skipped", "already_sent"]);
+    assert_eq!(shop.server.requests().len(), 2);
+    shop.import(&["--resend"]).assert_code(0);
+    assert_eq!((shop.statuses(), shop.server.requests().len()), (vec!["sent".to_owned(), "sent".to_owned()], 4));
+}
+
+#[test]
+fn endpoints_and_accounts_have_memories_of_their_own() {
+    let shop = accepting();
+    shop.export([(1, "shipped")]);
+    shop.import(&[]).assert_code(0);
+    shop.launch(&[]).credentials("else@example.com", "key-2").run().assert_code(0);
+    assert_eq!(shop.server.requests().len(), 2);
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.server.requests().len(), 2);
+}
+
+#[test]
+fn a_loopback_endpoint_is_remembered_only_when_that_is_said() {
+    let shop = accepting();
+    shop.export([(1, "shipped")]);
+    let url = shop.server.url();
+    let plain = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url];
+    for requests in 1..=2 {
+        shop.workdir.launch(&plain).credentials("ops@example.com", "key-1").run().assert_code(0);
+        assert_eq!(shop.server.requests().len(), requests);
+    }
+}
+
+#[test]
+fn a_killed_run_is_finished_by_the_same_command_and_only_what_was_in_flight_is_in_doubt() {
+    let shop = Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(3))));
+    shop.export((1..=600).map(|order| (order, "shipped")));
+    let concurrency = 8;
+    let mut kills = 0;
+    for requests in [1, 60, 200, 350, 500] {
+        let running = shop.launch(&["--concurrency", "8"]).spawn();
+        shop.server.wait_for_requests(requests);
+        running.kill();
+        kills += 1;
+    }
+    shop.import(&["--concurrency", "8"]).assert_code(0);
+    let mut arrived: HashMap<String, usize> = HashMap::new();
+    for request in shop.server.requests() {
+        *arrived.entry(request.field("order_no")).or_default() += 1;
+    }
+    assert_eq!(arrived.len(), 600, "every row arrived");
+    let twice: usize = arrived.values().map(|times| times - 1).sum();
+    assert!(twice <= kills * concurrency, "{twice} sent again after {kills} kills");
+    let rows = shop.workdir.results("orders.results.csv");
+    assert!(rows.iter().all(|row| row["status"] == "sent" || row["status"] == "already_sent"));
+}
+
+#[test]
+fn what_was_in_flight_at_a_kill_is_held_by_name_when_that_is_wished() {
+    let shop = Shop::new(Scripted::answering(|request| match request.field("order_no").as_str() {
+        "7" | "8" => Answer::none(End::Mute),
+        _ => Answer::accepted(),
+    }));
+    shop.export((1..=20).map(|order| (order, "shipped")));
+    let running = shop.launch(&["--in-doubt", "hold"]).spawn();
+    shop.server.wait_for_requests(20);
+    // All but the two are answered; give their outcomes no time of ours: what is not recorded is in doubt as well.
+    running.kill();
+    let run = shop.import(&["--in-doubt", "hold"]);
+    run.assert_code(1);
+    let held: HashSet<_> = shop
+        .workdir
+        .results("orders.results.csv")
+        .iter()
+        .filter(|row| row["status"] == "in_doubt")
+        .map(|row| row["order_no"].clone())
+        .collect();
+    assert!(held.contains("7") && held.contains("8"), "{held:?}");
+    let requests = shop.server.requests();
+    let orders: HashSet<_> = requests.iter().map(|request| request.field("order_no")).collect();
+    assert_eq!(requests.len(), orders.len(), "nothing was sent twice");
+    let hold = shop.import(&["--in-doubt", "hold", "--no-ledger"]);
+    hold.assert_code(2);
+}
+
+#[test]
+fn one_lost_answer_taints_a_shipment_over_the_runs() {
+    let shop = Shop::new(Scripted::with_last(
+        [Answer::accepted(), Answer::none(End::Reset), Answer::json(500, ""), Answer::json(500, "")],
+        Answer::accepted(),
+    ));
+    shop.export([(1, "shipped"), (2, "shipped")]);
+    let flags = ["--concurrency", "1", "--max-attempts", "2"];
+    shop.import(&flags).assert_code(1);
+    assert_eq!(shop.statuses(), ["sent", "in_doubt"], "a lost answer, then a 500");
+    shop.import(&["--concurrency", "1", "--max-attempts", "1"]).assert_code(1);
+    assert_eq!(shop.statuses(), ["already_sent", "in_doubt"], "a 500 in the next run makes it no less in doubt");
+    shop.import(&flags).assert_code(0);
+    let row = &shop.workdir.results("orders.results.csv")[1];
+    assert!(row["status"] == "sent" && row["message"].contains("twice"), "{row:?}");
+}
+
+#[test]
+fn the_second_run_for_an_account_is_told_of_the_first_or_waits() {
+    let shop = Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
+    shop.export((1..=40).map(|order| (order, "shipped")));
+    let first = shop.launch(&["--concurrency", "1"]).spawn();
+    shop.server.wait_for_requests(2);
+    let second = shop.import(&["-o", "other.csv"]);
+    second.assert_code(2);
+    assert!(
+        second.stderr.contains("same endpoint and account") && second.stderr.contains("process"),
+        "{}",
+        second.stderr
+    );
+    let waiting = shop.launch(&["-o", "other.csv", "--wait", "1m"]).spawn();
+    first.wait().assert_code(0);
+    waiting.wait().assert_code(0);
+    assert_eq!(shop.server.requests().len(), 40, "what the first sent is already sent for the second");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_used_stops_the_run_before_anything_is_sent() {
+    let shop = accepting();
+    shop.export([(1, "shipped")]);
+    shop.workdir.write("broken.db", "this is no database but a text that is long enough to be looked at as one");
+    let url = shop.server.url();
+    for (path, word) in [("broken.db", "adopt"), (".", "ledger"), ("/dev/null/x/ledger.db", "--ledger")] {
+        let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--ledger", path];
+        let run = shop.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run();
+        run.assert_code(2);
+        assert!(run.stderr.contains(word), "{}", run.stderr);
+    }
+    assert_eq!(shop.server.requests().len(), 0);
+    let sandbox = shop.workdir.lateship(&["import", "orders.csv", "-m", "map.toml", "--sandbox", "--ledger", "x.db"]);
+    sandbox.assert_code(2);
+}
