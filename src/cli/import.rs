@@ -324,8 +324,8 @@ Sending again:
   The ledger remembers, per endpoint and account, every payload that was accepted. So the same
   command again, after a crash, an interrupt, or with an export that overlaps with last night's,
   sends only what is new, what has changed and what was not accepted. To send what is left, mend the
-  export or the failed rows, and import it again:
-  lateship import orders.csv -m shop.toml
+  mapping or the export and retry, or mend the failed rows and import them:
+  lateship retry orders.results.csv
   lateship import orders.failed.csv -m shop.toml
 
 Files written (for orders.csv; never over an input):
