@@ -75,14 +75,17 @@ impl Memory {
             (Known::NotYet, Some(ledger)) => ledger.look_up(vec![key(shipment)]).await?.into_iter().next(),
             (Known::NotYet, None) => None,
         };
-        let decision = match self.recent.borrow_mut().meet(key(shipment)) {
-            Met::Again => repeated(),
-            met => {
-                if met == Met::WithAnotherPayload {
-                    self.tell_of_two(shipment);
-                }
-                memory.map_or(Decision::Send { tainted: false }, |memory| self.terms.decide(&memory))
+        let met = self.recent.borrow_mut().meet(key(shipment));
+        if let Met::After(payload) = met {
+            self.tell_of_two(shipment);
+            if let Some(ledger) = &self.ledger {
+                ledger.see(Key { identity: shipment.identity, payload }).await?;
             }
+        }
+        let decision = match (met, memory) {
+            (Met::Again, _) => repeated(),
+            (_, Some(memory)) => self.terms.decide(&memory),
+            (_, None) => Decision::Send { tainted: false },
         };
         Ok(match decision {
             Decision::Send { tainted } => (Admission::Send { tainted }, None),
@@ -170,14 +173,15 @@ struct Recent {
 enum Met {
     First,
     Again,
-    WithAnotherPayload,
+    /// After this other payload of its shipment.
+    After(u128),
 }
 
 impl Recent {
     fn meet(&mut self, key: Key) -> Met {
         match self.payloads.insert(key.identity, key.payload) {
             Some(payload) if payload == key.payload => Met::Again,
-            Some(_) => Met::WithAnotherPayload,
+            Some(payload) => Met::After(payload),
             None => {
                 self.order.push_back(key.identity);
                 if self.order.len() > RECENT
@@ -248,6 +252,6 @@ mod tests {
         let mut recent = Recent::default();
         let key = |payload| Key { identity: 7, payload };
         let met: Vec<_> = [1, 1, 2, 1].map(|payload| recent.meet(key(payload))).into();
-        assert_eq!(met, [Met::First, Met::Again, Met::WithAnotherPayload, Met::WithAnotherPayload]);
+        assert_eq!(met, [Met::First, Met::Again, Met::After(1), Met::After(2)]);
     }
 }

@@ -83,6 +83,8 @@ impl Book {
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
         set("synchronous", "NORMAL")?;
         set("cell_size_check", "ON")?;
+        // In KiB where it is negative.
+        set("cache_size", "-8192")?;
         connection.set_prepared_statement_cache_capacity(32);
         let book = Self { connection, path: path.to_owned() };
         book.migrate()?;
@@ -125,8 +127,11 @@ impl Book {
         Ok((id, self.connection.last_insert_rowid()))
     }
 
-    /// What is remembered of `key`; marks it as met by `run`, and as seen where it is already sent.
-    pub(super) fn look_up(&self, scope: i64, run: i64, key: Key) -> rusqlite::Result<Memory> {
+    /// What is remembered of `key`; and whether [`see`](Self::see) has to follow.
+    ///
+    /// A payload that is the only one of its shipment need not be marked: nothing can supersede it but another one, and
+    /// whoever sends that one marks this one then.
+    pub(super) fn look_up(&self, scope: i64, run: i64, key: Key) -> rusqlite::Result<(Memory, bool)> {
         let mut select = self.connection.prepare_cached(
             "SELECT payload, accepted_run, accepted_at, seen_run, touched_run, doubt_since FROM payload \
              WHERE scope = ?1 AND identity = ?2",
@@ -138,33 +143,34 @@ impl Book {
             let accepted_run: Option<i64> = row.get(1)?;
             if u128::from_be_bytes(row.get(0)?) == key.payload {
                 let accepted_at: Option<i64> = row.get(2)?;
-                own = Some((
-                    accepted_run.zip(accepted_at),
-                    row.get::<_, i64>(3)?,
-                    row.get::<_, i64>(4)?,
-                    row.get::<_, Option<i64>>(5)?,
-                ));
+                let (seen_run, touched_run): (i64, i64) = (row.get(3)?, row.get(4)?);
+                own = Some((accepted_run.zip(accepted_at), seen_run, touched_run, row.get::<_, Option<i64>>(5)?));
             } else {
                 others = others.max(accepted_run);
             }
         }
-        drop(rows);
         let mut memory =
             Memory { other_payload: others.is_some(), accepted_before: others.is_some(), ..Memory::default() };
-        let Some((accepted, seen_run, touched_run, doubt_since)) = own else { return Ok(memory) };
+        let Some((accepted, seen_run, touched_run, doubt_since)) = own else { return Ok((memory, false)) };
         memory.accepted_before |= accepted.is_some();
         memory.seen_in_this_run = touched_run == run;
         memory.in_doubt = doubt_since.map(moment);
         memory.accepted = accepted
             .filter(|_| others.is_none_or(|other| other <= seen_run))
             .map(|(run, at)| Accepted { at: moment(at), run: run.cast_unsigned() });
-        let seen_now = if memory.accepted.is_some() { run } else { seen_run };
+        let see = memory.accepted.is_some() && others.is_some() && seen_run != run;
+        Ok((memory, see))
+    }
+
+    /// Marks a payload that is already sent as seen, and met, by `run`.
+    pub(super) fn see(&self, scope: i64, run: i64, key: Key) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE payload SET seen_run = ?4, touched_run = ?5 WHERE scope = ?1 AND identity = ?2 AND payload = ?3",
+                "UPDATE payload SET seen_run = ?4, touched_run = ?4 \
+                 WHERE scope = ?1 AND identity = ?2 AND payload = ?3 AND accepted_run IS NOT NULL",
             )?
-            .execute(params![scope, identity, key.payload.to_be_bytes(), seen_now, run])?;
-        Ok(memory)
+            .execute(params![scope, key.identity.to_be_bytes(), key.payload.to_be_bytes(), run])
+            .map(drop)
     }
 
     /// Records that a request with `key` is about to go out.

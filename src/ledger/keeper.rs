@@ -28,6 +28,7 @@ enum Ask {
     LookUp(Vec<Key>, oneshot::Sender<Result<Vec<Memory>, Error>>),
     Intend(Key, Box<(String, String)>, oneshot::Sender<Result<(), Error>>),
     Conclude(Key, Conclusion, oneshot::Sender<Result<(), Error>>),
+    See(Key, oneshot::Sender<Result<(), Error>>),
 }
 
 /// An answer that waits for its commit.
@@ -136,6 +137,15 @@ impl Ledger {
         self.ask(|answer| Ask::Conclude(key, conclusion, answer)).await
     }
 
+    /// Marks a payload that is already sent as seen by this run; to be awaited before another payload of its shipment is
+    /// sent in the same run, or the two would chase each other in the next.
+    ///
+    /// # Errors
+    /// The ledger failed; it stays so.
+    pub async fn see(&self, key: Key) -> Result<(), Error> {
+        self.ask(|answer| Ask::See(key, answer)).await
+    }
+
     async fn ask(&self, ask: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Ask) -> Result<(), Error> {
         let (send, answer) = oneshot::channel();
         self.send(ask(send))?;
@@ -217,6 +227,10 @@ impl Keeper {
             return;
         }
         let asks: Vec<Ask> = asks.collect();
+        if asks.iter().all(|ask| matches!(ask, Ask::LookUp(..))) {
+            self.look_up_alone(asks);
+            return;
+        }
         let durable = self.synced.elapsed() >= SYNC_EVERY;
         match self.transact(asks, durable) {
             Ok(answers) => {
@@ -228,6 +242,38 @@ impl Keeper {
             }
             Err(error) => self.broken = Some(error),
         }
+    }
+
+    /// Answers look-ups that wait for no commit.
+    fn look_up_alone(&mut self, asks: Vec<Ask>) {
+        for ask in asks {
+            match &self.broken {
+                Some(broken) => refuse(ask, broken),
+                None => match self.work_one(ask) {
+                    Ok(answer) => answer.give(),
+                    Err((error, answer)) => {
+                        let error = Error::of_sqlite(&self.book.path, &error);
+                        answer.refuse(&error);
+                        self.broken = Some(error);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Looks up without a transaction, which would write even where nothing changed.
+    fn look_up(&self, keys: &[Key]) -> rusqlite::Result<Vec<Memory>> {
+        let mut seen = Vec::new();
+        let mut memories = Vec::with_capacity(keys.len());
+        for key in keys {
+            let (memory, see) = self.book.look_up(self.scope, self.run, *key)?;
+            memories.push(memory);
+            if see {
+                seen.push(*key);
+            }
+        }
+        seen.into_iter().try_for_each(|key| self.book.see(self.scope, self.run, key))?;
+        Ok(memories)
     }
 
     /// All of `asks`, or none: on failure everybody is told why.
@@ -266,15 +312,14 @@ impl Keeper {
     fn work_one(&self, ask: Ask) -> Result<Answer, (rusqlite::Error, Answer)> {
         let (worked, to) = match ask {
             Ask::LookUp(keys, to) => {
-                let looked_up: rusqlite::Result<Vec<Memory>> =
-                    keys.into_iter().map(|key| self.book.look_up(self.scope, self.run, key)).collect();
-                return match looked_up {
+                return match self.look_up(&keys) {
                     Ok(memories) => Ok(Answer::Memories(memories, to)),
                     Err(error) => Err((error, Answer::Memories(Vec::new(), to))),
                 };
             }
             Ask::Intend(key, names, to) => (self.book.intend(self.scope, self.run, key, &names.0, &names.1), to),
             Ask::Conclude(key, conclusion, to) => (self.book.conclude(self.scope, self.run, key, conclusion), to),
+            Ask::See(key, to) => (self.book.see(self.scope, self.run, key), to),
         };
         match worked {
             Ok(()) => Ok(Answer::Done(to)),
@@ -296,6 +341,6 @@ impl Keeper {
 fn refuse(ask: Ask, error: &Error) {
     match ask {
         Ask::LookUp(_, to) => drop(to.send(Err(error.clone()))),
-        Ask::Intend(_, _, to) | Ask::Conclude(_, _, to) => drop(to.send(Err(error.clone()))),
+        Ask::Intend(_, _, to) | Ask::Conclude(_, _, to) | Ask::See(_, to) => drop(to.send(Err(error.clone()))),
     }
 }

@@ -62,7 +62,7 @@ fn what_was_accepted_is_already_sent_in_the_next_run_and_nothing_else_is() {
     assert!(deliver(&first, key(1, 1)));
     wait(first.intend(key(2, 1), "1002", "1Z")).expect("written");
     wait(first.conclude(key(2, 1), Conclusion::NotAccepted)).expect("written");
-    assert!(memory(&first, key(1, 1)).seen_in_this_run);
+    assert!(memory(&first, key(2, 1)).seen_in_this_run);
     first.close().expect("written");
     let second = home.open();
     assert_eq!(second.run(), 2);
@@ -214,6 +214,9 @@ proptest! {
             let mut met = Vec::new();
             for row in rows {
                 let (identity, payload) = *row;
+                if let Some((_, before)) = met.iter().rev().find(|(other, before)| *other == identity && *before != payload) {
+                    wait(ledger.see(key(identity, *before))).expect("written");
+                }
                 let superseded = accepted.iter().any(|((other_identity, other), at)| {
                     *other_identity == identity && *other != payload && *at > seen.get(row).copied().unwrap_or(0)
                 });
