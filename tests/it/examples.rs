@@ -62,6 +62,7 @@ fn every_example_gives_its_golden_payloads_and_results() {
 fn the_readme_names_files_and_flags_that_exist() {
     let readme = shipped("README.md");
     let help = Workdir::new().lateship(&["import", "--help"]).stdout
+        + &Workdir::new().lateship(&["retry", "--help"]).stdout
         + &Workdir::new().lateship(&["sandbox", "--help"]).stdout
         + &Workdir::new().lateship(&["check", "--help"]).stdout;
     let flags = regex::Regex::new(r"`?lateship[^`\n]*|`--[^`]*`").expect("a pattern");
