@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
+use super::concurrency::{Answer, Concurrency};
 use super::course::{Course, Permit, Sent};
 use super::failures::Failures;
 use super::gauge::{Gauge, Waiting};
@@ -105,6 +106,7 @@ impl<T: Transport, D: Desk, C: Clock> Engine<'_, T, D, C> {
             pacer: Pacer::new(self.limits.rate),
             state: RefCell::new(State {
                 course: Course::new(self.shipments, self.limits.give_up_after),
+                concurrency: Concurrency::new(self.limits.concurrency.get(), Instant::now()),
                 failures: Failures::new(self.limits.max_failures),
                 retries: Retries::default(),
                 returned: VecDeque::new(),
@@ -118,6 +120,7 @@ impl<T: Transport, D: Desk, C: Clock> Engine<'_, T, D, C> {
             gate: Mutex::new(()),
             engine: self,
         };
+        run.engine.gauge.set_limit(run.engine.limits.concurrency.get());
         let workers = (0..run.engine.limits.concurrency.get()).map(|_| run.work());
         futures::future::join_all(workers).await;
         run.close()
@@ -138,6 +141,7 @@ struct Run<'a, T, D: Desk, C> {
 
 struct State<E> {
     course: Course,
+    concurrency: Concurrency,
     failures: Failures,
     retries: Retries,
     /// Chosen, but kept from going by a hold that began meanwhile; they go first.
@@ -176,7 +180,10 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
             // While the pace was waited for the course may have changed: look once more.
             let mut state = self.state.borrow_mut();
             let in_flight = state.in_flight;
-            if !paid || state.course.permit(Instant::now(), in_flight) != Permit::Go {
+            if !paid
+                || state.course.permit(Instant::now(), in_flight) != Permit::Go
+                || !state.concurrency.permit(in_flight)
+            {
                 state.returned.push_front(job);
                 continue;
             }
@@ -186,6 +193,7 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
                 Sent::Plainly
             };
             state.in_flight += 1;
+            state.concurrency.started(in_flight + 1);
             self.engine.gauge.started();
             return Some(job);
         }
@@ -198,12 +206,15 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
         exhausted || state.stopped.is_some() || state.error.is_some() || self.engine.stop.is_wished()
     }
 
-    /// Whether the course lets a request go; if not, waits until that may have changed.
+    /// Whether the course lets a request go, and the concurrency; if not, waits until that may have changed.
     async fn may_go(&self) -> bool {
         let permit = {
             let mut state = self.state.borrow_mut();
             let in_flight = state.in_flight;
-            state.course.permit(Instant::now(), in_flight)
+            match state.course.permit(Instant::now(), in_flight) {
+                Permit::Go if !state.concurrency.permit(in_flight) => Permit::AfterAnswer,
+                permit => permit,
+            }
         };
         match permit {
             Permit::Go => return true,
@@ -299,6 +310,8 @@ impl<T: Transport, D: Desk, C: Clock> Run<'_, T, D, C> {
             let held = state.course.is_held();
             let stop = state.course.note(job.ticket, &verdict, job.sent, now);
             tell_of_a_hold(held, &state.course);
+            state.concurrency.answered(Answer::of(&verdict, job.sent, job.attempts), started, now);
+            engine.gauge.set_limit(state.concurrency.limit());
             let outcome = self.weigh(&mut job, verdict, stop.is_some());
             if let Some(reason) = stop.or_else(|| outcome.as_ref().and_then(|outcome| state.failures.note(outcome))) {
                 state.stop(reason);

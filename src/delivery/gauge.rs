@@ -35,6 +35,7 @@ pub enum Waiting {
 pub struct Gauge {
     requests: Cell<u64>,
     in_flight: Cell<usize>,
+    limit: Cell<usize>,
     waiting: RefCell<Waiting>,
 }
 
@@ -47,6 +48,11 @@ impl Gauge {
     /// Requests without an answer yet.
     pub fn in_flight(&self) -> usize {
         self.in_flight.get()
+    }
+
+    /// How many there may be just now: the cap, or fewer while the endpoint asks for it; 0 before the run begins.
+    pub fn limit(&self) -> usize {
+        self.limit.get()
     }
 
     /// What is waited for.
@@ -62,6 +68,12 @@ impl Gauge {
 
     pub(crate) fn ended(&self) {
         self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    pub(crate) fn set_limit(&self, limit: usize) {
+        if self.limit.replace(limit) > limit {
+            tracing::debug!("at most {limit} requests in flight now");
+        }
     }
 
     pub(crate) fn wait_for(&self, waiting: Waiting) {

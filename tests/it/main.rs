@@ -2,6 +2,7 @@
 //! engine under a clock that stands still.
 
 mod bad_input;
+mod concurrency;
 mod engine;
 mod examples;
 mod house;
