@@ -152,6 +152,7 @@ impl<T: Transport, D: Desk, C: Clock> Engine<'_, T, D, C> {
     /// # Errors
     /// The desk's own, when an outcome could not be recorded. Requests in flight are waited for all the same.
     pub async fn run(self) -> Result<Ending, D::Error> {
+        self.gauge.set_limit(self.limits.concurrency.get());
         let run = Run::new(self);
         let workers = (0..run.concurrency()).map(|_| run.work());
         futures::future::join_all(workers).await;

@@ -37,6 +37,7 @@ pub struct Gauge {
     /// When the first and the last of them were started.
     within: Cell<Option<(Instant, Instant)>>,
     in_flight: Cell<usize>,
+    limit: Cell<usize>,
     waiting: RefCell<Waiting>,
 }
 
@@ -59,6 +60,11 @@ impl Gauge {
         self.in_flight.get()
     }
 
+    /// How many there may be just now: the cap, or fewer while the endpoint asks for it; 0 before the run begins.
+    pub fn limit(&self) -> usize {
+        self.limit.get()
+    }
+
     /// What is waited for.
     pub fn waiting(&self) -> Waiting {
         self.waiting.borrow().clone()
@@ -74,6 +80,12 @@ impl Gauge {
 
     pub(crate) fn ended(&self) {
         self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    pub(crate) fn set_limit(&self, limit: usize) {
+        if self.limit.replace(limit) > limit {
+            tracing::debug!("at most {limit} requests in flight now");
+        }
     }
 
     pub(crate) fn wait_for(&self, waiting: Waiting) {

@@ -7,11 +7,12 @@
 //! ```
 //!
 //! Policy and mechanism are apart: `verdict` says what an answer means, `course` whether anything may go now,
-//! `backoff` and `pace` for how long to wait, `failures` when it is enough; `engine` obeys them all. `transport` is
-//! the only file that knows HTTP.
+//! `concurrency` how many at a time, `backoff` and `pace` for how long to wait, `failures` when it is enough; `engine`
+//! obeys them all. `transport` is the only file that knows HTTP.
 
 mod answer;
 mod backoff;
+mod concurrency;
 mod course;
 mod engine;
 mod exchange;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
+use super::concurrency::{Answer, Concurrency};
 use super::course::{Course, Permit, Sent};
 use super::engine::{Admission, Clock, Desk, Ending, Engine};
 use super::failures::Failures;
@@ -36,6 +37,7 @@ pub(super) struct Run<'a, T, D: Desk, C> {
 
 struct State<E> {
     course: Course,
+    concurrency: Concurrency,
     failures: Failures,
     retries: Retries,
     /// Chosen, but kept from going by a hold that began meanwhile; it goes first.
@@ -86,6 +88,7 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             pacer: Pacer::new(engine.limits.rate),
             state: RefCell::new(State {
                 course: Course::new(engine.shipments, engine.limits.give_up_after),
+                concurrency: Concurrency::new(engine.limits.concurrency.get(), Instant::now()),
                 failures: Failures::new(engine.limits.max_failures),
                 retries: Retries::default(),
                 returned: None,
@@ -128,7 +131,10 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             // While the pace was waited for the course may have changed: look once more.
             let mut state = self.state.borrow_mut();
             let in_flight = state.in_flight;
-            if !paid || state.course.permit(Instant::now(), in_flight) != Permit::Go {
+            if !paid
+                || state.course.permit(Instant::now(), in_flight) != Permit::Go
+                || !state.concurrency.permit(in_flight)
+            {
                 state.returned = Some(job);
                 continue;
             }
@@ -138,6 +144,7 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
                 Sent::Plainly
             };
             state.in_flight += 1;
+            state.concurrency.started(in_flight + 1);
             self.engine.gauge.started();
             return Some(job);
         }
@@ -154,12 +161,15 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         exhausted || state.stopped.is_some() || state.error.is_some() || self.engine.stop.is_wished()
     }
 
-    /// Whether the course lets a request go; if not, waits until that may have changed.
+    /// Whether the course lets a request go, and the concurrency; if not, waits until that may have changed.
     async fn may_go(&self) -> bool {
         let permit = {
             let mut state = self.state.borrow_mut();
             let in_flight = state.in_flight;
-            state.course.permit(Instant::now(), in_flight)
+            match state.course.permit(Instant::now(), in_flight) {
+                Permit::Go if !state.concurrency.permit(in_flight) => Permit::AfterAnswer,
+                permit => permit,
+            }
         };
         match permit {
             Permit::Go => return true,
@@ -305,6 +315,8 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             let mut state = self.state.borrow_mut();
             let stop = state.course.note(job.ticket, &verdict, job.sent, now);
             state.tell_of_holds(&verdict);
+            state.concurrency.answered(Answer::of(&verdict, job.sent, job.attempts), started, now);
+            engine.gauge.set_limit(state.concurrency.limit());
             let outcome = self.weigh(&mut job, verdict, stop.is_some());
             if let Some(reason) = stop.or_else(|| outcome.as_ref().and_then(|outcome| state.failures.note(outcome))) {
                 state.stop(reason);

@@ -2,6 +2,7 @@
 //! engine under a clock that stands still.
 
 mod bad_input;
+mod concurrency;
 mod disk_full;
 mod engine;
 mod examples;

@@ -1,0 +1,439 @@
+//! Adaptive concurrency: the real engine against modelled servers under a paused clock, compared by ranges with loops
+//! of fixed concurrency against the same servers.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lateship::delivery::{self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Transport, Trouble};
+use lateship::limits::Limits;
+use lateship::outcome::{Outcome, Status, Ticket};
+use lateship::shipment::Shipment;
+use tokio::time::Instant;
+
+const CAP: usize = 16;
+
+/// One request as it reaches the server.
+struct Arrival {
+    /// Requests it is working on, this one included.
+    parallel: u32,
+    at: Duration,
+    /// Drawn evenly from `0.0 .. 1.0`.
+    random: f64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Answer {
+    Accept,
+    Status(u16),
+    Reset,
+}
+
+type Model = Box<dyn FnMut(&Arrival) -> (Duration, Answer)>;
+
+fn millis(millis: f64) -> Duration {
+    Duration::from_secs_f64(millis / 1000.0)
+}
+
+/// A model that accepts everything, after so many milliseconds.
+fn accepting(mut latency: impl FnMut(&Arrival) -> f64 + 'static) -> Model {
+    Box::new(move |arrival| (millis(latency(arrival)), Answer::Accept))
+}
+
+/// A model that takes `most` at a time for 50 ms each, and answers the others so after `millis`.
+fn taking(most: u32, after: f64, refusal: Answer) -> Model {
+    Box::new(
+        move |arrival| {
+            if arrival.parallel <= most { (millis(50.0), Answer::Accept) } else { (millis(after), refusal) }
+        },
+    )
+}
+
+/// What was seen at a request's start.
+#[derive(Clone, Copy)]
+struct Start {
+    at: Duration,
+    in_flight: usize,
+    limit: usize,
+}
+
+/// A server in the wire's place.
+struct Server<'a> {
+    model: RefCell<Model>,
+    gauge: &'a Gauge,
+    begin: Instant,
+    random: RefCell<fastrand::Rng>,
+    in_flight: Cell<u32>,
+    starts: RefCell<Vec<Start>>,
+    failed: Cell<usize>,
+}
+
+impl<'a> Server<'a> {
+    fn new(model: Model, gauge: &'a Gauge) -> Self {
+        Self {
+            model: RefCell::new(model),
+            gauge,
+            begin: Instant::now(),
+            random: RefCell::new(fastrand::Rng::with_seed(7)),
+            in_flight: Cell::new(0),
+            starts: RefCell::default(),
+            failed: Cell::new(0),
+        }
+    }
+}
+
+impl Transport for Server<'_> {
+    async fn send(&self, _: Arc<[u8]>) -> Result<Reply, Trouble> {
+        self.in_flight.set(self.in_flight.get() + 1);
+        let at = self.begin.elapsed();
+        let in_flight = self.in_flight.get() as usize;
+        self.starts.borrow_mut().push(Start { at, in_flight, limit: self.gauge.limit() });
+        let arrival = Arrival { parallel: self.in_flight.get(), at, random: self.random.borrow_mut().f64() };
+        let (latency, answer) = (self.model.borrow_mut())(&arrival);
+        tokio::time::sleep(latency).await;
+        self.in_flight.set(self.in_flight.get() - 1);
+        if answer != Answer::Accept {
+            self.failed.set(self.failed.get() + 1);
+        }
+        match answer {
+            Answer::Accept => {
+                let body = r#"{"message":"Request Received Successfully","status":"Success"}"#.to_owned();
+                Ok(Reply { status: 200, body, ..Reply::default() })
+            }
+            Answer::Status(status) => {
+                let retry_after = (status == 429).then(|| "1".to_owned());
+                Ok(Reply { status, retry_after, ..Reply::default() })
+            }
+            Answer::Reset => Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() }),
+        }
+    }
+}
+
+/// So many shipments, and how many were accepted.
+struct Shipments {
+    left: Cell<u64>,
+    sent: Cell<u64>,
+}
+
+impl Desk for Shipments {
+    type Error = Infallible;
+
+    async fn next(&self) -> Result<Option<(Ticket, Shipment)>, Infallible> {
+        let Some(ticket) = self.left.get().checked_sub(1) else { return Ok(None) };
+        self.left.set(ticket);
+        Ok(Some((Ticket(ticket), Shipment { identity: ticket.into(), ..Shipment::default() })))
+    }
+
+    async fn admit(&self, _: Ticket, _: &Shipment) -> Result<Admission, Infallible> {
+        Ok(Admission::Send { tainted: false })
+    }
+
+    async fn intend(&self, _: &Shipment) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    async fn attempted(&self, _: &Shipment, _: bool) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    async fn settle(&self, _: Ticket, _: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
+        self.sent.set(self.sent.get() + u64::from(outcome.status == Status::Sent));
+        Ok(())
+    }
+}
+
+struct TestClock;
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+struct Ran {
+    sent: u64,
+    failed: usize,
+    starts: Vec<Start>,
+    took: Duration,
+}
+
+impl Ran {
+    fn peak(&self) -> usize {
+        self.starts.iter().map(|start| start.in_flight).max().unwrap_or(0)
+    }
+
+    /// The share of requests that failed.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn failing(&self) -> f64 {
+        self.failed as f64 / self.starts.len() as f64
+    }
+
+    /// The share of requests started between `from` and `to` (shares of the run's time) for which `is` holds.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn share(&self, from: f64, to: f64, is: impl Fn(&Start) -> bool) -> f64 {
+        let within = self.took.mul_f64(from)..=self.took.mul_f64(to);
+        let among: Vec<_> = self.starts.iter().filter(|start| within.contains(&start.at)).collect();
+        among.iter().filter(|start| is(start)).count() as f64 / among.len() as f64
+    }
+
+    /// The mean limit over all starts between two moments.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn mean_limit(&self, from: Duration, to: Duration) -> f64 {
+        let limits: Vec<_> =
+            self.starts.iter().filter(|start| (from..to).contains(&start.at)).map(|start| start.limit).collect();
+        limits.iter().sum::<usize>() as f64 / limits.len() as f64
+    }
+}
+
+async fn adaptive_at(rate: &str, model: Model, shipments: u64) -> Ran {
+    let limits = Limits {
+        concurrency: CAP.try_into().expect("not zero"),
+        rate: rate.parse().expect("a rate"),
+        ..Limits::default()
+    };
+    let gauge = Gauge::default();
+    let server = Server::new(model, &gauge);
+    let desk = Shipments { left: Cell::new(shipments), sent: Cell::new(0) };
+    let (_sender, stop) = delivery::channel();
+    let engine = Engine {
+        limits: &limits,
+        shipments: Some(shipments),
+        transport: &server,
+        desk: &desk,
+        clock: &TestClock,
+        stop,
+        gauge: &gauge,
+        seed: 1,
+    };
+    let Ok(ending) = engine.run().await;
+    assert_eq!(ending, Ending::Complete);
+    let took = server.begin.elapsed();
+    let ran = Ran { sent: desk.sent.get(), failed: server.failed.get(), starts: server.starts.take(), took };
+    for start in &ran.starts {
+        assert!((1..=CAP).contains(&start.limit) && start.in_flight <= CAP);
+    }
+    ran
+}
+
+async fn adaptive(model: Model, shipments: u64) -> Ran {
+    adaptive_at("unlimited", model, shipments).await
+}
+
+/// How long loops of fixed concurrency take for so many requests, failed ones not repeated, one going ahead.
+async fn fixed(model: Model, shipments: u64) -> Duration {
+    let gauge = Gauge::default();
+    let server = Server::new(model, &gauge);
+    let left = Cell::new(shipments - 1);
+    let _canary = server.send(Arc::new([])).await;
+    let loops = (0..CAP).map(|_| async {
+        while let Some(rest) = left.get().checked_sub(1) {
+            left.set(rest);
+            let _reply = server.send(Arc::new([])).await;
+        }
+    });
+    futures::future::join_all(loops).await;
+    server.begin.elapsed()
+}
+
+/// The throughput of adaptive concurrency, in terms of fixed concurrency's.
+async fn relative(model: impl Fn() -> Model, shipments: u64) -> (f64, Ran) {
+    let fixed = fixed(model(), shipments).await;
+    let ran = adaptive(model(), shipments).await;
+    assert_eq!(ran.sent, shipments);
+    (fixed.as_secs_f64() / ran.took.as_secs_f64(), ran)
+}
+
+fn exponential(random: f64) -> f64 {
+    -(1.0 - random).ln()
+}
+
+type Latency = fn(&Arrival) -> f64;
+
+/// Healthy servers, whose round trips don't depend on what they are asked: milliseconds by arrival.
+fn healthy() -> [(&'static str, Latency); 6] {
+    [
+        ("constant", |_| 100.0),
+        ("constant and quick", |_| 5.0),
+        ("jitter", |arrival| 60.0 + 80.0 * arrival.random),
+        ("exponential", |arrival| 20.0 + 80.0 * exponential(arrival.random)),
+        ("one in fifty takes twenty times as long", |arrival| if arrival.random < 0.02 { 2000.0 } else { 100.0 }),
+        ("slow first connections", |arrival| if arrival.at < millis(400.0) { 350.0 } else { 100.0 }),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_endpoint_is_served_as_fast_as_by_fixed_concurrency() {
+    for (name, latency) in healthy() {
+        for shipments in [50, 300, 1500, 6000] {
+            let (speed, ran) = relative(|| accepting(latency), shipments).await;
+            assert!(speed >= 0.95, "{name}, {shipments} shipments: {speed:.3} of fixed");
+            assert_eq!(ran.peak(), CAP, "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn right_after_the_canary_the_cap_is_in_flight() {
+    let ran = adaptive(accepting(|_| 100.0), 200).await;
+    let soon = ran.starts.iter().filter(|start| start.at <= millis(101.0)).count();
+    assert_eq!(soon, 1 + CAP);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_takes_five_at_a_time_gets_five() {
+    for (name, after, refusal) in [
+        ("503 at once", 1.0, Answer::Status(503)),
+        ("503 after a while", 50.0, Answer::Status(503)),
+        ("500 late", 200.0, Answer::Status(500)),
+        ("resets", 5.0, Answer::Reset),
+    ] {
+        let ran = adaptive(taking(5, after, refusal), 5000).await;
+        assert_eq!(ran.sent, 5000, "{name}");
+        let few = ran.share(0.05, 1.0, |start| start.in_flight <= 7);
+        assert!(few >= 0.98, "{name}: {few:.3} of the run at seven or fewer");
+        assert!(ran.failing() <= 0.02, "{name}: {:.3} failed", ran.failing());
+        let ideal = Duration::from_millis(50) * 1000;
+        assert!(ran.took <= ideal.mul_f64(1.2), "{name}: {:?} for what takes {ideal:?}", ran.took);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_answers_429_above_five_is_asked_seldom_for_more() {
+    let ran = adaptive(taking(5, 1.0, Answer::Status(429)), 20_000).await;
+    assert_eq!(ran.sent, 20_000);
+    assert!(ran.failing() <= 0.002, "{:.4} failed", ran.failing());
+    let ideal = Duration::from_millis(50) * 4000;
+    assert!(ran.took <= ideal.mul_f64(1.15), "{:?} for what takes {ideal:?}, each 429 being a second", ran.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_grows_stronger_gets_more_again() {
+    let stronger = Duration::from_secs(30);
+    let model: Model = Box::new(move |arrival| {
+        let refused = arrival.at < stronger && arrival.parallel > 3;
+        if refused { (millis(1.0), Answer::Status(503)) } else { (millis(50.0), Answer::Accept) }
+    });
+    let ran = adaptive(model, 20_000).await;
+    assert_eq!(ran.sent, 20_000);
+    let before = ran.mean_limit(Duration::from_secs(2), stronger);
+    assert!(before <= 4.0, "{before:.1} while it takes three");
+    let after = ran.mean_limit(stronger + Duration::from_secs(40), ran.took);
+    assert!(after >= 15.0, "{after:.1} once it takes all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_endpoint_is_spared_and_loses_no_throughput() {
+    // One worker of 10 ms behind a line of 40 ms: six at a time keep it busy; more only wait.
+    let queue = || {
+        let mut free_at = Duration::ZERO;
+        accepting(move |arrival| {
+            free_at = free_at.max(arrival.at + millis(20.0)) + millis(10.0);
+            free_at.saturating_sub(arrival.at).as_secs_f64() * 1000.0 + 20.0
+        })
+    };
+    let (speed, ran) = relative(queue, 20_000).await;
+    assert!(speed >= 0.95, "{speed:.3} of fixed");
+    let mean = ran.mean_limit(ran.took / 4, ran.took);
+    assert!((4.0..9.0).contains(&mean), "{mean:.1} on average");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_grows_slow_above_a_knee_is_kept_near_it() {
+    // Above six the work of each suffers from all, so that more at a time get less done.
+    let model = || accepting(|arrival| 60.0 * (f64::from(arrival.parallel) / 6.0).max(1.0).powf(1.3));
+    let (speed, ran) = relative(model, 20_000).await;
+    assert!(speed >= 1.1, "{speed:.3} of fixed, which asks for too much");
+    let mean = ran.mean_limit(ran.took / 4, ran.took);
+    assert!((5.0..9.0).contains(&mean), "{mean:.1} on average");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_slow_for_a_while_loses_nothing_by_it() {
+    // Ten times slower however much it is asked; then fewer at a time would only be slower still.
+    let slow = Duration::from_secs(20)..Duration::from_secs(80);
+    let model = || {
+        let slow = slow.clone();
+        accepting(move |arrival| if slow.contains(&arrival.at) { 1000.0 } else { 100.0 })
+    };
+    let (speed, ran) = relative(model, 10_000).await;
+    assert!(speed >= 0.95, "{speed:.3} of fixed");
+    let after = ran.mean_limit(slow.end + Duration::from_secs(2), ran.took);
+    assert!(after >= 15.0, "{after:.1} afterwards");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_overloaded_for_a_while_is_spared_and_then_served_fully() {
+    let hard = Duration::from_secs(20)..Duration::from_secs(80);
+    let model = || {
+        let (hard, mut free_at) = (hard.clone(), Duration::ZERO);
+        accepting(move |arrival| {
+            let work = if hard.contains(&arrival.at) { 35.0 } else { 1.0 };
+            free_at = free_at.max(arrival.at + millis(80.0)) + millis(work);
+            free_at.saturating_sub(arrival.at).as_secs_f64() * 1000.0 + 20.0
+        })
+    };
+    let (speed, ran) = relative(model, 10_000).await;
+    assert!(speed >= 0.95, "{speed:.3} of fixed");
+    let during = ran.mean_limit(hard.start + Duration::from_secs(20), hard.end);
+    assert!(during <= 6.0, "{during:.1} while it is overloaded");
+    let after = ran.mean_limit(hard.end + Duration::from_secs(15), ran.took);
+    assert!(after >= 14.0, "{after:.1} afterwards");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_hopeless_shipments_slow_the_others_hardly() {
+    let model: fn() -> Model = || {
+        Box::new(|arrival| {
+            let answer = if arrival.random < 0.005 { Answer::Status(500) } else { Answer::Accept };
+            (millis(100.0), answer)
+        })
+    };
+    let fixed = fixed(model(), 10_000).await;
+    let ran = adaptive(model(), 10_000).await;
+    assert_eq!(ran.sent, 10_000);
+    assert!(ran.took <= fixed.mul_f64(1.08), "{:?}, fixed {fixed:?}", ran.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_does_not_leave_it_slow_but_one_brought_on_by_us_is_not_repeated() {
+    let down = Duration::from_secs(10)..Duration::from_secs(100);
+    let shown = down.clone();
+    let model: Model = Box::new(move |arrival| {
+        let answer = if shown.contains(&arrival.at) { Answer::Status(502) } else { Answer::Accept };
+        (millis(50.0), answer)
+    });
+    let ran = adaptive(model, 10_000).await;
+    assert_eq!(ran.sent, 10_000);
+    let back = ran.starts.iter().map(|start| start.at).find(|at| *at >= down.end).expect("a probe");
+    let soon = ran.mean_limit(back + millis(60.0), back + Duration::from_secs(1));
+    assert!(soon >= 15.0, "{soon:.1} in the first second after");
+
+    // More than eight at once and it breaks down for three seconds, for everybody.
+    let mut broken_until = Duration::ZERO;
+    let model: Model = Box::new(move |arrival| {
+        if arrival.parallel > 8 {
+            broken_until = arrival.at + Duration::from_secs(3);
+        }
+        let answer = if arrival.at < broken_until { Answer::Status(502) } else { Answer::Accept };
+        (millis(50.0), answer)
+    });
+    let ran = adaptive(model, 10_000).await;
+    assert_eq!(ran.sent, 10_000, "no shipment is used up");
+    assert!(ran.failing() <= 0.02, "{:.3} failed", ran.failing());
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_a_rate_limit_it_gives_way_as_well_and_costs_nothing_otherwise() {
+    let ran = adaptive_at("40/s", accepting(|_| 200.0), 1000).await;
+    assert!(1000.0 / ran.took.as_secs_f64() >= 38.8, "{:?}", ran.took);
+    let slow: Model = Box::new(|arrival| {
+        if arrival.parallel <= 3 { (millis(200.0), Answer::Accept) } else { (millis(10.0), Answer::Status(503)) }
+    });
+    let ran = adaptive_at("40/s", slow, 1000).await;
+    assert_eq!(ran.sent, 1000);
+    assert!(ran.failing() <= 0.05, "{:.3} failed", ran.failing());
+    let few = ran.share(0.1, 1.0, |start| start.in_flight <= 4);
+    assert!(few >= 0.98, "{few:.3} of the run at four or fewer");
+}
