@@ -220,6 +220,11 @@ pub enum Error {
     /// What may have been accepted cannot be held without a ledger, which alone knows of it in the next run.
     #[error("--in-doubt hold needs a ledger, which remembers what is in doubt")]
     HoldWithoutLedger,
+    /// Nobody said whose shipments are meant.
+    #[error(
+        "it is not known whose shipments these are: give the account's e-mail address with --account, or in LATESHIPMENT_EMAIL"
+    )]
+    NoAccount,
     /// The embedded sandbox is another endpoint in every run.
     #[error("the sandbox of a run is never remembered: leave out --ledger or --sandbox")]
     SandboxRemembered,

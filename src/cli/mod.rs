@@ -7,6 +7,7 @@
 mod check;
 mod fields;
 mod import;
+mod ledger;
 mod pretty;
 mod report;
 mod retry;
@@ -70,6 +71,7 @@ enum Command {
     Check(check::Flags),
     Fields(fields::Flags),
     Sandbox(sandbox::Flags),
+    Ledger(ledger::Flags),
 }
 
 /// How much is told on standard error; the same for every command.
@@ -125,7 +127,7 @@ impl Cli {
         let progress = match &self.command {
             Command::Import(flags) => Some(flags.progress),
             Command::Retry(flags) => Some(flags.progress),
-            Command::Check(_) | Command::Fields(_) | Command::Sandbox(_) => None,
+            Command::Check(_) | Command::Fields(_) | Command::Sandbox(_) | Command::Ledger(_) => None,
         };
         let progress = match progress {
             Some(None) => environment.read("LATESHIP_PROGRESS", str::parse)?,
@@ -143,6 +145,7 @@ impl Cli {
             Command::Check(flags) => flags.run(&around),
             Command::Fields(flags) => flags.run(),
             Command::Sandbox(flags) => flags.run(&around),
+            Command::Ledger(flags) => flags.run(&around),
         }
     }
 }

@@ -76,11 +76,8 @@ impl Memory {
             (Known::NotYet, None) => None,
         };
         let met = self.recent.borrow_mut().meet(key(shipment));
-        if let Met::After(payload) = met {
+        if met == Met::WithAnotherPayload {
             self.tell_of_two(shipment);
-            if let Some(ledger) = &self.ledger {
-                ledger.see(Key { identity: shipment.identity, payload }).await?;
-            }
         }
         let decision = match (met, memory) {
             (Met::Again, _) => repeated(),
@@ -173,15 +170,14 @@ struct Recent {
 enum Met {
     First,
     Again,
-    /// After this other payload of its shipment.
-    After(u128),
+    WithAnotherPayload,
 }
 
 impl Recent {
     fn meet(&mut self, key: Key) -> Met {
         match self.payloads.insert(key.identity, key.payload) {
             Some(payload) if payload == key.payload => Met::Again,
-            Some(payload) => Met::After(payload),
+            Some(_) => Met::WithAnotherPayload,
             None => {
                 self.order.push_back(key.identity);
                 if self.order.len() > RECENT
@@ -252,6 +248,6 @@ mod tests {
         let mut recent = Recent::default();
         let key = |payload| Key { identity: 7, payload };
         let met: Vec<_> = [1, 1, 2, 1].map(|payload| recent.meet(key(payload))).into();
-        assert_eq!(met, [Met::First, Met::Again, Met::After(1), Met::After(2)]);
+        assert_eq!(met, [Met::First, Met::Again, Met::WithAnotherPayload, Met::WithAnotherPayload]);
     }
 }

@@ -1,242 +1,401 @@
-//! The ledger as a person looks at it and puts it right: figures, export, forgetting, doubts, adoption.
+//! The ledger as the `ledger` command sees it: all scopes, looked through and mended between runs.
 //!
-//! What changes something takes the locks of all scopes it touches, so that no run is in the middle of it.
+//! Reading never waits for a run. Whatever changes something takes the locks of the scopes it touches first, so
+//! that no run goes by a memory that is changed beneath it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::Connection;
 
-use super::book::{Book, moment};
+use super::book::{self, Accepted, Book, time};
+use super::entry::{COLUMNS, Entry, Moment, kept};
+use super::error::Fault;
 use super::lock::Lock;
+use super::store::{Lasting, Store};
 use super::{Error, Key, Scope};
 
-/// The ledger, open for administration.
+/// Adopted payloads in one transaction.
+const GROUP: usize = 1000;
+
+/// A ledger outside of a run.
 #[derive(Debug)]
 pub struct Archive {
-    book: Book,
+    store: Store,
+    scopes: BTreeMap<i64, Scope>,
+    account: Option<String>,
 }
 
-/// Figures of one endpoint and account.
+/// A payload as the ledger remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Whose it is.
+    pub scope: Scope,
+    /// What it is.
+    pub key: Key,
+    /// The order's number, cut to 100 bytes.
+    pub order_no: String,
+    /// The tracking number, cut to 100 bytes.
+    pub trackingnumber: String,
+    /// When it was last accepted.
+    pub accepted: Option<Accepted>,
+    /// The last run that looked at it or sent it.
+    pub last_run: u64,
+    /// Since when it is in doubt.
+    pub in_doubt: Option<Timestamp>,
+}
+
+/// What is in a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// One for each endpoint and account, in the order in which they came.
+    pub scopes: Vec<ScopeStats>,
+}
+
+/// What a ledger remembers for one endpoint and account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeStats {
-    /// Which.
+    /// Whose it is.
     pub scope: Scope,
-    /// Shipments that were accepted.
+    /// Shipments of which something is remembered.
     pub shipments: u64,
-    /// Payloads that were accepted; more than shipments where some had several.
+    /// Their payloads.
     pub payloads: u64,
     /// Payloads in doubt.
     pub doubts: u64,
-    /// Runs.
+    /// Runs so far.
     pub runs: u64,
-    /// The first and the last acceptance.
-    pub accepted: Option<(Timestamp, Timestamp)>,
+    /// The first of the acceptances that are remembered.
+    pub first: Option<Timestamp>,
+    /// The last of them.
+    pub last: Option<Timestamp>,
 }
 
-/// One payload that is remembered.
+/// What to forget. A shipment is forgotten with all its payloads, so that no older one of them counts as the endpoint's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// Whose.
-    pub scope: Scope,
-    /// The order's number.
-    pub order_no: String,
-    /// The parcel's tracking number.
-    pub trackingnumber: String,
-    /// When it was last accepted, and in which run.
-    pub accepted: Option<(Timestamp, u64)>,
-    /// Since when it is in doubt.
-    pub doubt_since: Option<Timestamp>,
-    /// The hash of the payload.
-    pub payload: u128,
-}
-
-/// What a person decides of a doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// It arrived: it is remembered as accepted.
-    Sent,
-    /// It did not arrive: it is sent again as if it had never been.
-    Resend,
-}
-
-/// What is to be forgotten.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
-    /// Everything of this order.
-    Order(String),
-    /// Everything accepted before this moment.
-    AcceptedBefore(Timestamp),
-    /// Everything accepted last in this run.
+pub enum Forget {
+    /// The shipments of these orders.
+    Orders(Vec<String>),
+    /// The shipments that no run has seen since; those in doubt stay.
+    NotSeenSince(Timestamp),
+    /// The shipments of which a payload was last accepted in this run.
     Run(u64),
+}
+
+/// What a person has found out about a shipment in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It was accepted, and is not sent again.
+    Sent,
+    /// It was not: the next run sends it.
+    Resend,
 }
 
 impl Archive {
     /// Opens the ledger at `path`.
     ///
     /// # Errors
-    /// There is none, or it cannot be used.
+    /// [`Error::Missing`] where there is none, and everything that can be wrong with one.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        if !path.exists() {
-            return Err(Error::Unwritable { path: path.to_owned(), what: "there is no such file".to_owned() });
-        }
-        Ok(Self { book: Book::open(path)? })
+        Self::of(Store::open(path)?)
     }
 
-    fn failed(&self, error: &rusqlite::Error) -> Error {
-        Error::of_sqlite(&self.book.path, error)
-    }
-
-    fn locked(&self) -> Result<Vec<Lock>, Error> {
-        self.scopes()?.iter().map(|scope| Lock::take(&self.book.path, scope, "lateship ledger")).collect()
-    }
-
-    fn scopes(&self) -> Result<Vec<Scope>, Error> {
-        let read = || -> rusqlite::Result<Vec<Scope>> {
-            let mut select = self.book.connection.prepare("SELECT endpoint, account FROM scope ORDER BY id")?;
-            select.query_map([], |row| Ok(Scope { endpoint: row.get(0)?, account: row.get(1)? }))?.collect()
-        };
-        read().map_err(|error| self.failed(&error))
-    }
-
-    /// Figures by endpoint and account.
+    /// Opens the ledger at `path`, an empty one where there is none.
     ///
     /// # Errors
-    /// The ledger cannot be read.
-    pub fn stats(&self) -> Result<Vec<ScopeStats>, Error> {
-        let one = |scope: Scope| -> rusqlite::Result<ScopeStats> {
-            let id = self.book.scope(&scope)?.unwrap_or_default();
-            let count = |sql: &str| -> rusqlite::Result<u64> {
-                self.book.connection.query_row(sql, [id], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
-            };
-            let accepted = self.book.connection.query_row(
-                "SELECT min(accepted_at), max(accepted_at) FROM payload WHERE scope = ?1",
-                [id],
-                |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)),
-            )?;
-            Ok(ScopeStats {
-                scope,
-                shipments: count(
-                    "SELECT count(DISTINCT identity) FROM payload WHERE scope = ?1 AND accepted_run IS NOT NULL",
-                )?,
-                payloads: count("SELECT count(*) FROM payload WHERE scope = ?1 AND accepted_run IS NOT NULL")?,
-                doubts: count("SELECT count(*) FROM payload WHERE scope = ?1 AND doubt_since IS NOT NULL")?,
-                runs: count("SELECT count(*) FROM run WHERE scope = ?1")?,
-                accepted: accepted.map(|(first, last)| (moment(first), moment(last))),
-            })
-        };
-        self.scopes()?.into_iter().map(|scope| one(scope).map_err(|error| self.failed(&error))).collect()
+    /// Everything that can be wrong with a ledger.
+    pub fn open_or_make(path: &Path) -> Result<Self, Error> {
+        Self::of(Store::open_or_make(path)?)
     }
 
-    /// Gives every payload that is remembered to `each`, by order; only those in doubt where `doubts` is set.
+    fn of(store: Store) -> Result<Self, Error> {
+        let scopes = store.scopes().map_err(|fault| store.told(fault))?;
+        Ok(Self { store, scopes: scopes.into_iter().collect(), account: None })
+    }
+
+    /// From now on only the shipments of `account` are looked at, at whatever endpoint.
+    #[must_use]
+    pub fn of_account(mut self, account: String) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    /// Where the ledger lies, all links followed.
+    pub fn path(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// Counts what is remembered.
     ///
     /// # Errors
-    /// The ledger cannot be read, or `each` fails.
-    pub fn each<E>(
-        &self,
-        doubts: bool,
-        mut each: impl FnMut(Remembered) -> Result<(), E>,
-    ) -> Result<Result<(), E>, Error> {
-        let failed = |error: rusqlite::Error| self.failed(&error);
-        let filter =
-            if doubts { "doubt_since IS NOT NULL" } else { "accepted_run IS NOT NULL OR doubt_since IS NOT NULL" };
-        let sql = format!(
-            "SELECT endpoint, account, order_no, trackingnumber, accepted_at, accepted_run, doubt_since, payload \
-             FROM payload JOIN scope ON scope.id = payload.scope WHERE {filter} ORDER BY scope.id, order_no, trackingnumber"
-        );
-        let mut select = self.book.connection.prepare(&sql).map_err(failed)?;
-        let mut rows = select.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let read = || -> rusqlite::Result<Remembered> {
-                let (at, run): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
-                Ok(Remembered {
-                    scope: Scope { endpoint: row.get(0)?, account: row.get(1)? },
-                    order_no: row.get(2)?,
-                    trackingnumber: row.get(3)?,
-                    accepted: at.zip(run).map(|(at, run)| (moment(at), run.cast_unsigned())),
-                    doubt_since: row.get::<_, Option<i64>>(6)?.map(moment),
-                    payload: u128::from_be_bytes(row.get(7)?),
-                })
-            };
-            if let Err(error) = each(read().map_err(failed)?) {
-                return Ok(Err(error));
+    /// When the ledger cannot be read.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let count = || -> Result<Vec<ScopeStats>, Fault> {
+            let sql = "SELECT scope, count(DISTINCT identity_head), count(*), count(doubt_run), min(accepted_at), \
+                       max(accepted_at) FROM payload GROUP BY scope";
+            let mut counted = BTreeMap::new();
+            let mut statement = self.store.connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let counts: [i64; 3] = [row.get(1)?, row.get(2)?, row.get(3)?];
+                let times: [Option<i64>; 2] = [row.get(4)?, row.get(5)?];
+                counted.insert(row.get::<_, i64>(0)?, (counts.map(i64::cast_unsigned), times));
             }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Forgets; gives how many payloads. Forgotten shipments are sent again when they come again.
-    ///
-    /// # Errors
-    /// A run is in the middle of it, or the ledger cannot be written.
-    pub fn forget(&self, which: &Which) -> Result<u64, Error> {
-        let _locks = self.locked()?;
-        let connection = &self.book.connection;
-        let forgotten = match which {
-            Which::Order(order) => connection.execute("DELETE FROM payload WHERE order_no = ?1", [order]),
-            Which::AcceptedBefore(moment) => connection
-                .execute("DELETE FROM payload WHERE accepted_at < ?1 AND doubt_since IS NULL", [moment.as_second()]),
-            Which::Run(run) => connection.execute("DELETE FROM payload WHERE accepted_run = ?1", [run.cast_signed()]),
-        };
-        forgotten.map(|count| count as u64).map_err(|error| self.failed(&error))
-    }
-
-    /// Decides all doubts of an order; gives how many there were.
-    ///
-    /// # Errors
-    /// A run is in the middle of it, or the ledger cannot be written.
-    pub fn resolve(&self, order_no: &str, decision: Doubt) -> Result<u64, Error> {
-        let _locks = self.locked()?;
-        let sql = match decision {
-            Doubt::Sent => {
-                "UPDATE payload SET accepted_run = touched_run, seen_run = touched_run, accepted_at = doubt_since, \
-                 doubt_since = NULL WHERE order_no = ?1 AND doubt_since IS NOT NULL"
+            let mut of_scope = Vec::new();
+            for (id, scope) in &self.scopes {
+                let ([shipments, payloads, doubts], [first, last]) = counted.remove(id).unwrap_or_default();
+                let runs = "SELECT count(*) FROM run WHERE scope = ?1";
+                let runs: i64 = self.store.connection.query_row(runs, [id], |row| row.get(0))?;
+                of_scope.push(ScopeStats {
+                    scope: scope.clone(),
+                    shipments,
+                    payloads,
+                    doubts,
+                    runs: runs.cast_unsigned(),
+                    first: first.map(time).transpose()?,
+                    last: last.map(time).transpose()?,
+                });
             }
-            Doubt::Resend => "UPDATE payload SET doubt_since = NULL WHERE order_no = ?1 AND doubt_since IS NOT NULL",
+            Ok(of_scope)
         };
-        let decided = self.book.connection.execute(sql, params![order_no]);
-        decided.map(|count| count as u64).map_err(|error| self.failed(&error))
+        let scopes = count().map_err(|fault| self.store.told(fault))?;
+        let scopes = scopes.into_iter().filter(|stats| self.wants(&stats.scope)).collect();
+        Ok(Stats { bytes: self.store.bytes(), scopes })
     }
 
-    /// Remembers shipments as accepted without sending them; gives how many were new. Their run is one of its own.
+    /// Hands everything that is remembered to `each`, in the order in which it came.
     ///
     /// # Errors
-    /// A run is in the middle of it, the ledger cannot be written, or `shipments` fails.
-    pub fn adopt<E>(
-        path: &Path,
-        scope: &Scope,
-        shipments: impl Iterator<Item = Result<(Key, String, String), E>>,
-    ) -> Result<Result<u64, E>, Error> {
-        let book = Book::open(path)?;
-        let _lock = Lock::take(path, scope, "lateship ledger adopt")?;
-        let failed = |error: rusqlite::Error| Error::of_sqlite(path, &error);
-        book.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
-        let (scope, run) = book.register(scope, "adopt").map_err(failed)?;
-        let mut new = 0;
-        for shipment in shipments {
-            let (key, order_no, trackingnumber) = match shipment {
-                Ok(shipment) => shipment,
-                Err(error) => {
-                    book.connection.execute_batch("ROLLBACK").map_err(failed)?;
-                    return Ok(Err(error));
+    /// When the ledger cannot be read, and whatever `each` gives.
+    pub fn export<E: From<Error>>(&self, mut each: impl FnMut(Remembered) -> Result<(), E>) -> Result<(), E> {
+        self.scan(|entry| {
+            let remembered = self.remembered(entry).map_err(|fault| self.store.told(fault))?;
+            each(remembered)
+        })
+    }
+
+    /// What is in doubt.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn doubts(&self) -> Result<Vec<Remembered>, Error> {
+        let mut doubts = Vec::new();
+        self.scan(|entry| {
+            if entry.doubt.is_some() {
+                doubts.push(self.remembered(entry).map_err(|fault| self.store.told(fault))?);
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(doubts)
+    }
+
+    /// Forgets shipments; gives how many. They are sent again when they stand in an input again.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while a run of theirs goes on, and when the ledger cannot be read or written.
+    pub fn forget(&self, what: &Forget) -> Result<u64, Error> {
+        let (scopes, _, _) = self.chosen(what)?;
+        self.change(&scopes, "lateship ledger forget", |connection| {
+            let (_, ids, shipments) = self.chosen(what)?;
+            let delete = || -> Result<(), Fault> {
+                let mut delete = connection.prepare("DELETE FROM payload WHERE id = ?1")?;
+                for id in ids {
+                    delete.execute([id])?;
                 }
+                Ok(())
             };
-            let adopted = book.connection.prepare_cached(
-                "INSERT INTO payload (scope, identity, payload, order_no, trackingnumber, accepted_run, accepted_at, seen_run, touched_run) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?6) ON CONFLICT DO UPDATE SET doubt_since = NULL, \
-                 accepted_run = coalesce(accepted_run, excluded.accepted_run), accepted_at = coalesce(accepted_at, excluded.accepted_at), \
-                 seen_run = excluded.seen_run WHERE accepted_run IS NULL OR doubt_since IS NOT NULL",
-            );
-            let now = Timestamp::now().as_second();
-            let (identity, payload) = (key.identity.to_be_bytes(), key.payload.to_be_bytes());
-            let changed = adopted
-                .and_then(|mut adopted| {
-                    adopted.execute(params![scope, identity, payload, order_no, trackingnumber, run, now])
-                })
-                .map_err(failed)?;
-            new += changed as u64;
+            delete().map_err(|fault| self.store.told(fault))?;
+            Ok(shipments)
+        })
+    }
+
+    /// Decides about all that is in doubt of these orders; gives for each order how many payloads that were.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while a run of theirs goes on, and when the ledger cannot be read or written.
+    pub fn resolve(&self, orders: &[String], decision: Decision) -> Result<Vec<u64>, Error> {
+        let scopes = self.in_doubt_of(orders)?.iter().map(|(entry, _)| entry.scope).collect();
+        self.change(&scopes, "lateship ledger resolve", |connection| {
+            let mut counts = vec![0; orders.len()];
+            for (mut entry, doubt) in self.in_doubt_of(orders)? {
+                match decision {
+                    Decision::Sent => book::accept(&mut entry, doubt),
+                    Decision::Resend => entry.doubt = None,
+                }
+                entry.write(connection).map_err(|fault| self.store.told(fault))?;
+                let of_it = orders.iter().zip(&mut counts).filter(|(order, _)| kept(order) == entry.order_no);
+                of_it.for_each(|(_, count)| *count += 1);
+            }
+            Ok(counts)
+        })
+    }
+
+    /// Remembers `payloads` (with their order's and tracking number) as accepted for `scope`, without sending them;
+    /// gives how many. `what` describes it to people.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while a run of the scope goes on, when the ledger cannot be read or written, and
+    /// whatever `payloads` gives; what came before is remembered then.
+    pub fn adopt<E: From<Error>>(
+        &self,
+        scope: &Scope,
+        what: &str,
+        payloads: impl IntoIterator<Item = Result<(Key, String, String), E>>,
+    ) -> Result<u64, E> {
+        let now = Timestamp::now().as_second();
+        let mut lock = Lock::take(self.path(), scope, what)?;
+        let (scope, run) = self.store.register(scope, what, now, &mut lock)?;
+        let book = Book::new(scope, run);
+        let mut payloads = payloads.into_iter().peekable();
+        let mut adopted = 0;
+        while payloads.peek().is_some() {
+            self.store.begin(Lasting::Process)?;
+            let mut failed = None;
+            for payload in payloads.by_ref().take(GROUP) {
+                match payload {
+                    Ok((key, order_no, trackingnumber)) => {
+                        let names = (order_no.as_str(), trackingnumber.as_str());
+                        let done = book.adopt(&self.store.connection, key, names, now);
+                        done.map_err(|fault| self.store.told(fault))?;
+                        adopted += 1;
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+            self.store.commit(Lasting::Process)?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
         }
-        book.connection.execute_batch("COMMIT").map_err(failed)?;
-        Ok(Ok(new))
+        self.store.begin(Lasting::Power)?;
+        self.store.end_run(run, Timestamp::now().as_second()).map_err(|fault| self.store.told(fault))?;
+        lock.remember(self.store.commit(Lasting::Power)?)?;
+        Ok(adopted)
+    }
+
+    /// Closes the ledger, everything in its one file.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn close(self) -> Result<(), Error> {
+        self.store.close().map(drop)
+    }
+
+    fn wants(&self, scope: &Scope) -> bool {
+        self.account.as_ref().is_none_or(|account| *account == scope.account)
+    }
+
+    fn scope(&self, id: i64) -> Result<&Scope, Fault> {
+        self.scopes.get(&id).ok_or(Fault::Damaged("a row belongs to nobody"))
+    }
+
+    /// Hands every row to `each`.
+    fn scan<E: From<Error>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
+        let told = |error| E::from(self.store.told(error));
+        let sql = format!("SELECT {COLUMNS} FROM payload ORDER BY id");
+        let mut statement = self.store.connection.prepare(&sql).map_err(Fault::from).map_err(told)?;
+        let mut rows = statement.query([]).map_err(Fault::from).map_err(told)?;
+        while let Some(row) = rows.next().map_err(Fault::from).map_err(told)? {
+            let entry = Entry::read(row).map_err(told)?;
+            if self.wants(self.scope(entry.scope).map_err(told)?) {
+                each(entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remembered(&self, entry: Entry) -> Result<Remembered, Fault> {
+        Ok(Remembered {
+            scope: self.scope(entry.scope)?.clone(),
+            key: entry.key,
+            accepted: entry.accepted.map(Accepted::of).transpose()?,
+            last_run: entry.touched_run.cast_unsigned(),
+            in_doubt: entry.doubt.map(|doubt| time(doubt.at)).transpose()?,
+            order_no: entry.order_no,
+            trackingnumber: entry.trackingnumber,
+        })
+    }
+
+    /// What is in doubt of these orders.
+    fn in_doubt_of(&self, orders: &[String]) -> Result<Vec<(Entry, Moment)>, Error> {
+        let orders: BTreeSet<&str> = orders.iter().map(|order| kept(order)).collect();
+        let mut found = Vec::new();
+        self.scan(|entry| {
+            if let Some(doubt) = entry.doubt.filter(|_| orders.contains(entry.order_no.as_str())) {
+                found.push((entry, doubt));
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(found)
+    }
+
+    /// The rows to be forgotten: whose they are, their numbers, and how many shipments they make.
+    fn chosen(&self, what: &Forget) -> Result<(BTreeSet<i64>, BTreeSet<i64>, u64), Error> {
+        let started = self.starts().map_err(|fault| self.store.told(fault))?;
+        let orders: BTreeSet<&str> = match what {
+            Forget::Orders(orders) => orders.iter().map(|order| kept(order)).collect(),
+            _ => BTreeSet::new(),
+        };
+        let fits = |entry: &Entry| match what {
+            Forget::Orders(_) => orders.contains(entry.order_no.as_str()),
+            Forget::Run(run) => entry.accepted.is_some_and(|accepted| accepted.run.cast_unsigned() == *run),
+            Forget::NotSeenSince(time) => {
+                let last = started.get(&entry.touched_run.max(entry.seen_run)).copied().unwrap_or(i64::MAX);
+                entry.doubt.is_none() && last < time.as_second()
+            }
+        };
+        let (mut scopes, mut ids, mut shipments) = (BTreeSet::new(), BTreeSet::new(), 0);
+        self.scan(|entry| {
+            if !fits(&entry) || ids.contains(&entry.id) {
+                return Ok::<(), Error>(());
+            }
+            let all = book::shipment(&self.store.connection, entry.key.identity);
+            let mut all = all.map_err(|fault| self.store.told(fault))?;
+            all.retain(|other| other.scope == entry.scope);
+            if matches!(what, Forget::NotSeenSince(_)) && !all.iter().all(fits) {
+                return Ok(());
+            }
+            scopes.insert(entry.scope);
+            ids.extend(all.iter().map(|entry| entry.id));
+            shipments += 1;
+            Ok(())
+        })?;
+        Ok((scopes, ids, shipments))
+    }
+
+    /// When each run began.
+    fn starts(&self) -> Result<BTreeMap<i64, i64>, Fault> {
+        let mut statement = self.store.connection.prepare("SELECT id, started_at FROM run")?;
+        let starts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(starts.collect::<Result<_, _>>()?)
+    }
+
+    /// Does `change` for good, while no run of these scopes goes on.
+    fn change<T>(
+        &self,
+        scopes: &BTreeSet<i64>,
+        what: &str,
+        change: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut locks = Vec::new();
+        for id in scopes {
+            let scope = self.scope(*id).map_err(|fault| self.store.told(fault))?;
+            let lock = Lock::take(self.path(), scope, what)?;
+            self.store.refuse_older(&lock)?;
+            locks.push(lock);
+        }
+        self.store.begin(Lasting::Power)?;
+        let changed = change(&self.store.connection)?;
+        let marks = self.store.commit(Lasting::Power)?;
+        for mut lock in locks {
+            lock.remember(marks)?;
+        }
+        Ok(changed)
     }
 }

@@ -1,32 +1,42 @@
-//! What is remembered of shipments from run to run, per endpoint and account: which payloads were accepted, and which
-//! may have been.
+//! What is remembered of shipments from run to run: which payloads were accepted, and which are in doubt.
 //!
 //! ```text
-//! import's desk ─ Ledger ─▶ keeper (a thread: group commit) ─▶ book (SQLite)      lateship ledger … ─ Archive ─▶ book
+//! delivery's desk ─ Ledger ─▶ the keeper's thread ─ Book ─▶ Store (`SQLite`)       lateship ledger … ─ Archive ─▶ Store
 //! ```
 //!
-//! A payload is *already sent* when it was accepted, and no other payload of its shipment was accepted in a run after
-//! the last that saw this one. So a status that goes back is sent again, and two rows of one shipment that stand in
-//! every night's file do not chase each other.
+//! A payload of a shipment is *already sent* when it was accepted, and since the run that last saw it no later run had
+//! another payload of that shipment accepted (or perhaps accepted). So a status that goes back is sent again, and two
+//! rows of one shipment that stand in every night's file do not chase each other.
 //!
-//! Invariants: what was answered is written, so that after a kill everything answered is known, and after a power loss
-//! all but the last second. An intent is written before its request: what was in flight at a kill is in doubt, and
-//! nothing else is. The first failure is the last: a write that failed is never tried again, and everything after it
-//! fails too. One run at a time for an endpoint and an account; other shops use the same ledger meanwhile.
+//! Invariants:
+//! - What was answered is written. After a kill everything answered is known; after a power cut all but the last second.
+//! - An intent is written before its request, so what was in flight at a kill is in doubt, and nothing else is.
+//! - Either the ledger's memory is right or there is an error. Every row carries a check, every shipment is found
+//!   by two indexes that must agree, and a sequence number beside the ledger tells when writes went missing. One damaged place
+//!   can never make an accepted shipment look unknown.
+//! - The first failure is the last: a write or a sync that failed is never tried again.
+//! - One run at a time for an endpoint and an account; other shops use the same ledger meanwhile.
+//!
+//! `import` opens a [`Ledger`]; the `ledger` command an [`Archive`]. `SQLite` lives here alone.
 
 mod archive;
 mod book;
+mod entry;
 mod error;
+mod handle;
 mod keeper;
 mod lock;
 mod place;
+mod store;
 #[cfg(test)]
 mod tests;
 
-pub use archive::{Archive, Doubt, Remembered, ScopeStats, Which};
+pub use archive::{Archive, Decision, Forget, Remembered, ScopeStats, Stats};
 pub use book::{Accepted, Conclusion, Memory};
+pub use entry::Key;
 pub use error::Error;
-pub use keeper::{Ledger, LookUp};
+pub use handle::{Ledger, LookUp};
+pub use lock::Holder;
 pub use place::default_path;
 
 /// Whose shipments are remembered: runs of one scope know each other's, and no other's.
@@ -34,15 +44,6 @@ pub use place::default_path;
 pub struct Scope {
     /// The endpoint's address.
     pub endpoint: String,
-    /// The account there: the e-mail.
+    /// The account at the endpoint: the e-mail.
     pub account: String,
-}
-
-/// A shipment and what is sent of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
-    /// A hash of what makes the shipment this one and no other.
-    pub identity: u128,
-    /// A hash of the request's body.
-    pub payload: u128,
 }

@@ -58,6 +58,19 @@ pub(super) fn safe_message(message: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Cells as a line of CSV with commas, its line end included.
+pub fn csv_line(cells: &[&str]) -> String {
+    let mut line = Vec::new();
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            line.push(b',');
+        }
+        push_cell(&mut line, cell, Dialect::default());
+    }
+    line.push(b'\n');
+    String::from_utf8_lossy(&line).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ pub mod summary;
 mod tests;
 mod writer;
 
+pub use cells::csv_line;
 pub use draft::{Holder, Leftover, refuse_leftover};
 pub use error::Error;
 pub use failed::FailedRows;

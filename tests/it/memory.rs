@@ -226,7 +226,7 @@ fn the_second_run_for_an_account_is_told_of_the_first_or_waits() {
     let second = shop.import(&["-o", "other.csv"]);
     second.assert_code(2);
     assert!(
-        second.stderr.contains("same endpoint and account") && second.stderr.contains("process"),
+        second.stderr.contains("this endpoint and account") && second.stderr.contains("process"),
         "{}",
         second.stderr
     );
@@ -242,7 +242,7 @@ fn a_ledger_that_cannot_be_used_stops_the_run_before_anything_is_sent() {
     shop.export([(1, "shipped")]);
     shop.workdir.write("broken.db", "this is no database but a text that is long enough to be looked at as one");
     let url = shop.server.url();
-    for (path, word) in [("broken.db", "adopt"), (".", "ledger"), ("/dev/null/x/ledger.db", "--ledger")] {
+    for (path, word) in [("broken.db", "--ledger"), (".", "ledger"), ("/dev/null/x/ledger.db", "--ledger")] {
         let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--ledger", path];
         let run = shop.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run();
         run.assert_code(2);
@@ -251,4 +251,60 @@ fn a_ledger_that_cannot_be_used_stops_the_run_before_anything_is_sent() {
     assert_eq!(shop.server.requests().len(), 0);
     let sandbox = shop.workdir.lateship(&["import", "orders.csv", "-m", "map.toml", "--sandbox", "--ledger", "x.db"]);
     sandbox.assert_code(2);
+}
+
+#[test]
+fn the_ledger_is_looked_at_and_put_right_by_its_command() {
+    let shop = Shop::new(Scripted::answering(|request| match request.field("order_no").as_str() {
+        "3" => Answer::none(End::Reset),
+        _ => Answer::accepted(),
+    }));
+    shop.export((1..=3).map(|order| (order, "shipped")));
+    shop.import(&["--max-attempts", "1"]).assert_code(1);
+    let ledger = |words: &[&str]| {
+        let mut arguments = vec!["ledger", "--ledger", "state/ledger.db"];
+        arguments.extend(words);
+        let run = shop.workdir.launch(&arguments).env("LATESHIPMENT_EMAIL", "ops@example.com").run();
+        run.assert_code(0);
+        run.stdout
+    };
+    assert!(ledger(&["path"]).contains("state/ledger.db"));
+    let stats = ledger(&["stats"]);
+    assert!(stats.contains("ops@example.com") && stats.contains("1 in doubt") && stats.contains("1 run"), "{stats}");
+    let doubts = ledger(&["doubts"]);
+    assert!(doubts.contains("order 3, T3") && doubts.contains("resolve"), "{doubts}");
+    assert_eq!(ledger(&["resolve", "3", "--sent"]), "order 3: 1 doubt\n");
+    assert!(ledger(&["doubts"]).contains("nothing"));
+    let export = ledger(&["export"]);
+    assert!(export.starts_with("endpoint,account,order_no,") && export.lines().count() == 4, "{export}");
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.statuses(), ["already_sent"; 3]);
+    assert_eq!(ledger(&["forget", "1"]), "forgotten: 1 shipment\n");
+    assert_eq!(ledger(&["forget", "--older-than", "400d"]), "forgotten: 0 shipments\n");
+    let before = shop.server.requests().len();
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.statuses(), ["sent", "already_sent", "already_sent"]);
+    assert_eq!(shop.server.requests().len(), before + 1);
+}
+
+#[test]
+fn what_another_tool_sent_is_adopted_from_the_export_or_from_results() {
+    let shop = accepting();
+    shop.export((1..=5).map(|order| (order, "shipped")));
+    let url = shop.server.url();
+    let adopt = |words: &[&str]| {
+        let mut arguments = vec!["ledger", "--ledger", "state/ledger.db", "adopt"];
+        arguments.extend(words);
+        let run = shop.workdir.launch(&arguments).env("LATESHIPMENT_EMAIL", "ops@example.com").run();
+        run.assert_code(0);
+        run.stdout
+    };
+    assert_eq!(adopt(&["orders.csv", "-m", "map.toml", "--endpoint", &url]), "remembered as accepted: 5 shipments\n");
+    shop.import(&[]).assert_code(0);
+    assert_eq!((shop.statuses(), shop.server.requests().len()), (vec!["already_sent".to_owned(); 5], 0));
+    // A lost ledger, of which the results know.
+    std::fs::remove_dir_all(shop.workdir.path("state")).expect("removed");
+    assert_eq!(adopt(&["orders.results.csv"]), "remembered as accepted: 5 shipments\n");
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.server.requests().len(), 0);
 }

@@ -1,0 +1,156 @@
+//! The handle by which a run speaks with the ledger's thread.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll, ready};
+use std::thread::JoinHandle;
+use std::{fmt, thread};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::book::{Book, Conclusion, Memory};
+use super::keeper::{Keeper, Message, Reply};
+use super::lock::Lock;
+use super::store::Store;
+use super::{Error, Key, Scope};
+
+/// A look-up that was begun; may be waited for in pieces.
+#[derive(Debug)]
+pub struct LookUp {
+    answer: oneshot::Receiver<Result<Vec<Memory>, Error>>,
+    path: PathBuf,
+}
+
+impl Future for LookUp {
+    type Output = Result<Vec<Memory>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        Poll::Ready(answer.unwrap_or_else(|_| Err(Error::Ended { path: self.path.clone() })))
+    }
+}
+
+/// A run's ledger: open and locked for its endpoint and account until it is closed or dropped.
+///
+/// After the first error every further call gives the same one; nothing is tried again.
+pub struct Ledger {
+    /// `None` only while it is being closed.
+    sender: Option<Sender<Message>>,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+    run: u64,
+    path: PathBuf,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("path", &self.path).field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger at `path` (an empty one where there is none, for its owner alone), takes the lock of `scope`, and
+    /// enters a new run, which `inputs` describes to people.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with a ledger; [`Error::Locked`] while another run of the scope goes on.
+    pub fn open(path: &Path, scope: &Scope, inputs: &str) -> Result<Self, Error> {
+        let store = Store::open_or_make(path)?;
+        let mut lock = Lock::take(store.path(), scope, inputs)?;
+        let (scope, run) = store.register(scope, inputs, Timestamp::now().as_second(), &mut lock)?;
+        let path = store.path().to_owned();
+        let keeper = Keeper { store, book: Book::new(scope, run), lock };
+        let (sender, messages) = channel();
+        let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || keeper.run(&messages));
+        let thread = spawned.map_err(|error| Error::io(&path, &error))?;
+        Ok(Self { sender: Some(sender), thread: Some(thread), run: run.cast_unsigned(), path })
+    }
+
+    /// The number of this run, from 1.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// What is remembered of `keys`, in their order. Marks what it knows as seen in this run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written.
+    pub async fn look_up(&self, keys: Vec<Key>) -> Result<Vec<Memory>, Error> {
+        self.start_look_up(keys)?.await
+    }
+
+    /// The same, begun at once: what was asked is marked as seen even if nobody waits for the answer, so a look-up that
+    /// may be interrupted is kept and waited for again, and never asked twice.
+    ///
+    /// # Errors
+    /// When the ledger has ended.
+    pub fn start_look_up(&self, keys: Vec<Key>) -> Result<LookUp, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::LookUp(keys, reply))?;
+        Ok(LookUp { answer, path: self.path.clone() })
+    }
+
+    /// Records that `key` is about to be sent, before the first byte of its request goes out. From here on it
+    /// is in doubt until [`conclude`](Self::conclude) says more. The two numbers are for people.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written: then the request must not be sent.
+    pub async fn intend(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
+        let (order_no, trackingnumber) = (order_no.to_owned(), trackingnumber.to_owned());
+        self.ask(|reply| Message::Intend { key, order_no, trackingnumber, reply }).await
+    }
+
+    /// Records how the attempt for `key` ended.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written: then `key` stays in doubt.
+    pub async fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
+        self.ask(|reply| Message::Conclude(key, conclusion, reply)).await
+    }
+
+    /// Makes everything recorded so far survive a power cut; this happens by itself every second and at the end.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn sync(&self) -> Result<(), Error> {
+        self.ask(Message::Sync).await
+    }
+
+    /// Makes everything last, and gives the lock back.
+    ///
+    /// # Errors
+    /// What went wrong at any time, unless it was told before.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.end()
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(message(reply))?;
+        answer.await.map_err(|_| Error::Ended { path: self.path.clone() })?
+    }
+
+    fn send(&self, message: Message) -> Result<(), Error> {
+        let sent = self.sender.as_ref().and_then(|sender| sender.send(message).ok());
+        sent.ok_or_else(|| Error::Ended { path: self.path.clone() })
+    }
+
+    /// Lets the thread end, and waits for it.
+    fn end(&mut self) -> Result<(), Error> {
+        self.sender = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) => Err(Error::Ended { path: self.path.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // A run that ends by an error has told it already.
+        let _ = self.end();
+    }
+}
