@@ -61,10 +61,15 @@ fn every_example_gives_its_golden_payloads_and_results() {
 #[test]
 fn the_readme_names_files_and_flags_that_exist() {
     let readme = shipped("README.md");
-    let help = Workdir::new().lateship(&["import", "--help"]).stdout
-        + &Workdir::new().lateship(&["retry", "--help"]).stdout
-        + &Workdir::new().lateship(&["sandbox", "--help"]).stdout
-        + &Workdir::new().lateship(&["check", "--help"]).stdout;
+    let manuals = [
+        &["import", "--help"][..],
+        &["retry", "--help"],
+        &["sandbox", "--help"],
+        &["check", "--help"],
+        &["ledger", "--help"],
+        &["ledger", "resolve", "--help"],
+    ];
+    let help: String = manuals.iter().map(|words| Workdir::new().lateship(words).stdout).collect();
     let flags = regex::Regex::new(r"`?lateship[^`\n]*|`--[^`]*`").expect("a pattern");
     let flag = regex::Regex::new(r"--[a-z][a-z-]+").expect("a pattern");
     for text in flags.find_iter(&readme) {

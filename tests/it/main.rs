@@ -10,6 +10,7 @@ mod house;
 mod interrupt;
 mod mapping_reference;
 mod memory;
+mod outage;
 mod retry;
 mod run;
 mod sandbox_script;

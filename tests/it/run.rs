@@ -269,6 +269,19 @@ fn a_killed_run_leaves_what_it_knows_and_the_next_one_does_not_run_over_it() {
 }
 
 #[test]
+fn an_input_that_is_written_to_while_it_is_read_stops_the_run() {
+    let workdir = workdir(&orders(400));
+    let server = Scripted::answering(|_| Answer::accepted());
+    let running = import(&workdir, &["--endpoint", &server.url(), "--rate", "100/s"]).spawn();
+    server.wait_for_requests(20);
+    workdir.write("orders.csv", orders(10));
+    let run = running.wait();
+    run.assert_code(3);
+    assert!(run.stderr.contains("changed while it was read"), "{}", run.stderr);
+    assert_eq!(summary(&workdir, "orders.results.json")["state"], "stopped");
+}
+
+#[test]
 fn two_runs_never_write_the_same_results() {
     let workdir = workdir(&orders(500));
     let server = Scripted::answering(|_| Answer::accepted());
