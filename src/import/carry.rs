@@ -58,8 +58,8 @@ enum Original {
     None,
     /// It was not accepted.
     Left,
-    /// It was accepted.
-    Accepted,
+    /// It was accepted, or is in doubt and held so: its payload is not sent again by way of another row.
+    Settled,
 }
 
 /// Reads everything once: proves that the lines of the earlier run are those of the inputs and that no accepted row
@@ -170,11 +170,12 @@ impl Carry {
 
     /// Notes what became of a row that a later one repeats.
     fn note(&mut self, line: &Entry) {
+        let settled = is_accepted(line) || self.is_held(line);
         if line.outcome.status != Status::Skipped
             && let Some(original) = line.payload.and_then(|payload| self.repeated.get_mut(&payload))
-            && *original != Original::Accepted
+            && *original != Original::Settled
         {
-            *original = if is_accepted(line) { Original::Accepted } else { Original::Left };
+            *original = if settled { Original::Settled } else { Original::Left };
         }
     }
 
@@ -192,9 +193,13 @@ impl Carry {
                 Made::Shipment(shipment) => line.payload == Some(shipment.payload) || self.keeps_accepted,
                 Made::Skipped(_) | Made::Invalid(_) => true,
             },
-            Status::InDoubt if self.in_doubt == InDoubt::Hold => true,
-            status => !self.is_wanted(status),
+            status => self.is_held(line) || !self.is_wanted(status),
         }
+    }
+
+    /// Whether a line is in doubt, and to stay so.
+    fn is_held(&self, line: &Entry) -> bool {
+        line.outcome.status == Status::InDoubt && self.in_doubt == InDoubt::Hold
     }
 
     fn is_wanted(&self, status: Status) -> bool {

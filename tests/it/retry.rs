@@ -319,6 +319,24 @@ fn a_lost_answer_stays_in_doubt_until_it_is_accepted_or_is_held() {
 }
 
 #[test]
+fn what_is_held_in_doubt_is_not_sent_by_way_of_its_repetition() {
+    let once = orders(1);
+    let row = once.lines().last().expect("a row");
+    let workdir = workdir(&format!("{once}{row}\n"));
+    let odd = Scripted::answering(|_| Answer::html(200, "<p>welcome</p>"));
+    import(&workdir, &odd, &[]).assert_code(1);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["in_doubt", "skipped"]);
+    let before = workdir.read("orders.results.csv");
+    let server = Scripted::new([]);
+    let endpoint = server.url();
+    retry(&workdir, &["--in-doubt", "hold", "--endpoint", &endpoint]).assert_code(1);
+    assert_eq!(arrived(&server, 0), [""; 0]);
+    assert_eq!(workdir.read("orders.results.csv"), before);
+    retry(&workdir, &["--in-doubt", "resend", "--endpoint", &endpoint]).assert_code(0);
+    assert_eq!(arrived(&server, 0), ["1"]);
+}
+
+#[test]
 fn a_copied_folder_is_retried_on_another_machine() {
     let workdir = workdir("");
     fs::create_dir_all(workdir.path("job/in")).expect("made");
