@@ -107,6 +107,19 @@ impl Outcome {
     }
 }
 
+/// What one attempt showed of whether its shipment is accepted, for what is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The endpoint has accepted it.
+    Accepted,
+    /// It surely has not. What was in doubt before the attempt still is.
+    NotAccepted,
+    /// It surely has not by this attempt, but may have by an earlier one.
+    StillInDoubt,
+    /// It may have. The shipment is in doubt until it is accepted, whatever other attempts bring.
+    InDoubt,
+}
+
 /// How many rows ended in each status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally([u64; Status::ALL.len()]);

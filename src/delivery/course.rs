@@ -68,12 +68,13 @@ struct Throttle {
 #[derive(Debug)]
 pub(crate) struct Course {
     give_up_after: Duration,
-    outage_after: usize,
+    shipments: Option<u64>,
     open: bool,
     answered: bool,
     outage: Option<Outage>,
     throttle: Option<Throttle>,
     throttled_in_a_row: u32,
+    /// When the first of the holds and throttles began since which nothing useful came.
     useless_since: Option<Instant>,
     troubled: Vec<Ticket>,
     turned_away: Vec<Ticket>,
@@ -81,12 +82,11 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    /// A run of `shipments` (where that is known) that waits at most `give_up_after` for a useful answer.
-    pub(crate) fn new(shipments: Option<u64>, give_up_after: Duration) -> Self {
-        let outage_after = shipments.map_or(OUTAGE_AFTER, |all| all.clamp(2, OUTAGE_AFTER));
+    /// A run that waits at most `give_up_after` for a useful answer.
+    pub(crate) fn new(give_up_after: Duration) -> Self {
         Self {
             give_up_after,
-            outage_after: usize::try_from(outage_after).unwrap_or(usize::MAX),
+            shipments: None,
             open: false,
             answered: false,
             outage: None,
@@ -97,6 +97,11 @@ impl Course {
             turned_away: Vec::new(),
             undocumented: 0,
         }
+    }
+
+    /// Tells how many shipments there are at most that can show an outage, where that is known.
+    pub(crate) fn expect(&mut self, shipments: Option<u64>) {
+        self.shipments = shipments;
     }
 
     /// Whether probes go instead of shipments in their order.
@@ -204,9 +209,9 @@ impl Course {
     }
 
     fn trouble(&mut self, ticket: Ticket, reason: &str, sent: Sent, now: Instant) {
-        self.useless_since.get_or_insert(now);
         note_once(&mut self.troubled, ticket);
-        if self.outage.is_some() || self.troubled.len() >= self.outage_after {
+        let enough = self.shipments.map_or(OUTAGE_AFTER, |all| all.clamp(2, OUTAGE_AFTER));
+        if self.outage.is_some() || self.troubled.len() as u64 >= enough {
             self.hold(reason, sent, now);
         }
     }
@@ -242,6 +247,7 @@ impl Course {
     fn hold(&mut self, reason: &str, sent: Sent, now: Instant) {
         match (&mut self.outage, sent) {
             (None, _) => {
+                self.useless_since.get_or_insert(now);
                 self.outage =
                     Some(Outage { reason: reason.to_owned(), next_probe: now + FIRST_PAUSE, pause: FIRST_PAUSE });
             }
@@ -276,7 +282,8 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(7200);
 
     fn open_course(shipments: Option<u64>) -> (Course, Instant) {
-        let mut course = Course::new(shipments, PATIENCE);
+        let mut course = Course::new(PATIENCE);
+        course.expect(shipments);
         let now = Instant::now();
         assert_eq!(course.note(Ticket(0), &Verdict::Accepted, Sent::Plainly, now), None);
         (course, now)
@@ -353,6 +360,22 @@ mod tests {
             course.note(Ticket(ticket), &throttled, Sent::Plainly, now);
         }
         assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_begins_with_the_first_hold_and_not_with_a_failure_long_before() {
+        let (mut course, now) = open_course(None);
+        course.note(Ticket(1), &failed(), Sent::Plainly, now);
+        let later = now + PATIENCE * 2;
+        let throttled = Verdict::Throttled { reason: "429".to_owned(), after: None };
+        assert_eq!(course.note(Ticket(2), &throttled, Sent::Plainly, later), None);
+        assert!(matches!(course.permit(later, 0), Permit::At(..)));
+        // Holds that follow one another without a useful answer between them count as one.
+        for hours in 1..=2 {
+            let then = later + PATIENCE / 2 * hours;
+            course.note(Ticket(3), &throttled, Sent::Plainly, then);
+        }
+        assert!(matches!(course.permit(later + PATIENCE, 0), Permit::GiveUp(_)));
     }
 
     #[tokio::test(start_paused = true)]

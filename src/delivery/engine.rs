@@ -19,15 +19,15 @@ use super::gauge::Gauge;
 use super::stop::{Stop, Wish};
 use super::work::Run;
 use crate::limits::Limits;
-use crate::outcome::{Outcome, Ticket};
+use crate::outcome::{Conclusion, Outcome, Ticket};
 use crate::shipment::Shipment;
 
 /// Where shipments are fetched, and where what becomes of them is recorded.
 ///
 /// The engine calls in this order: [`next`](Self::next); once no other shipment of the same identity is under way
-/// [`admit`](Self::admit); for each attempt [`intend`](Self::intend) before its first byte, and after its answer
-/// [`attempted`](Self::attempted) if it goes again, else [`settle`](Self::settle). What is recorded when such a call
-/// returns survives the program's death.
+/// [`admit`](Self::admit); for each attempt [`intend`](Self::intend) before its first byte and
+/// [`attempted`](Self::attempted) after its answer; and once it does not go again [`settle`](Self::settle). What is
+/// recorded when `intend` or `attempted` returns survives the program's death.
 pub trait Desk {
     /// Why something could not be recorded; it stops the run.
     type Error;
@@ -50,23 +50,21 @@ pub trait Desk {
     /// When it could not be recorded. The attempt is not made then.
     fn intend(&self, shipment: &Shipment) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// Records the end of an attempt after which another one follows; `doubtful` where the shipment may have been
-    /// accepted by now.
+    /// Records what an attempt showed.
     ///
     /// # Errors
     /// When it could not be recorded. No shipment is sent after that.
-    fn attempted(&self, shipment: &Shipment, doubtful: bool) -> impl Future<Output = Result<(), Self::Error>>;
+    fn attempted(
+        &self,
+        shipment: &Shipment,
+        conclusion: Conclusion,
+    ) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// Records how a shipment ended.
     ///
     /// # Errors
     /// When it could not be recorded. No shipment is sent after that.
-    fn settle(
-        &self,
-        ticket: Ticket,
-        shipment: &Shipment,
-        outcome: &Outcome,
-    ) -> impl Future<Output = Result<(), Self::Error>>;
+    fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Self::Error>;
 }
 
 /// What becomes of a shipment whose turn has come.
@@ -156,6 +154,6 @@ impl<T: Transport, D: Desk, C: Clock> Engine<'_, T, D, C> {
         let run = Run::new(self);
         let workers = (0..run.concurrency()).map(|_| run.work());
         futures::future::join_all(workers).await;
-        run.close().await
+        run.close()
     }
 }

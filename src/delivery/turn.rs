@@ -14,6 +14,8 @@ pub(super) struct Turns {
     parked: HashMap<u128, VecDeque<Job>>,
     /// Those whose turn has come.
     free: VecDeque<Job>,
+    /// How many are parked or free.
+    waiting: usize,
 }
 
 impl Turns {
@@ -21,6 +23,7 @@ impl Turns {
     pub(super) fn take(&mut self, job: Job) -> Option<Job> {
         if let Some(successors) = self.parked.get_mut(&job.shipment.identity) {
             successors.push_back(job);
+            self.waiting += 1;
             return None;
         }
         self.parked.insert(job.shipment.identity, VecDeque::new());
@@ -29,7 +32,14 @@ impl Turns {
 
     /// The next job that was parked and whose turn has come; it has its turn then.
     pub(super) fn next_free(&mut self) -> Option<Job> {
-        self.free.pop_front()
+        let job = self.free.pop_front()?;
+        self.waiting -= 1;
+        Some(job)
+    }
+
+    /// How many wait for their turn, or were not taken since it came.
+    pub(super) fn len(&self) -> usize {
+        self.waiting
     }
 
     /// Whether a parked job's turn has come.
@@ -50,6 +60,7 @@ impl Turns {
 
     /// All that wait, when the run ends before their turn.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Job> {
+        self.waiting = 0;
         self.free.drain(..).chain(self.parked.drain().flat_map(|(_, successors)| successors))
     }
 }
@@ -72,6 +83,7 @@ mod tests {
         assert!(turns.take(job(2, 7)).is_none());
         assert!(turns.take(job(3, 8)).is_some(), "others are not slowed");
         assert!(turns.next_free().is_none());
+        assert_eq!(turns.len(), 2);
         turns.give_back(7);
         assert_eq!(turns.next_free().map(|job| job.ticket), Some(Ticket(1)));
         assert!(turns.take(job(4, 7)).is_none(), "the turn went on to the first that waited");

@@ -11,6 +11,7 @@ use super::answer::{self, Body};
 use super::exchange::{Reply, Trouble};
 use super::retry_after;
 use crate::limits::{AnswerIs, AnswerRule};
+use crate::outcome::Conclusion;
 use crate::text;
 
 /// What an exchange means for its shipment and for the run.
@@ -49,6 +50,18 @@ pub(crate) enum Verdict {
     TurnedAway(String),
     /// Every shipment would fare the same: the run stops.
     Stop(String),
+}
+
+impl Verdict {
+    /// What it shows of whether the shipment is accepted; `tainted` where an earlier attempt may have been.
+    pub(crate) fn conclusion(&self, tainted: bool) -> Conclusion {
+        match self {
+            Self::Accepted => Conclusion::Accepted,
+            Self::Undocumented(_) | Self::Lost(_) => Conclusion::InDoubt,
+            _ if tainted => Conclusion::StillInDoubt,
+            _ => Conclusion::NotAccepted,
+        }
+    }
 }
 
 /// What `exchange` means. `rules` are looked at first, the first that fits decides. `now` dates an undated `Retry-After`.

@@ -44,6 +44,8 @@ struct State<E> {
     returned: Option<Job>,
     turns: Turns,
     in_flight: usize,
+    /// Shipments of the run that the desk does not settle itself, where that is known.
+    shipments: Option<u64>,
     /// Whether the desk has nothing more.
     drained: bool,
     /// Whether the log has the beginning of a hold, and not yet its end.
@@ -57,6 +59,12 @@ impl<E> State<E> {
     /// Keeps the first reason.
     fn stop(&mut self, reason: String) {
         self.stopped.get_or_insert(reason);
+    }
+
+    /// How many shipments there are that can show an outage: those left, or where more may come all of the run.
+    fn telling(&self) -> Option<u64> {
+        let left = self.in_flight + self.retries.len() + usize::from(self.returned.is_some()) + self.turns.len();
+        if self.drained { Some(left as u64) } else { self.shipments }
     }
 
     /// Logs the beginning of a time in which everybody waits, and its end with the first useful answer.
@@ -87,13 +95,14 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         Self {
             pacer: Pacer::new(engine.limits.rate),
             state: RefCell::new(State {
-                course: Course::new(engine.shipments, engine.limits.give_up_after),
+                course: Course::new(engine.limits.give_up_after),
                 concurrency: Concurrency::new(engine.limits.concurrency.get(), Instant::now()),
                 failures: Failures::new(engine.limits.max_failures),
                 retries: Retries::default(),
                 returned: None,
                 turns: Turns::default(),
                 in_flight: 0,
+                shipments: engine.shipments,
                 drained: false,
                 told_of_hold: false,
                 stopped: None,
@@ -255,7 +264,9 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
                 Some(job)
             }
             Ok(Admission::Settled) => {
-                self.state.borrow_mut().turns.give_back(job.shipment.identity);
+                let mut state = self.state.borrow_mut();
+                state.turns.give_back(job.shipment.identity);
+                state.shipments = state.shipments.map(|all| all.saturating_sub(1));
                 None
             }
             Err(error) => {
@@ -311,8 +322,11 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         job.seen = Some(Seen { http_status: status_of(&exchange), finished_at, duration: now - started });
         let verdict = verdict::judge(&exchange, &engine.limits.answers, dated(finished_at));
         tracing::debug!(order = %text::printable(&job.shipment.order_no), attempt = job.attempts, ?verdict, "answered");
+        let conclusion = verdict.conclusion(job.tainted);
         let outcome = {
             let mut state = self.state.borrow_mut();
+            let telling = state.telling();
+            state.course.expect(telling);
             let stop = state.course.note(job.ticket, &verdict, job.sent, now);
             state.tell_of_holds(&verdict);
             state.concurrency.answered(Answer::of(&verdict, job.sent, job.attempts), started, now);
@@ -324,14 +338,13 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             outcome
         };
         // What came back is recorded before the slot is free: so never more is unknown than is in flight.
-        let recorded = match &outcome {
-            Some(outcome) => engine.desk.settle(job.ticket, &job.shipment, outcome).await,
-            None => engine.desk.attempted(&job.shipment, job.tainted).await,
-        };
+        let remembered = engine.desk.attempted(&job.shipment, conclusion).await;
+        // Each of the two tells what it can, even where the other has failed.
+        let settled = outcome.as_ref().map_or(Ok(()), |outcome| engine.desk.settle(job.ticket, &job.shipment, outcome));
         engine.gauge.ended();
         let mut state = self.state.borrow_mut();
         state.in_flight -= 1;
-        if let Err(error) = recorded {
+        if let Err(error) = remembered.and(settled) {
             state.error.get_or_insert(error);
         }
         if outcome.is_some() {
@@ -383,7 +396,7 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
     }
 
     /// Settles what was taken from the desk and is still waiting, and says how it all ended.
-    pub(super) async fn close(self) -> Result<Ending, D::Error> {
+    pub(super) fn close(self) -> Result<Ending, D::Error> {
         let mut state = self.state.into_inner();
         let mut left: Vec<Job> = state.returned.into_iter().collect();
         left.extend(std::iter::from_fn(|| state.retries.take_first()));
@@ -397,7 +410,7 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         };
         let because = ending.left_because();
         for job in &left {
-            if let Err(error) = self.engine.desk.settle(job.ticket, &job.shipment, &job.give_back(&because)).await {
+            if let Err(error) = self.engine.desk.settle(job.ticket, &job.shipment, &job.give_back(&because)) {
                 state.error.get_or_insert(error);
             }
         }

@@ -6,7 +6,7 @@
 //! rows where the earlier run did not look at all of them. `reader` meets them a second time, under the lock of the
 //! results.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
 use std::path::PathBuf;
 
@@ -18,10 +18,14 @@ use crate::outcome::Status;
 use crate::results::{Entry, Reader};
 use crate::row::{Reading, Row};
 use crate::settings::{Carried, Import};
+use crate::shipment::Shipment;
 use crate::text;
 
 /// Why the cells of a line are not known that is carried over behind a place where the input broke.
 const UNREAD: &str = "the input could not be read so far";
+
+/// Shipments to be sent that are remembered, to find accepted payloads of theirs further down.
+const MOST_OVERTAKING: usize = 131_072;
 
 /// What an earlier run left of a row.
 #[derive(Debug)]
@@ -75,6 +79,7 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
     let whole = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes: whole, bytes_total: whole, ..Ahead::default() };
     let mut remade = 0;
+    let mut overtaken = Overtaken::default();
     let mut row = Row::default();
     for index in 0..inputs.len() {
         let (mut source, mut bound) = inputs.open(index)?;
@@ -84,9 +89,15 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
             let accepted = matches!(carry.lines.peek(), Some(Ok(line)) if is_accepted(line));
             match (carry.meet(&row, &made)?, made) {
                 (Met::Unlisted, _) => ahead.rows -= 1,
-                (Met::Carried(_), _) => ahead.carried += 1,
-                (_, Made::Shipment(_)) => {
+                (Met::Carried(line), made) => {
+                    ahead.carried += 1;
+                    if let (Made::Shipment(shipment), true) = (made, is_accepted(&line)) {
+                        overtaken.carried(&shipment, &line);
+                    }
+                }
+                (_, Made::Shipment(shipment)) => {
                     ahead.shipments += 1;
+                    overtaken.sent(&shipment);
                     remade += u64::from(accepted);
                 }
                 (_, Made::Skipped(_)) => ahead.skipped += 1,
@@ -95,6 +106,7 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
         }
     }
     carry.end()?;
+    overtaken.tell();
     if remade > 0 {
         tracing::warn!(
             "{}, accepted earlier with another payload than the mapping and --set make now: sent again; --only says \
@@ -103,6 +115,39 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
         );
     }
     Ok((ahead, Some(Carry::open(settings, carried, inputs, repeated)?)))
+}
+
+/// Shipments that are sent now though a later payload of theirs is accepted already.
+#[derive(Default)]
+struct Overtaken {
+    sent: HashSet<u128>,
+    count: u64,
+    first: Option<Place>,
+}
+
+impl Overtaken {
+    fn sent(&mut self, shipment: &Shipment) {
+        if self.sent.len() < MOST_OVERTAKING {
+            self.sent.insert(shipment.identity);
+        }
+    }
+
+    fn carried(&mut self, shipment: &Shipment, line: &Entry) {
+        if self.sent.contains(&shipment.identity) {
+            self.count += 1;
+            self.first.get_or_insert_with(|| Place { file: line.file.clone(), row: line.row });
+        }
+    }
+
+    fn tell(self) {
+        if let Some(first) = self.first {
+            tracing::warn!(
+                "{} below another payload of the same shipment that is sent now (the first: {first}): the endpoint gets the \
+                 older one last; run the import again afterwards to put that right",
+                text::counted(self.count, "accepted payload")
+            );
+        }
+    }
 }
 
 /// The payloads of rows that were left out though they make a shipment: as repetitions, as a rule.

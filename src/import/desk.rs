@@ -12,9 +12,9 @@ use super::memory::{Known, Memory, key};
 use super::reader::{Findings, Item, Reader};
 use crate::delivery::{self, Admission};
 use crate::error::Error;
-use crate::ledger::{self, Conclusion, LookUp};
+use crate::ledger::{self, Key, LookUp};
 use crate::mapping::Made;
-use crate::outcome::{Outcome, Status, Ticket};
+use crate::outcome::{Conclusion, Outcome, Status, Ticket};
 use crate::problem::{self, Problem};
 use crate::results::{self, Labels, Results};
 use crate::shipment::Shipment;
@@ -123,9 +123,9 @@ impl Desk {
         (self.tray.into_inner().reader.finish(), self.results.into_inner(), self.memory)
     }
 
-    /// Begins to look a batch up, all at once: but for those of which another is under way, whose turn will come after
+    /// What of a batch to look up, all at once: all but those of which another is under way, whose turn will come after
     /// that one's outcome.
-    fn start_look_up(&self, batch: Vec<Item>) -> Result<LookingUp, Error> {
+    fn prepare_look_up(&self, batch: Vec<Item>) -> (LookingUp, Vec<Key>) {
         let mut under_way = self.under_way.borrow_mut();
         let mut keys = Vec::with_capacity(batch.len());
         let mut alone = Vec::with_capacity(batch.len());
@@ -141,7 +141,7 @@ impl Desk {
             }
             *others += 1;
         }
-        Ok(LookingUp { batch, alone, answer: self.memory.start_look_up(keys)? })
+        (LookingUp { batch, alone, answer: None }, keys)
     }
 
     /// Records how a shipment ended, in the results.
@@ -181,7 +181,9 @@ impl delivery::Desk for Desk {
             // Both waits may be interrupted: what was taken from the reader stays in the tray.
             if tray.looking_up.is_none() {
                 let Some(batch) = tray.reader.next().await else { return Ok(None) };
-                tray.looking_up = Some(self.start_look_up(batch)?);
+                // In the tray before anything is asked: where that fails, the rows still get their lines.
+                let (looking_up, keys) = self.prepare_look_up(batch);
+                tray.looking_up.insert(looking_up).answer = self.memory.start_look_up(keys)?;
             }
             if let Some(looking_up) = &mut tray.looking_up {
                 let memories = looking_up.wait().await?;
@@ -213,34 +215,17 @@ impl delivery::Desk for Desk {
         Ok(self.memory.intend(shipment).await?)
     }
 
-    async fn attempted(&self, shipment: &Shipment, doubtful: bool) -> Result<(), Error> {
-        let conclusion = if doubtful { Conclusion::InDoubt } else { Conclusion::NotAccepted };
+    async fn attempted(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), Error> {
         Ok(self.memory.conclude(shipment, conclusion).await?)
     }
 
-    async fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Error> {
-        let concluded = match outcome.attempts {
-            0 => Ok(()),
-            _ => self.memory.conclude(shipment, concluded(outcome.status)).await,
-        };
+    fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Error> {
         // Where its turn did not come, what the earlier run left of it is still true.
         let earlier = self.earlier.borrow_mut().remove(&ticket).map(|line| line.outcome);
         let earlier = earlier.filter(|earlier| {
             outcome.attempts == 0 && (outcome.status == Status::NotAttempted || earlier.status == Status::InDoubt)
         });
-        // Each of the two tells what it can, even where the other has failed.
-        self.record(ticket, shipment, earlier.as_ref().unwrap_or(outcome))?;
-        Ok(concluded?)
-    }
-}
-
-/// What an outcome means for what is remembered. What was not attempted in this run, or was settled by a lost answer's
-/// taint, is in doubt only where its status says so.
-fn concluded(status: Status) -> Conclusion {
-    match status {
-        Status::Sent => Conclusion::Accepted,
-        Status::InDoubt => Conclusion::InDoubt,
-        _ => Conclusion::NotAccepted,
+        self.record(ticket, shipment, earlier.as_ref().unwrap_or(outcome))
     }
 }
 

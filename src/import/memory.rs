@@ -2,18 +2,22 @@
 //! of this run. Here it is decided what that means for the shipment.
 
 use std::cell::{Cell, RefCell};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use crate::delivery::Admission;
-use crate::ledger::{self, Conclusion, Key, Ledger, LookUp};
+use crate::ledger::{self, Key, Ledger, LookUp};
 use crate::limits::{Changed, InDoubt};
-use crate::outcome::{Outcome, Status};
+use crate::outcome::{Conclusion, Outcome, Status};
 use crate::settings;
 use crate::shipment::Shipment;
 use crate::text;
 
 /// Shipments of this run that are remembered besides the ledger, to find the same one again.
 const RECENT: usize = 131_072;
+
+/// Payloads of one of them that are remembered besides its first.
+const MOST_PAYLOADS: usize = 32;
 
 /// See the module.
 pub(super) struct Memory {
@@ -162,7 +166,8 @@ pub(super) fn key(shipment: &Shipment) -> Key {
 /// The last shipments of this run and their payloads.
 #[derive(Debug, Default)]
 struct Recent {
-    payloads: HashMap<u128, u128>,
+    /// For each identity its first payload, and the last others.
+    payloads: HashMap<u128, (u128, Vec<u128>)>,
     order: VecDeque<u128>,
 }
 
@@ -175,10 +180,20 @@ enum Met {
 
 impl Recent {
     fn meet(&mut self, key: Key) -> Met {
-        match self.payloads.insert(key.identity, key.payload) {
-            Some(payload) if payload == key.payload => Met::Again,
-            Some(_) => Met::WithAnotherPayload,
-            None => {
+        match self.payloads.entry(key.identity) {
+            Entry::Occupied(mut met) => {
+                let (first, others) = met.get_mut();
+                if *first == key.payload || others.contains(&key.payload) {
+                    return Met::Again;
+                }
+                if others.len() == MOST_PAYLOADS {
+                    others.remove(0);
+                }
+                others.push(key.payload);
+                Met::WithAnotherPayload
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert((key.payload, Vec::new()));
                 self.order.push_back(key.identity);
                 if self.order.len() > RECENT
                     && let Some(oldest) = self.order.pop_front()
@@ -248,6 +263,6 @@ mod tests {
         let mut recent = Recent::default();
         let key = |payload| Key { identity: 7, payload };
         let met: Vec<_> = [1, 1, 2, 1].map(|payload| recent.meet(key(payload))).into();
-        assert_eq!(met, [Met::First, Met::Again, Met::WithAnotherPayload, Met::WithAnotherPayload]);
+        assert_eq!(met, [Met::First, Met::Again, Met::WithAnotherPayload, Met::Again]);
     }
 }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::Key;
 use super::entry::{COLUMNS, Entry, Moment, halves};
 use super::error::Fault;
+use crate::outcome::Conclusion;
 
 /// An acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,17 +41,6 @@ pub struct Memory {
     pub in_doubt: Option<Timestamp>,
     /// The same shipment with the same payload was looked up (if it was known) or sent in this run already.
     pub seen_in_this_run: bool,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conclusion {
-    /// The endpoint has accepted the payload.
-    Accepted,
-    /// It surely has not. What was in doubt before the attempt still is.
-    NotAccepted,
-    /// It may have. The payload is in doubt until it is accepted, whatever other attempts bring.
-    InDoubt,
 }
 
 /// An attempt under way.
@@ -136,6 +126,8 @@ impl Book {
         match conclusion {
             Conclusion::Accepted => accept(&mut entry, Moment { run: self.run, at: now }),
             Conclusion::NotAccepted => entry.doubt = before,
+            // The doubt keeps its run: this attempt brought nothing that could supersede another payload.
+            Conclusion::StillInDoubt => entry.doubt = before.or(Some(Moment { run: self.run, at: now })),
             Conclusion::InDoubt => entry.doubt = entry.doubt.or(Some(Moment { run: self.run, at: now })),
         }
         entry.write(connection)

@@ -11,11 +11,12 @@ use std::{fmt, thread};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::book::{Book, Conclusion, Memory};
+use super::book::{Book, Memory};
 use super::keeper::{Keeper, Message, Reply};
 use super::lock::Lock;
 use super::store::Store;
 use super::{Error, Key, Scope};
+use crate::outcome::Conclusion;
 
 /// A look-up that was begun; may be waited for in pieces.
 #[derive(Debug)]

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::book::{Book, Conclusion, Memory};
+use super::book::{Book, Memory};
 use super::lock::Lock;
 use super::store::{Lasting, Store};
 use super::{Error, Key};
+use crate::outcome::Conclusion;
 
 /// How long a commit may wait until it survives a power cut.
 const SYNC_EVERY: Duration = Duration::from_secs(1);

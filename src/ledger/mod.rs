@@ -32,7 +32,7 @@ mod store;
 mod tests;
 
 pub use archive::{Archive, Decision, Forget, Remembered, ScopeStats, Stats};
-pub use book::{Accepted, Conclusion, Memory};
+pub use book::{Accepted, Memory};
 pub use entry::Key;
 pub use error::Error;
 pub use handle::{Ledger, LookUp};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lateship::delivery::{self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Transport, Trouble};
 use lateship::limits::Limits;
-use lateship::outcome::{Outcome, Status, Ticket};
+use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
 use lateship::shipment::Shipment;
 use tokio::time::Instant;
 
@@ -134,11 +134,11 @@ impl Desk for Shipments {
         Ok(())
     }
 
-    async fn attempted(&self, _: &Shipment, _: bool) -> Result<(), Infallible> {
+    async fn attempted(&self, _: &Shipment, _: Conclusion) -> Result<(), Infallible> {
         Ok(())
     }
 
-    async fn settle(&self, _: Ticket, _: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
+    fn settle(&self, _: Ticket, _: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
         self.sent.set(self.sent.get() + u64::from(outcome.status == Status::Sent));
         Ok(())
     }

@@ -12,7 +12,7 @@ use lateship::delivery::{
     self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble, Wish,
 };
 use lateship::limits::{InDoubt, Limits};
-use lateship::outcome::{Outcome, Status, Ticket};
+use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
 use lateship::shipment::Shipment;
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -105,12 +105,12 @@ impl Desk for Shipments {
         Ok(())
     }
 
-    async fn attempted(&self, shipment: &Shipment, _: bool) -> Result<(), Infallible> {
+    async fn attempted(&self, shipment: &Shipment, _: Conclusion) -> Result<(), Infallible> {
         assert!(self.intended.borrow_mut().remove(&shipment.identity), "an attempt without an intent");
         Ok(())
     }
 
-    async fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
+    fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
         self.intended.borrow_mut().remove(&shipment.identity);
         let before = self.settled.borrow_mut().insert(ticket.0, outcome.clone());
         assert!(before.is_none(), "shipment {} was settled twice", ticket.0);
@@ -310,6 +310,27 @@ async fn one_lost_answer_leaves_a_shipment_in_doubt_unless_it_is_accepted_later(
         .await;
     assert_eq!(ran.settled[&30].status, Status::Sent);
     assert!(ran.settled[&30].message.contains("twice"), "its message says that it was sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_costs_no_shipment_where_the_ledger_knows_all_but_a_few() {
+    for new in [&[100, 250, 400][..], &[0, 1], &[497, 498, 499]] {
+        let mut case = case(500);
+        case.known = (0..500).filter(|ticket| !new.contains(ticket)).collect();
+        let down = Duration::from_secs(12);
+        let ran = case.run(move |_, _, at| if at < down { Answer::Status(503) } else { Answer::Accept }).await;
+        assert_eq!((ran.count(Status::Sent), ran.count(Status::AlreadySent)), (new.len(), 500 - new.len()), "{new:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_meets_the_last_shipments_of_a_run_costs_none() {
+    let from = Duration::from_secs(9);
+    let down = from..from + Duration::from_secs(12);
+    let mut case = case(903);
+    case.limits.rate = "100/s".parse().expect("a rate");
+    let ran = case.run(move |_, _, at| if down.contains(&at) { Answer::Status(503) } else { Answer::Accept }).await;
+    assert_eq!(ran.count(Status::Sent), 903);
 }
 
 #[tokio::test(start_paused = true)]

@@ -218,6 +218,52 @@ fn one_lost_answer_taints_a_shipment_over_the_runs() {
 }
 
 #[test]
+fn a_payload_that_stays_in_doubt_does_not_make_the_shipments_other_one_go_out_every_night() {
+    let shop = Shop::new(Scripted::with_last(
+        [Answer::none(End::Reset), Answer::accepted(), Answer::json(409, "")],
+        Answer::json(409, ""),
+    ));
+    shop.export([(1, "packed"), (1, "shipped")]);
+    let flags = ["--concurrency", "1", "--max-attempts", "1"];
+    shop.import(&flags).assert_code(1);
+    assert_eq!(shop.statuses(), ["in_doubt", "sent"]);
+    for _ in 0..2 {
+        shop.import(&flags).assert_code(1);
+        assert_eq!(shop.statuses(), ["in_doubt", "already_sent"], "the refused one surely did not supersede it");
+    }
+}
+
+#[test]
+fn a_payload_that_stands_once_more_in_a_file_is_sent_once_with_a_ledger_and_without() {
+    for flags in [&[][..], &["--no-ledger"]] {
+        let shop = accepting();
+        shop.export([(1, "packed"), (1, "shipped"), (1, "packed"), (1, "shipped")]);
+        shop.import(flags).assert_code(0);
+        assert_eq!(shop.statuses(), ["sent", "sent", "skipped", "skipped"], "{flags:?}");
+    }
+}
+
+#[test]
+fn a_retry_warns_where_the_endpoint_gets_an_older_payload_last() {
+    let shop = Shop::new(Scripted::with_last([Answer::json(409, "")], Answer::accepted()));
+    shop.export([(1, "packed"), (1, "shipped"), (2, "shipped")]);
+    shop.import(&["--concurrency", "1"]).assert_code(1);
+    assert_eq!(shop.statuses(), ["rejected", "sent", "sent"]);
+    let arguments = ["retry", "orders.results.csv", "--ledger", "state/ledger.db"];
+    let retry = shop.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run();
+    retry.assert_code(0);
+    assert!(
+        retry.stderr.contains("1 accepted payload below another payload") && retry.stderr.contains("row 2 of orders.csv"),
+        "{}",
+        retry.stderr
+    );
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.statuses(), ["already_sent", "sent", "already_sent"], "the import puts it right");
+    shop.import(&[]).assert_code(0);
+    assert_eq!(shop.count("already_sent"), 3);
+}
+
+#[test]
 fn the_second_run_for_an_account_is_told_of_the_first_or_waits() {
     let shop = Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
     shop.export((1..=40).map(|order| (order, "shipped")));

@@ -120,7 +120,7 @@ fn verify(shelf: &Shelf, stages: &BTreeMap<u128, Stage>, what: &str) {
         let concluded = match conclusion(*shipment) {
             Conclusion::Accepted => (true, false),
             Conclusion::NotAccepted => (false, false),
-            Conclusion::InDoubt => (false, true),
+            Conclusion::StillInDoubt | Conclusion::InDoubt => (false, true),
         };
         match stage {
             Stage::Concluded => assert_eq!((accepted, in_doubt), concluded, "{what}"),

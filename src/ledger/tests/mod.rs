@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Conclusion, Error, Key, Ledger, Memory, Scope};
+use super::{Error, Key, Ledger, Memory, Scope};
+use crate::outcome::Conclusion;
 
 /// A folder with a ledger in it, and the scope that its runs use.
 struct Shelf {

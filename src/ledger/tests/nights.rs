@@ -82,6 +82,24 @@ fn another_payload_that_may_have_arrived_makes_the_first_be_sent_again() {
 }
 
 #[test]
+fn a_refused_repeat_of_what_is_in_doubt_supersedes_nothing() {
+    let (shelf, a, b) = (Shelf::new(), key(1, 1), key(1, 2));
+    let run = shelf.open();
+    run.intend(a).expect("recorded");
+    run.conclude(a, Conclusion::InDoubt).expect("recorded");
+    run.send(b);
+    run.close().expect("closed");
+    for _ in 0..2 {
+        let run = shelf.open();
+        assert!(run.look_up(a).expect("a memory").in_doubt.is_some());
+        run.intend(a).expect("recorded");
+        run.conclude(a, Conclusion::StillInDoubt).expect("recorded");
+        assert!(run.knows(b), "the endpoint still has it");
+        run.close().expect("closed");
+    }
+}
+
+#[test]
 fn the_same_payload_twice_in_one_run_is_noticed() {
     let (shelf, a) = (Shelf::new(), key(1, 1));
     let run = shelf.open();
@@ -148,6 +166,8 @@ fn shipments_that_share_half_of_their_identity_are_kept_apart() {
 enum Fate {
     Accepted,
     NotAccepted,
+    /// Refused, of a shipment that somebody else knows to be in doubt.
+    StillInDoubt,
     InDoubt,
     /// The run is killed while the request is under way.
     Killed,
@@ -201,6 +221,7 @@ fn file() -> impl Strategy<Value = Vec<(u128, u128, Fate)>> {
     let fate = prop_oneof![
         6 => Just(Fate::Accepted),
         1 => Just(Fate::NotAccepted),
+        1 => Just(Fate::StillInDoubt),
         1 => Just(Fate::InDoubt),
         1 => Just(Fate::Killed),
         1 => Just(Fate::Forced),
@@ -238,6 +259,9 @@ proptest! {
                 let (conclusion, event) = match fate {
                     Fate::Accepted | Fate::Forced => (Some(Conclusion::Accepted), Some(Event::Accepted)),
                     Fate::NotAccepted => (Some(Conclusion::NotAccepted), None),
+                    Fate::StillInDoubt => {
+                        (Some(Conclusion::StillInDoubt), (!history.in_doubt(key)).then_some(Event::Lost))
+                    }
                     Fate::InDoubt => (Some(Conclusion::InDoubt), Some(Event::Lost)),
                     Fate::Killed => (None, Some(Event::Lost)),
                 };
