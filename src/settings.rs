@@ -11,21 +11,24 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::ledger;
-use crate::limits::{Changed, InDoubt, Limits, Rate};
-use crate::mapping::{self, Delivery, Mapping};
-use crate::results::{self, Ending, Paths};
-use crate::secret::{self, Credentials};
+use crate::limits::{Changed, InDoubt, Limits};
+use crate::mapping::{Delivery, Mapping};
+use crate::results::{Ending, Paths};
+use crate::secret::Credentials;
 use crate::shipment::Field;
 use crate::source::STANDARD_INPUT;
 use crate::text;
 
 mod environment;
+mod error;
+mod layers;
 mod rerun;
 mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use environment::{Environment, NotACount, parse_count};
+pub use error::Error;
 pub use rerun::Rerun;
 pub use retry::{Carried, Edit, Retry, Unretryable};
 
@@ -171,86 +174,6 @@ pub struct Typed {
     pub dry_run: bool,
 }
 
-/// Why a run cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The mapping cannot be used.
-    #[error(transparent)]
-    Mapping(#[from] mapping::Error),
-    /// There are no credentials.
-    #[error(transparent)]
-    Credentials(#[from] secret::Error),
-    /// Two files of the run are one, or one of them is an input.
-    #[error(transparent)]
-    Results(#[from] results::Error),
-    /// An earlier run cannot be retried.
-    #[error(transparent)]
-    Retry(#[from] Unretryable),
-    /// An environment variable has a value that its flag would not take.
-    #[error("the variable {name} in the environment: {reason}")]
-    Variable {
-        /// Its name.
-        name: &'static str,
-        /// What was expected.
-        reason: String,
-    },
-    /// The same input twice: its shipments would be sent twice.
-    #[error("the input {0} is given twice, and its shipments would be sent twice")]
-    SameInput(Input),
-    /// Standard input beside files.
-    #[error("standard input (-) cannot be read together with files: give one or the other")]
-    StdinAmongFiles,
-    /// Results of standard input have no place of their own.
-    #[error("results of standard input have no place of their own: say where they go with --results PATH")]
-    NoResults,
-    /// One field set twice.
-    #[error("--set gives {0} two values: leave one of them out")]
-    SetTwice(Field),
-    /// The connection may take longer than the whole request.
-    #[error("the connect timeout ({}) is longer than the timeout of the whole request ({})", text::spoken(*connect), text::spoken(*whole))]
-    Timeouts {
-        /// Time for connecting.
-        connect: Duration,
-        /// Time for the whole request.
-        whole: Duration,
-    },
-    /// The ledger has no place.
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
-    /// What may have been accepted cannot be held without a ledger, which alone knows of it in the next run.
-    #[error("--in-doubt hold needs a ledger, which remembers what is in doubt")]
-    HoldWithoutLedger,
-    /// Nobody said whose shipments are meant.
-    #[error(
-        "it is not known whose shipments these are: give the account's e-mail address with --account, or in LATESHIPMENT_EMAIL"
-    )]
-    NoAccount,
-    /// The embedded sandbox is another endpoint in every run.
-    #[error("the sandbox of a run is never remembered: leave out --ledger or --sandbox")]
-    SandboxRemembered,
-    /// A length of time in which nothing can be done.
-    #[error("{flag} is 0, in which nothing can be done: give a length of time like 30s")]
-    NoTime {
-        /// The flag.
-        flag: &'static str,
-    },
-}
-
-impl Error {
-    /// What to do about it, where the message does not say so itself.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Credentials(error) => error.hint(),
-            Self::Retry(error) => Some(error.hint()),
-            Self::HoldWithoutLedger => {
-                Some("give one with --ledger PATH, or leave out --no-ledger and --in-doubt".to_owned())
-            }
-            Self::Timeouts { .. } => Some("lower --connect-timeout, or raise --timeout".to_owned()),
-            _ => None,
-        }
-    }
-}
-
 impl Import {
     /// Fits together what was typed, what the environment says, and what the mapping says.
     ///
@@ -262,11 +185,11 @@ impl Import {
         check_set(&typed.set)?;
         let paths = paths(&typed, &inputs)?;
         let target = target(&typed, environment)?;
-        let asked = layer(layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
+        let asked = layers::layer(layers::layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
         let min_shipments = asked.min_shipments.unwrap_or(DEFAULT_MIN_SHIPMENTS);
         let wait = asked.wait.unwrap_or(DEFAULT_WAIT);
         let changed = asked.changed.unwrap_or_default();
-        let limits = limits(asked, matches!(target, Target::Sandbox))?;
+        let limits = layers::limits(asked, matches!(target, Target::Sandbox))?;
         let ledger = ledger_of(&target, typed.ledger, typed.no_ledger, environment)?;
         if limits.in_doubt == InDoubt::Hold && ledger.is_none() && !typed.dry_run {
             return Err(Error::HoldWithoutLedger);
@@ -399,56 +322,4 @@ fn ledger_of(
             None => Ok(Some(ledger::default_path()?)),
         },
     }
-}
-
-/// What `over` says, and what `under` says where `over` is silent.
-fn layer(over: Delivery, under: Delivery) -> Delivery {
-    Delivery {
-        rate: over.rate.or(under.rate),
-        concurrency: over.concurrency.or(under.concurrency),
-        max_attempts: over.max_attempts.or(under.max_attempts),
-        timeout: over.timeout.or(under.timeout),
-        connect_timeout: over.connect_timeout.or(under.connect_timeout),
-        give_up_after: over.give_up_after.or(under.give_up_after),
-        max_failures: over.max_failures.or(under.max_failures),
-        stop_at: over.stop_at.or(under.stop_at),
-        max_duration: over.max_duration.or(under.max_duration),
-        min_shipments: over.min_shipments.or(under.min_shipments),
-        in_doubt: over.in_doubt.or(under.in_doubt),
-        changed: over.changed.or(under.changed),
-        wait: over.wait.or(under.wait),
-        answers: if over.answers.is_empty() { under.answers } else { over.answers },
-    }
-}
-
-fn limits(asked: Delivery, sandbox: bool) -> Result<Limits, Error> {
-    let usual = Limits::default();
-    let rate = if sandbox { Rate::Unlimited } else { usual.rate };
-    let timeout = asked.timeout.unwrap_or(usual.timeout);
-    // Who shortens the whole request need not think of its first part.
-    let connect_timeout = asked.connect_timeout.unwrap_or(usual.connect_timeout.min(timeout));
-    let times = [
-        ("--timeout", Some(timeout)),
-        ("--connect-timeout", Some(connect_timeout)),
-        ("--max-duration", asked.max_duration),
-    ];
-    if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
-        return Err(Error::NoTime { flag });
-    }
-    if connect_timeout > timeout {
-        return Err(Error::Timeouts { connect: connect_timeout, whole: timeout });
-    }
-    Ok(Limits {
-        concurrency: asked.concurrency.unwrap_or(usual.concurrency),
-        rate: asked.rate.unwrap_or(rate),
-        max_attempts: asked.max_attempts.unwrap_or(usual.max_attempts),
-        timeout,
-        connect_timeout,
-        give_up_after: asked.give_up_after.unwrap_or(usual.give_up_after),
-        max_failures: asked.max_failures.unwrap_or(usual.max_failures),
-        stop_at: asked.stop_at,
-        max_duration: asked.max_duration,
-        in_doubt: asked.in_doubt.unwrap_or(usual.in_doubt),
-        answers: asked.answers,
-    })
 }

@@ -37,7 +37,8 @@ const PACE: &str = "Pace and patience (flag, else environment, else the mapping'
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = after_long_help())]
 pub(super) struct Flags {
-    /// CSV exports, in this order; - for standard input
+    /// CSV exports, in this order; - for standard input, which is read to its end
+    /// before anything is sent
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<OsString>,
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one

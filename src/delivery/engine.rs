@@ -54,11 +54,7 @@ pub trait Desk {
     ///
     /// # Errors
     /// When it could not be recorded. No shipment is sent after that.
-    fn attempted(
-        &self,
-        shipment: &Shipment,
-        conclusion: Conclusion,
-    ) -> impl Future<Output = Result<(), Self::Error>>;
+    fn attempted(&self, shipment: &Shipment, conclusion: Conclusion) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// Records how a shipment ended.
     ///

@@ -6,7 +6,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use tempfile::TempDir;
 
 use super::*;
-use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_RATE, Unit};
+use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_RATE, Rate, Unit};
+use crate::{results, secret};
 
 /// The least that a mapping needs, and what the test adds.
 fn mapping(folder: &TempDir, delivery: &str) -> String {

@@ -253,7 +253,8 @@ fn a_retry_warns_where_the_endpoint_gets_an_older_payload_last() {
     let retry = shop.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run();
     retry.assert_code(0);
     assert!(
-        retry.stderr.contains("1 accepted payload below another payload") && retry.stderr.contains("row 2 of orders.csv"),
+        retry.stderr.contains("1 accepted payload below another payload")
+            && retry.stderr.contains("row 2 of orders.csv"),
         "{}",
         retry.stderr
     );
