@@ -12,6 +12,7 @@ mod deadline;
 mod descriptors;
 mod desk;
 mod memory;
+mod plan;
 mod reader;
 mod record;
 mod signals;

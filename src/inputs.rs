@@ -8,11 +8,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::mapping::{Bound, Made, Mapping};
-use crate::row::{Dialect, Row};
+use crate::mapping::{Bound, Mapping};
+use crate::row::Dialect;
+use crate::survey::Survey;
 use crate::settings::Input;
 use crate::shipment::Field;
 use crate::source::{Readable, Source};
+
+mod units;
+
+pub use units::Units;
 
 /// Rows that are looked at before the start, unless more are needed.
 const LOOK_AHEAD: u64 = 5_000;
@@ -142,6 +147,15 @@ impl Inputs {
         Ok((source, bound))
     }
 
+    /// The units of the input at `index` (from 0), from its start.
+    ///
+    /// # Errors
+    /// As [`Inputs::open`].
+    pub fn units(&self, index: usize) -> Result<Units, Error> {
+        let (source, bound) = self.open(index)?;
+        Ok(Units::new(source, bound))
+    }
+
     /// The mapping.
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
@@ -207,35 +221,34 @@ impl Inputs {
     /// # Errors
     /// When an input cannot be read.
     pub fn look_ahead(&self, limit: Option<u64>, shipments: u64) -> Result<Ahead, Error> {
-        let mut ahead = Ahead { bytes_total: self.bytes, ..Ahead::default() };
-        let mut row = Row::default();
+        let mut survey = Survey::default();
+        let (mut left, mut bytes) = (limit.unwrap_or(u64::MAX), 0);
         for index in 0..self.len() {
-            let (mut source, mut bound) = self.open(index)?;
-            loop {
-                let all = limit == Some(ahead.rows);
-                if all || ahead.rows >= LOOK_AHEAD && ahead.shipments >= shipments {
-                    ahead.exact = all;
-                    ahead.bytes += source.position();
-                    return Ok(ahead);
-                }
-                if !source.read(&mut row)? {
-                    break;
-                }
-                ahead.rows += 1;
-                match bound.map(&mut row) {
-                    Made::Shipment(_) => ahead.shipments += 1,
-                    Made::Skipped(_) => ahead.skipped += 1,
-                    Made::Invalid(_) => ahead.invalid += 1,
+            let mut units = self.units(index)?.limited(left);
+            while let Some(unit) = units.next()? {
+                survey.add(&unit);
+                if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments {
+                    return Ok(Ahead::of(&survey, bytes + units.source().position(), self.bytes));
                 }
             }
-            ahead.bytes += source.size();
+            if units.is_at_end() {
+                bytes += units.source().size();
+            } else {
+                bytes += units.source().position();
+                break;
+            }
+            left = units.left();
         }
-        ahead.exact = true;
-        Ok(ahead)
+        Ok(Ahead { exact: true, ..Ahead::of(&survey, bytes, self.bytes) })
     }
 }
 
 impl Ahead {
+    fn of(survey: &Survey, bytes: u64, bytes_total: u64) -> Self {
+        let Survey { rows, shipments, invalid, skipped, .. } = *survey;
+        Self { rows, shipments, invalid, skipped, carried: 0, exact: false, bytes, bytes_total }
+    }
+
     /// `count` of the rows looked at, carried on to all bytes of the inputs.
     pub fn scaled(&self, count: u64) -> u64 {
         if self.exact || self.bytes == 0 {

@@ -9,6 +9,8 @@ use crate::text;
 /// One thing wrong with a row: an error where it makes the row `invalid`, else a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// Which row of those that belong together is meant, as its place among them, from 0.
+    pub member: usize,
     /// The payload field (or, where there is none, the part of the mapping) that asked for the value.
     pub field: Option<&'static str>,
     /// The header's name of the column the value came from, with its place (from 0).
@@ -22,7 +24,7 @@ pub struct Problem {
 impl Problem {
     /// A problem that belongs to the whole row.
     pub fn of_row(reason: impl Into<String>) -> Self {
-        Self { field: None, column: None, value: String::new(), reason: reason.into() }
+        Self { member: 0, field: None, column: None, value: String::new(), reason: reason.into() }
     }
 }
 

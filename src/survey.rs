@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::mapping::Made;
+use crate::mapping::{Made, Unit};
 use crate::problem::Problem;
 use crate::row::Row;
 use crate::text;
@@ -33,28 +33,38 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Counts one row, what was made of it, and what is odd about it.
-    pub fn add(&mut self, row: &Row, made: &Made, warnings: &[Problem]) {
-        self.rows += 1;
-        match made {
-            Made::Shipment(_) => {
-                self.shipments += 1;
-                for warning in warnings {
-                    self.warnings.add(row, warning);
+    /// Counts a unit: its rows, what was made of them, and what is odd about it. Rows that belong together count each; what
+    /// is wrong with them counts once.
+    pub fn add(&mut self, unit: &Unit) {
+        self.rows += unit.members.len() as u64;
+        for line in unit.lines() {
+            match &line.worked.made {
+                Made::Shipment(_) => {}
+                Made::Skipped(reason) => {
+                    self.skipped += 1;
+                    self.skips.add_reason(line.row, reason);
                 }
+                Made::Invalid(_) => self.invalid += 1,
             }
-            Made::Skipped(reason) => {
-                self.skipped += 1;
-                self.skips.add_reason(row, reason);
-            }
-            Made::Invalid(problems) => {
-                self.invalid += 1;
-                for problem in problems {
-                    self.problems.add(row, problem);
+        }
+        for worked in unit.members.iter().filter_map(|member| member.own.as_ref()).chain(&unit.made) {
+            match &worked.made {
+                Made::Shipment(_) => {
+                    self.shipments += 1;
+                    worked.warnings.iter().for_each(|warning| self.warnings.add(row_of(unit, warning), warning));
+                }
+                Made::Skipped(_) => {}
+                Made::Invalid(problems) => {
+                    problems.iter().for_each(|problem| self.problems.add(row_of(unit, problem), problem));
                 }
             }
         }
     }
+}
+
+/// The row that a problem of a unit is in.
+fn row_of<'a>(unit: &'a Unit, problem: &Problem) -> &'a Row {
+    &unit.members[problem.member.min(unit.members.len() - 1)].row
 }
 
 /// Troubles, grouped by field and reason.
@@ -146,6 +156,7 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Worked;
 
     fn row(number: u64) -> Row {
         Row::at(0, number, number + 1)
@@ -153,18 +164,23 @@ mod tests {
 
     fn problem(field: &'static str, value: &str, reason: &str) -> Problem {
         let column = Some(("Datum".to_owned(), 2));
-        Problem { field: Some(field), column, value: value.to_owned(), reason: reason.to_owned() }
+        Problem { member: 0, field: Some(field), column, value: value.to_owned(), reason: reason.to_owned() }
+    }
+
+    fn unit(number: u64, made: Made) -> Unit {
+        let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
+        Unit::single(row(number), worked)
     }
 
     #[test]
     fn equal_troubles_are_one_group_with_its_first_row_and_the_most_frequent_comes_first() {
         let mut survey = Survey::default();
         let missing = problem("order_no", "", "is empty");
-        survey.add(&row(1), &Made::Invalid(vec![missing.clone()]), &[]);
-        survey.add(&row(2), &Made::Invalid(vec![problem("order_date", "31.02.\u{1b}", "is not a date")]), &[]);
-        survey.add(&row(3), &Made::Invalid(vec![problem("order_date", "soon", "is not a date"), missing]), &[]);
-        survey.add(&row(4), &Made::Invalid(vec![problem("order_date", "never", "is not a date")]), &[]);
-        survey.add(&row(5), &Made::Skipped("an empty row".to_owned()), &[]);
+        survey.add(&unit(1, Made::Invalid(vec![missing.clone()])));
+        survey.add(&unit(2, Made::Invalid(vec![problem("order_date", "31.02.\u{1b}", "is not a date")])));
+        survey.add(&unit(3, Made::Invalid(vec![problem("order_date", "soon", "is not a date"), missing])));
+        survey.add(&unit(4, Made::Invalid(vec![problem("order_date", "never", "is not a date")])));
+        survey.add(&unit(5, Made::Skipped("an empty row".to_owned())));
         assert_eq!((survey.rows, survey.shipments, survey.invalid, survey.skipped), (5, 0, 4, 1));
         let groups = survey.problems.by_count();
         let shown: Vec<_> = groups.iter().map(|group| (group.field, group.count, group.first.row)).collect();

@@ -14,8 +14,7 @@ use super::{Surroundings, pretty, print};
 use crate::Error;
 use crate::error::exit;
 use crate::inputs::Inputs;
-use crate::mapping::{Bound, Made};
-use crate::row::Row;
+use crate::mapping::Bound;
 use crate::settings;
 use crate::shipment::Field;
 use crate::source::Source;
@@ -91,15 +90,14 @@ struct Check {
 
 impl Check {
     fn input(&mut self, inputs: &Inputs, index: usize) -> Result<(), Error> {
-        let (mut source, mut bound) = inputs.open(index)?;
-        self.columns.push(columns(source.name(), &source, &bound));
-        let mut row = Row::default();
-        while source.read(&mut row)? {
-            let made = bound.map(&mut row);
-            self.survey.add(&row, &made, bound.warnings());
-            if self.show > 0
-                && let Made::Shipment(shipment) = &made
-            {
+        let mut units = inputs.units(index)?;
+        self.columns.push(columns(units.source(), units.bound()));
+        while let Some(unit) = units.next()? {
+            self.survey.add(&unit);
+            for shipment in unit.shipments() {
+                if self.show == 0 {
+                    break;
+                }
                 self.show -= 1;
                 print(&pretty::payload(&shipment.body))?;
             }
@@ -108,9 +106,9 @@ impl Check {
     }
 }
 
-fn columns(name: &str, source: &Source, bound: &Bound) -> Columns {
+fn columns(source: &Source, bound: &Bound) -> Columns {
     Columns {
-        input: name.to_owned(),
+        input: source.name().to_owned(),
         remarks: source.remarks().to_vec(),
         unused: bound.unused_columns().into_iter().map(str::to_owned).collect(),
         unmapped: bound.unmapped_fields(),

@@ -14,7 +14,6 @@ use crate::endpoint::Endpoint;
 use crate::error::exit;
 use crate::inputs::Inputs;
 use crate::ledger::{self, Archive, Decision, Forget, Key, Remembered, Scope};
-use crate::mapping::Made;
 use crate::outcome::Status;
 use crate::results::{self, Summary};
 use crate::row::Row;
@@ -269,13 +268,13 @@ fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account
 }
 
 fn each_shipment(inputs: &Inputs, mut each: impl FnMut(&Row, Key, String, String)) -> Result<(), Error> {
-    let mut row = Row::default();
     for index in 0..inputs.len() {
-        let (mut source, mut bound) = inputs.open(index)?;
-        while source.read(&mut row)? {
-            if let Made::Shipment(shipment) = bound.map(&mut row) {
+        let mut units = inputs.units(index)?;
+        while let Some(unit) = units.next()? {
+            let Some(row) = unit.participants().next() else { continue };
+            for shipment in unit.shipments() {
                 let key = Key { identity: shipment.identity, payload: shipment.payload };
-                each(&row, key, shipment.order_no, shipment.trackingnumber);
+                each(row, key, shipment.order_no.clone(), shipment.trackingnumber.clone());
             }
         }
     }

@@ -101,23 +101,29 @@ fn place(group: &Group, inputs: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::Made;
+    use crate::mapping::{Made, Unit, Worked};
     use crate::problem::Problem;
     use crate::row::Row;
+
+    fn unit(row: Row, made: Made) -> Unit {
+        let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
+        Unit::single(row, worked)
+    }
 
     fn survey() -> Survey {
         let mut survey = Survey::default();
         for number in 1..=12 {
             let row = Row::at(0, number, number + 1);
             let problem = Problem {
+                member: 0,
                 field: Some("order_date"),
                 column: Some(("Datum".to_owned(), 2)),
                 value: format!("3{number}.02.2026"),
                 reason: "is not a date like 31.12.2026".to_owned(),
             };
-            survey.add(&row, &Made::Invalid(vec![problem]), &[]);
+            survey.add(&unit(row, Made::Invalid(vec![problem])));
         }
-        survey.add(&Row::at(0, 13, 14), &Made::Skipped("an empty row".to_owned()), &[]);
+        survey.add(&unit(Row::at(0, 13, 14), Made::Skipped("an empty row".to_owned())));
         survey
     }
 
@@ -148,7 +154,7 @@ mod tests {
         let inputs = ["may.csv", "june.csv"].map(str::to_owned);
         let mut survey = Survey::default();
         let row = Row::at(1, 3, 4);
-        survey.add(&row, &Made::Invalid(vec![Problem::of_row("is cut short")]), &[]);
+        survey.add(&unit(row, Made::Invalid(vec![Problem::of_row("is cut short")])));
         let report = whole(&survey, &[], &inputs);
         assert!(report.contains("  1 × is cut short\n      first in june.csv, row 3 (line 4)\n"), "{report}");
     }

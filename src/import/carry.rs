@@ -10,15 +10,15 @@ use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
 use std::path::PathBuf;
 
+use super::plan::Plan;
 use crate::error::{Error, Place};
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
-use crate::mapping::Made;
+use crate::mapping::{Line, Made, Member, Unit};
 use crate::outcome::Status;
 use crate::results::{Entry, Reader};
 use crate::row::{Reading, Row};
 use crate::settings::{Carried, Import};
-use crate::shipment::Shipment;
 use crate::text;
 
 /// Why the cells of a line are not known that is carried over behind a place where the input broke.
@@ -26,19 +26,6 @@ const UNREAD: &str = "the input could not be read so far";
 
 /// Shipments to be sent that are remembered, to find accepted payloads of theirs further down.
 const MOST_OVERTAKING: usize = 131_072;
-
-/// What an earlier run left of a row.
-#[derive(Debug)]
-pub(super) enum Met {
-    /// Nothing that counts: it is worked anew.
-    Anew,
-    /// This very payload was not accepted: it is sent again, and stays as it was where its turn does not come.
-    Again(Entry),
-    /// Its line is carried over as it is.
-    Carried(Entry),
-    /// It had no line, and is to have none.
-    Unlisted,
-}
 
 /// The lines that are not met yet.
 #[derive(Debug)]
@@ -53,6 +40,8 @@ pub(super) struct Carry {
     keeps_accepted: bool,
     /// What became of the rows whose payload another row repeats, which was left out therefore.
     repeated: HashMap<u128, Original>,
+    /// Shipments so far that were accepted with another payload than they have now, and are sent again.
+    remade: u64,
 }
 
 /// What became of a row whose payload stands in a later one again.
@@ -78,33 +67,17 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
     let mut carry = Carry::open(settings, carried, inputs, repeated.clone())?;
     let whole = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes: whole, bytes_total: whole, ..Ahead::default() };
-    let mut remade = 0;
     let mut overtaken = Overtaken::default();
-    let mut row = Row::default();
     for index in 0..inputs.len() {
-        let (mut source, mut bound) = inputs.open(index)?;
-        while source.read(&mut row)? {
-            ahead.rows += 1;
-            let made = bound.map(&mut row);
-            let accepted = matches!(carry.lines.peek(), Some(Ok(line)) if is_accepted(line));
-            match (carry.meet(&row, &made)?, made) {
-                (Met::Unlisted, _) => ahead.rows -= 1,
-                (Met::Carried(line), made) => {
-                    ahead.carried += 1;
-                    if let (Made::Shipment(shipment), true) = (made, is_accepted(&line)) {
-                        overtaken.carried(&shipment, &line);
-                    }
-                }
-                (_, Made::Shipment(shipment)) => {
-                    ahead.shipments += 1;
-                    overtaken.sent(&shipment);
-                    remade += u64::from(accepted);
-                }
-                (_, Made::Skipped(_)) => ahead.skipped += 1,
-                (_, Made::Invalid(_)) => ahead.invalid += 1,
-            }
+        let mut units = inputs.units(index)?;
+        while let Some(unit) = units.next()? {
+            let Some(plan) = carry.meet(&unit)? else { continue };
+            ahead.rows += unit.members.len() as u64;
+            plan.count(&mut ahead);
+            overtaken.look_at(&unit, &plan);
         }
     }
+    let remade = carry.remade;
     carry.end()?;
     overtaken.tell();
     if remade > 0 {
@@ -126,16 +99,17 @@ struct Overtaken {
 }
 
 impl Overtaken {
-    fn sent(&mut self, shipment: &Shipment) {
-        if self.sent.len() < MOST_OVERTAKING {
-            self.sent.insert(shipment.identity);
-        }
-    }
-
-    fn carried(&mut self, shipment: &Shipment, line: &Entry) {
-        if self.sent.contains(&shipment.identity) {
-            self.count += 1;
-            self.first.get_or_insert_with(|| Place { file: line.file.clone(), row: line.row });
+    fn look_at(&mut self, unit: &Unit, plan: &Plan) {
+        for shipment in unit.shipments() {
+            let accepted = |line: &&Entry| is_accepted(line) && line.payload == Some(shipment.payload);
+            if let Some(line) = plan.carried_lines().find(accepted) {
+                if self.sent.contains(&shipment.identity) {
+                    self.count += 1;
+                    self.first.get_or_insert_with(|| Place { file: line.file.clone(), row: line.row });
+                }
+            } else if self.sent.len() < MOST_OVERTAKING {
+                self.sent.insert(shipment.identity);
+            }
         }
     }
 
@@ -166,6 +140,14 @@ fn is_accepted(line: &Entry) -> bool {
     matches!(line.outcome.status, Status::Sent | Status::AlreadySent)
 }
 
+/// Takes the line of the shipment at `place` out of a row's lines: the one with its payload, else the one with its number.
+fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, place: usize) -> Option<Entry> {
+    let by_payload = lines.iter().position(|line| payload.is_some() && line.payload == payload);
+    let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
+    let by_number = || lines.iter().position(|line| line.shipment == number || line.shipment == 0 && place == 0);
+    by_payload.or_else(by_number).map(|index| lines.remove(index))
+}
+
 impl Carry {
     fn open(
         settings: &Import,
@@ -181,36 +163,95 @@ impl Carry {
             in_doubt: settings.limits.in_doubt,
             keeps_accepted: !carried.only.is_empty() || settings.memory.changed == Changed::Skip,
             repeated,
+            remade: 0,
         })
     }
 
-    /// What the earlier run left of `row`, of which the mapping now makes `made`. After an error the line is still there.
+    /// What becomes of a unit: each of its lines is carried over as the earlier run left it, or worked anew. `None` where it
+    /// had no line and is to have none. After an error the lines are still there.
     ///
     /// # Errors
     /// A line that cannot be read or is of another row, or an accepted row that has changed.
-    pub(super) fn meet(&mut self, row: &Row, made: &Made) -> Result<Met, Error> {
-        let Some(found) = self.next_place()? else {
-            return Ok(if self.is_wanted(Status::NotAttempted) { Met::Anew } else { Met::Unlisted });
+    pub(super) fn meet(&mut self, unit: &Unit) -> Result<Option<Plan>, Error> {
+        if self.next_place()?.is_none() && !self.is_wanted(Status::NotAttempted) {
+            return Ok(None);
+        }
+        let mut earlier = Vec::with_capacity(unit.members.len());
+        for member in &unit.members {
+            earlier.push(self.lines_of(&member.row)?);
+        }
+        let mut plan = Plan::new(unit);
+        for place in 0..unit.made.len() {
+            self.settle_fate(unit, place, &mut earlier, &mut plan);
+        }
+        for (member, lines) in earlier.iter_mut().enumerate() {
+            let Member { row, own } = &unit.members[member];
+            let kept = lines.first().filter(|line| own.as_ref().is_some_and(|own| self.stays(line, row, &own.made)));
+            match (own, kept.cloned()) {
+                (Some(_), Some(line)) => plan.carried(member, line),
+                (Some(worked), None) => plan.anew(unit, Line { row, member, worked, made: None }, |_| None),
+                // What was accepted of a shipment that its rows make no more is not forgotten.
+                (None, _) => lines.drain(..).filter(is_accepted).for_each(|line| plan.carried(member, line)),
+            }
+        }
+        plan.sort();
+        Ok(Some(plan))
+    }
+
+    /// Decides for one of those that a unit makes, over all rows that take part; takes their lines out of `earlier`.
+    fn settle_fate(&mut self, unit: &Unit, place: usize, earlier: &mut [Vec<Entry>], plan: &mut Plan) {
+        let worked = &unit.made[place];
+        let payload = match &worked.made {
+            Made::Shipment(shipment) => Some(shipment.payload),
+            Made::Skipped(_) | Made::Invalid(_) => None,
         };
-        let place = || Place { file: self.inputs[row.input].clone(), row: row.number };
-        if found != (row.input, row.number) {
-            return Err(self.differs(found, Some(place())));
+        let taking_part = |member: &usize| unit.members[*member].own.is_none();
+        let members: Vec<usize> = (0..unit.members.len()).filter(taking_part).collect();
+        let lines: Vec<Option<Entry>> =
+            members.iter().map(|member| take_line(&mut earlier[*member], payload, place)).collect();
+        let lead = members.iter().zip(&lines).find_map(|(member, line)| Some((*member, line.clone()?)));
+        let stays = lead.as_ref().is_some_and(|(member, line)| {
+            self.stays(line, &unit.members[*member].row, &worked.made)
+        });
+        if let (true, Some((_, lead))) = (stays, &lead) {
+            for (member, line) in members.into_iter().zip(lines) {
+                let row = &unit.members[member].row;
+                let same = || Entry { row: row.number, line: row.line, fingerprint: row.fingerprint, ..lead.clone() };
+                plan.carried(member, line.unwrap_or_else(same));
+            }
+            return;
         }
-        if let Some(Ok(line)) = self.lines.peek()
-            && is_accepted(line)
-            && line.fingerprint != row.fingerprint
-        {
-            return Err(Error::AcceptedRowChanged { at: place(), line: row.line, results: self.path.clone() });
+        let lead = lead.map(|(_, line)| line);
+        self.remade += u64::from(payload.is_some() && lead.as_ref().is_some_and(is_accepted));
+        let again = lead.filter(|line| payload.is_some() && line.payload == payload);
+        for member in members {
+            let line = Line { row: &unit.members[member].row, member, worked, made: Some(place) };
+            plan.anew(unit, line, |_| again.clone());
         }
-        let Some(line) = self.lines.next().transpose()? else { return Ok(Met::Anew) };
-        self.note(&line);
-        Ok(if self.stays(&line, row, made) {
-            Met::Carried(line)
-        } else if matches!(made, Made::Shipment(shipment) if line.payload == Some(shipment.payload)) {
-            Met::Again(line)
-        } else {
-            Met::Anew
-        })
+    }
+
+    /// The lines of `row`, as far as there are some.
+    fn lines_of(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
+        let mut lines = Vec::new();
+        while let Some(found) = self.next_place()? {
+            let place = || Place { file: self.inputs[row.input].clone(), row: row.number };
+            if found != (row.input, row.number) {
+                if lines.is_empty() {
+                    return Err(self.differs(found, Some(place())));
+                }
+                break;
+            }
+            if let Some(Ok(line)) = self.lines.peek()
+                && is_accepted(line)
+                && line.fingerprint != row.fingerprint
+            {
+                return Err(Error::AcceptedRowChanged { at: place(), line: row.line, results: self.path.clone() });
+            }
+            let Some(line) = self.lines.next().transpose()? else { break };
+            self.note(&line);
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     /// Notes what became of a row that a later one repeats.

@@ -5,18 +5,17 @@ use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
+use smallvec::SmallVec;
 use tokio::sync::{Mutex, Notify};
 
-use super::carry::Met;
 use super::memory::{Known, Memory, key};
-use super::reader::{Findings, Item, Reader};
+use super::plan::{self, Item, Wanted};
+use super::reader::{Findings, Reader};
 use crate::delivery::{self, Admission};
 use crate::error::Error;
 use crate::ledger::{self, Key, LookUp};
-use crate::mapping::Made;
 use crate::outcome::{Conclusion, Outcome, Status, Ticket};
-use crate::problem::{self, Problem};
-use crate::results::{self, Labels, Results};
+use crate::results::{self, Results};
 use crate::shipment::Shipment;
 
 /// See the module.
@@ -31,6 +30,8 @@ pub(super) struct Desk {
     earlier: RefCell<HashMap<Ticket, results::Entry>>,
     /// What was looked up, by ticket, until the shipment's turn.
     known: RefCell<HashMap<Ticket, Known>>,
+    /// The other lines of a shipment that is made of several rows, by the ticket of its first.
+    others: RefCell<HashMap<Ticket, Vec<Ticket>>>,
     /// Rung when the window of the results may have room again.
     room: Notify,
 }
@@ -38,14 +39,16 @@ pub(super) struct Desk {
 /// What came over from the reading thread and is not handed out yet.
 struct Tray {
     reader: Reader,
-    items: VecDeque<(Item, Known)>,
+    items: VecDeque<(Item, Vec<Known>)>,
+    /// Shipments that have their lines, and are not handed out yet.
+    ready: VecDeque<(Ticket, Wanted, Known)>,
     looking_up: Option<LookingUp>,
 }
 
 /// A batch that the ledger is asked about.
 struct LookingUp {
     batch: Vec<Item>,
-    /// Whether no other of its identity is under way, so that it was asked about.
+    /// For each shipment whether no other of its identity is under way, so that it was asked about.
     alone: Vec<bool>,
     answer: Option<LookUp>,
 }
@@ -59,11 +62,13 @@ impl LookingUp {
         }
     }
 
-    fn with(self, memories: Vec<ledger::Memory>) -> impl Iterator<Item = (Item, Known)> {
-        let mut memories = memories.into_iter();
-        self.batch.into_iter().zip(self.alone).map(move |(item, alone)| {
-            let memory = if alone { memories.next() } else { None };
-            (item, memory.map_or(Known::NotYet, Known::Memory))
+    fn with(self, memories: Vec<ledger::Memory>) -> impl Iterator<Item = (Item, Vec<Known>)> {
+        let (mut memories, mut alone) = (memories.into_iter(), self.alone.into_iter());
+        self.batch.into_iter().map(move |item| {
+            let asked = alone.by_ref().take(item.wanted.len());
+            let known = asked.map(|alone| if alone { memories.next() } else { None });
+            let known = known.map(|memory| memory.map_or(Known::NotYet, Known::Memory)).collect();
+            (item, known)
         })
     }
 }
@@ -71,12 +76,13 @@ impl LookingUp {
 impl Desk {
     pub(super) fn new(reader: Reader, results: Results, memory: Memory) -> Self {
         Self {
-            tray: Mutex::new(Tray { reader, items: VecDeque::new(), looking_up: None }),
+            tray: Mutex::new(Tray { reader, items: VecDeque::new(), ready: VecDeque::new(), looking_up: None }),
             results: RefCell::new(results),
             memory,
             under_way: RefCell::default(),
             earlier: RefCell::default(),
             known: RefCell::default(),
+            others: RefCell::default(),
             room: Notify::new(),
         }
     }
@@ -103,14 +109,14 @@ impl Desk {
         }
         loop {
             while let Some((item, _)) = tray.items.pop_front() {
-                let mut results = self.results.borrow_mut();
-                if let Some((ticket, _, earlier)) = place(&mut results, item)? {
-                    let outcome = Outcome::unsent(Status::NotAttempted, reason);
-                    results.settle(ticket, &earlier.map_or(outcome, |line| line.outcome), None)?;
-                }
+                self.place(item, Vec::new(), &mut tray.ready)?;
+            }
+            while let Some((ticket, wanted, _)) = tray.ready.pop_front() {
+                let outcome = Outcome::unsent(Status::NotAttempted, reason);
+                self.settle_lines(ticket, &wanted.earlier.map_or(outcome, |line| line.outcome))?;
             }
             match tray.reader.next().await {
-                Some(batch) => tray.items.extend(batch.into_iter().map(|item| (item, Known::NotYet))),
+                Some(batch) => tray.items.extend(batch.into_iter().map(|item| (item, Vec::new()))),
                 None => return Ok(()),
             }
             // Millions of rows may be left; whoever wants to end this must be heard in between.
@@ -129,11 +135,7 @@ impl Desk {
         let mut under_way = self.under_way.borrow_mut();
         let mut keys = Vec::with_capacity(batch.len());
         let mut alone = Vec::with_capacity(batch.len());
-        for item in &batch {
-            let (Made::Shipment(shipment), Met::Anew | Met::Again(_)) = (&item.made, &item.met) else {
-                alone.push(false);
-                continue;
-            };
+        for Wanted { shipment, .. } in batch.iter().flat_map(|item| &item.wanted) {
             let others = under_way.entry(shipment.identity).or_default();
             alone.push(*others == 0);
             if *others == 0 {
@@ -152,11 +154,41 @@ impl Desk {
                 others.remove();
             }
         }
-        let mut results = self.results.borrow_mut();
-        results.settle(ticket, outcome, None)?;
-        if results.has_room() {
+        self.settle_lines(ticket, outcome)?;
+        if self.results.borrow().has_room() {
             self.room.notify_one();
         }
+        Ok(())
+    }
+
+    /// Ends all lines of a shipment.
+    fn settle_lines(&self, ticket: Ticket, outcome: &Outcome) -> Result<(), results::Error> {
+        let mut results = self.results.borrow_mut();
+        results.settle(ticket, outcome, None)?;
+        let others = self.others.borrow_mut().remove(&ticket).unwrap_or_default();
+        others.into_iter().try_for_each(|other| results.settle(other, outcome, None))
+    }
+
+    /// Gives an item its lines in the results; what is to be sent is `ready` then.
+    fn place(
+        &self,
+        item: Item,
+        known: Vec<Known>,
+        ready: &mut VecDeque<(Ticket, Wanted, Known)>,
+    ) -> Result<(), results::Error> {
+        let Item { lines, wanted } = item;
+        let mut tickets: SmallVec<[Option<Ticket>; 1]> = wanted.iter().map(|_| None).collect();
+        let mut results = self.results.borrow_mut();
+        for line in lines {
+            let Some((place, ticket)) = plan::expect(&mut results, line, &wanted)? else { continue };
+            match tickets[place] {
+                None => tickets[place] = Some(ticket),
+                Some(first) => self.others.borrow_mut().entry(first).or_default().push(ticket),
+            }
+        }
+        let known = known.into_iter().chain(std::iter::repeat(Known::NotYet));
+        let placed = tickets.into_iter().zip(wanted).zip(known);
+        ready.extend(placed.filter_map(|((ticket, wanted), known)| Some((ticket?, wanted, known))));
         Ok(())
     }
 }
@@ -167,15 +199,16 @@ impl delivery::Desk for Desk {
     async fn next(&self) -> Result<Option<(Ticket, Shipment)>, Error> {
         let mut tray = self.tray.lock().await;
         loop {
+            if let Some((ticket, Wanted { shipment, earlier }, known)) = tray.ready.pop_front() {
+                self.earlier.borrow_mut().extend(earlier.map(|line| (ticket, line)));
+                self.known.borrow_mut().insert(ticket, known);
+                return Ok(Some((ticket, shipment)));
+            }
             while !self.results.borrow().has_room() {
                 self.room.notified().await;
             }
             if let Some((item, known)) = tray.items.pop_front() {
-                if let Some((ticket, shipment, earlier)) = place(&mut self.results.borrow_mut(), item)? {
-                    self.earlier.borrow_mut().extend(earlier.map(|line| (ticket, line)));
-                    self.known.borrow_mut().insert(ticket, known);
-                    return Ok(Some((ticket, shipment)));
-                }
+                self.place(item, known, &mut tray.ready)?;
                 continue;
             }
             // Both waits may be interrupted: what was taken from the reader stays in the tray.
@@ -226,48 +259,5 @@ impl delivery::Desk for Desk {
             outcome.attempts == 0 && (outcome.status == Status::NotAttempted || earlier.status == Status::InDoubt)
         });
         self.record(ticket, shipment, earlier.as_ref().unwrap_or(outcome))
-    }
-}
-
-/// Gives an item its line in the results: settled at once where it makes no shipment, or its line is carried over. With
-/// a shipment comes what an earlier run left of it.
-fn place(
-    results: &mut Results,
-    item: Item,
-) -> Result<Option<(Ticket, Shipment, Option<results::Entry>)>, results::Error> {
-    let Item { mut row, made, labels: (order_no, trackingnumber), met } = item;
-    let earlier = match met {
-        Met::Anew | Met::Unlisted => None,
-        Met::Again(line) => Some(line),
-        Met::Carried(line) => {
-            row.fingerprint = line.fingerprint;
-            let ticket = results.expect(row, line.labels(), line.shipment);
-            let Outcome { status, message, .. } = &line.outcome;
-            results.settle(ticket, &line.outcome, (*status == Status::Skipped).then_some(message))?;
-            return Ok(None);
-        }
-    };
-    let unsent = Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload: None };
-    match made {
-        Made::Shipment(shipment) => {
-            let labels = Labels {
-                order_no: &shipment.order_no,
-                trackingnumber: &shipment.trackingnumber,
-                payload: Some(shipment.payload),
-            };
-            let ticket = results.expect(row, labels, 1);
-            Ok(Some((ticket, shipment, earlier)))
-        }
-        Made::Skipped(reason) => {
-            let ticket = results.expect(row, unsent, 0);
-            results.settle(ticket, &Outcome::unsent(Status::Skipped, &reason), Some(&reason))?;
-            Ok(None)
-        }
-        Made::Invalid(problems) => {
-            let ticket = results.expect(row, unsent, 0);
-            let reason = problems.first().map(Problem::kind);
-            results.settle(ticket, &Outcome::unsent(Status::Invalid, problem::join(&problems)), reason.as_deref())?;
-            Ok(None)
-        }
     }
 }

@@ -7,29 +7,17 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
 
-use super::carry::{Carry, Met};
+use super::carry::Carry;
+use super::plan::Item;
 use crate::error::Error;
-use crate::inputs::Inputs;
-use crate::mapping::{Bound, Made};
-use crate::row::Row;
-use crate::source::{Digest, Source};
+use crate::inputs::{Inputs, Units};
+use crate::source::Digest;
 use crate::survey::Survey;
 
-/// Rows that cross at once.
+/// Lines that cross at once, but for the last unit.
 const BATCH: usize = 128;
 /// Batches that may wait on the way.
 const AHEAD: usize = 4;
-
-/// A row and what the mapping made of it.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub(super) row: Row,
-    pub(super) made: Made,
-    /// Order and tracking number of a row that makes no shipment, as far as they are known.
-    pub(super) labels: (String, String),
-    /// What an earlier run left of it.
-    pub(super) met: Met,
-}
 
 /// What reading found out.
 #[derive(Debug, Default)]
@@ -58,7 +46,8 @@ impl Reader {
         carry: Option<Carry>,
     ) -> Self {
         let (send, batches) = mpsc::channel(AHEAD);
-        let crossing = Crossing { send, position, carry, batch: Vec::with_capacity(BATCH), survey: Survey::default() };
+        let batch = Vec::with_capacity(BATCH);
+        let crossing = Crossing { send, position, carry, batch, rows: 0, survey: Survey::default() };
         Self { batches, thread: thread::spawn(move || crossing.read(&inputs, limit)) }
     }
 
@@ -83,6 +72,8 @@ struct Crossing {
     position: Arc<AtomicU64>,
     carry: Option<Carry>,
     batch: Vec<Item>,
+    /// Lines in the batch.
+    rows: usize,
     survey: Survey,
 }
 
@@ -92,8 +83,8 @@ impl Crossing {
         let (mut left, mut done) = (limit.unwrap_or(u64::MAX), 0);
         for index in 0..inputs.len() {
             let size = match inputs
-                .open(index)
-                .map(|(source, bound)| (source.size(), self.input(source, bound, &mut left, done)))
+                .units(index)
+                .map(|units| (units.source().size(), self.input(units.limited(left), &mut left, done)))
             {
                 Ok((size, Ok(digest))) => {
                     findings.digests.extend(digest);
@@ -114,42 +105,44 @@ impl Crossing {
     }
 
     /// Reads one input; its digest if it was read to its end.
-    fn input(
-        &mut self,
-        mut source: Source,
-        mut bound: Bound,
-        left: &mut u64,
-        done: u64,
-    ) -> Result<Option<Digest>, Error> {
-        while *left > 0 {
-            let mut row = Row::default();
-            if !source.read(&mut row)? {
-                if source.ends_without_line_end() {
-                    tracing::warn!("{}", unended(source.name()));
+    fn input(&mut self, mut units: Units, left: &mut u64, done: u64) -> Result<Option<Digest>, Error> {
+        while let Some(unit) = units.next()? {
+            let item = match &mut self.carry {
+                None => {
+                    self.survey.add(&unit);
+                    Item::of(unit)
                 }
-                return Ok(Some(source.finish()?));
-            }
-            *left -= 1;
-            let made = bound.map(&mut row);
-            let met = self.carry.as_mut().map_or(Ok(Met::Anew), |carry| carry.meet(&row, &made))?;
-            match met {
-                Met::Unlisted => continue,
-                Met::Carried(_) => {}
-                Met::Anew | Met::Again(_) => self.survey.add(&row, &made, bound.warnings()),
-            }
-            let labels = match made {
-                Made::Shipment(_) => (String::new(), String::new()),
-                _ => (bound.labels().order_no.to_owned(), bound.labels().trackingnumber.to_owned()),
+                Some(carry) => {
+                    let Some(plan) = carry.meet(&unit)? else { continue };
+                    if plan.is_anew() {
+                        self.survey.add(&unit);
+                    }
+                    plan.into_item(unit)
+                }
             };
-            self.batch.push(Item { row, made, labels, met });
-            if self.batch.len() == BATCH {
-                self.position.store(done + source.position(), Ordering::Relaxed);
+            if self.add(item) {
+                self.position.store(done + units.source().position(), Ordering::Relaxed);
                 if let Err(Unwanted) = self.hand_over() {
                     *left = 0;
+                    return Ok(None);
                 }
             }
         }
-        Ok(None)
+        *left = units.left();
+        if !units.is_at_end() {
+            return Ok(None);
+        }
+        if units.source().ends_without_line_end() {
+            tracing::warn!("{}", unended(units.source().name()));
+        }
+        Ok(Some(units.finish()?))
+    }
+
+    /// Adds an item to the batch; whether that is full.
+    fn add(&mut self, item: Item) -> bool {
+        self.rows += item.lines.len().max(1);
+        self.batch.push(item);
+        self.rows >= BATCH
     }
 
     /// Carries over what the earlier run left of rows that were not read, if something `broke` or the inputs are
@@ -163,15 +156,14 @@ impl Crossing {
             return;
         }
         for (row, line) in carry.rest() {
-            let made = Made::Skipped(String::new());
-            self.batch.push(Item { row, made, labels: (String::new(), String::new()), met: Met::Carried(line) });
-            if self.batch.len() == BATCH && self.hand_over().is_err() {
+            if self.add(Item::carried(row, line)) && self.hand_over().is_err() {
                 return;
             }
         }
     }
 
     fn hand_over(&mut self) -> Result<(), Unwanted> {
+        self.rows = 0;
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
         self.send.blocking_send(batch).map_err(|_| Unwanted)
     }

@@ -4,11 +4,15 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::bound::{Bound, Parts};
+use jiff::{ToSpan, ZonedDateTime};
+
+use super::bound::Bound;
 use super::columns::{Columns, NoColumn};
 use super::condition::Condition;
 use super::error::{Faults, proposal};
 use super::fill::FillDown;
+use super::group::Grouping;
+use super::make::{Oldest, Parts, Split};
 use super::source::{self, Steps};
 use super::spec::Spec;
 use super::toml_tree::Name;
@@ -44,17 +48,28 @@ pub(super) fn bind(
         .iter()
         .find(|(field, _)| *field == Field::ORDER_NO)
         .and_then(|(_, sources)| sources.iter().find_map(|source| source.columns().next()));
+    let grouped: Vec<usize> = spec.rows.group_by.iter().filter_map(|name| names.find(name)).collect();
+    let split = spec.rows.split.as_ref().and_then(|(column, at)| {
+        Some(Split { column: names.find(column)?, at: at.clone() })
+    });
+    let key = grouped.first().copied().or(key);
     let used = names.used;
-    Bound::new(Parts {
+    let parts = Parts {
         header: header.to_vec(),
         empty: spec.empty.clone(),
         keep,
         drop,
-        fill: FillDown::new(filled, key),
         plan,
+        split,
+        identity: spec.rows.identity.clone().unwrap_or_else(|| Field::IDENTITY.to_vec()),
+        oldest: spec.rows.not_older_than.as_ref().map(|(days, said)| Oldest {
+            from: (ZonedDateTime::now().date().saturating_sub(days.days())),
+            said: said.clone(),
+        }),
         wire: Wire::new(spec.send_empty, &spec.rename),
         unused: (0..header.len()).filter(|place| !used.contains(place)).collect(),
-    })
+    };
+    Bound::new(parts, FillDown::new(filled, key), (!grouped.is_empty()).then(|| Grouping::new(grouped)))
 }
 
 /// Names looked up, with what came of it.

@@ -1,7 +1,7 @@
 //! The mapping: a TOML file, parsed with spans, bound once to an input's header, then applied row by row.
 //!
 //! ```text
-//! text ─ parse ─▶ Spec ─ bind (header, --set) ─▶ Bound ─ map (Row) ─▶ Shipment | skipped | invalid
+//! text ─ parse ─▶ Spec ─ bind (header, --set) ─▶ Bound ─ Row … ─▶ Unit: Shipment | skipped | invalid
 //! ```
 //!
 //! Pure but for [`Mapping::load`], which reads the file. Everything that can be wrong with the file or with its fit to the
@@ -13,24 +13,29 @@ pub mod builtin;
 pub mod case;
 mod cells;
 mod columns;
+mod combine;
 mod condition;
 pub mod date;
 mod error;
 mod file;
 mod fill;
+mod group;
 pub mod guard;
+mod make;
 pub mod number;
 mod parse;
 mod source;
 mod spec;
 pub mod template;
 mod toml_tree;
+mod unit;
 mod work;
 
-pub use bound::{Bound, Labels, Made};
+pub use bound::Bound;
 pub use error::Error;
 pub use file::Mapping;
 pub use spec::Delivery;
+pub use unit::{Line, Made, Member, Unit, Worked};
 
 #[cfg(test)]
 mod tests;

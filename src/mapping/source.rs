@@ -8,6 +8,7 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::case::Case;
+use super::combine::Combine;
 use super::condition::Condition;
 use super::date::DateRule;
 use super::number::NumberRule;
@@ -54,6 +55,10 @@ pub(super) struct Steps {
     pub(super) shape: Option<Shape>,
     /// Filled up on the left.
     pub(super) pad_left: Option<Pad>,
+    /// How the values of a group's rows become one.
+    pub(super) combine: Combine,
+    /// What stands between values that are joined.
+    pub(super) separator: Option<String>,
     /// The most characters.
     pub(super) max_length: Option<usize>,
     /// What stands for an empty value.
@@ -72,6 +77,7 @@ impl Steps {
             && self.case.is_none()
             && self.shape.is_none()
             && self.pad_left.is_none()
+            && self.combine == Combine::First
             && self.max_length.is_none()
             && self.default.is_none()
             && !self.required

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Time;
+use regex::Regex;
 
 use super::condition::Condition;
 use super::source::Source;
@@ -42,6 +43,16 @@ pub(super) struct Rows {
     pub(super) drop: Vec<Condition<Name>>,
     /// Columns whose empty cells take the value of the row above.
     pub(super) fill_down: Vec<Name>,
+    /// Columns of which rows with the same values are one shipment.
+    pub(super) group_by: Vec<Name>,
+    /// Whether such rows are looked for in the whole file, and not only one after the other.
+    pub(super) anywhere: bool,
+    /// A column whose cells hold several values, and the expression that stands between them.
+    pub(super) split: Option<(Name, Regex)>,
+    /// The fields that tell a shipment from others; the usual ones where it says nothing.
+    pub(super) identity: Option<Vec<Field>>,
+    /// The age of the oldest orders that are sent, in days, and how the file says it.
+    pub(super) not_older_than: Option<(i64, String)>,
 }
 
 /// `[delivery]`: defaults for the flags of the same name; what the mapping does not say is `None`.

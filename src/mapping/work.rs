@@ -6,12 +6,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::cells::Cells;
+use super::cells::{Cells, Group};
+use super::combine::{Combine, Gathered};
 use super::condition::Condition;
 use super::guard;
 use super::source::{LookUp, Otherwise, Shape, Steps};
 use super::template::BoundTemplate;
 use crate::text;
+
+/// What stands between joined values where the mapping does not say it.
+const DEFAULT_SEPARATOR: &str = ", ";
 
 /// One source of a field, bound to a header.
 #[derive(Debug)]
@@ -39,11 +43,15 @@ pub(super) struct Buffers {
     pub(super) value: String,
     /// Where the next step writes.
     spare: String,
+    /// The row that gave the value, as its place among the unit's members.
+    pub(super) member: usize,
 }
 
 /// Why a source gives no value that can be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
+    /// In which row, as its place among the unit's members.
+    pub(super) member: usize,
     /// What was taken.
     pub(super) value: String,
     /// Why, without the value.
@@ -69,19 +77,92 @@ impl Source {
         }
     }
 
-    /// Leaves the source's value on the buffers: empty where it gives none.
-    pub(super) fn work(&self, cells: &Cells<'_>, buffers: &mut Buffers) -> Result<(), Trouble> {
+    /// How the rows' values become one.
+    pub(super) fn combine(&self) -> Combine {
+        self.steps.as_ref().map_or(Combine::First, |steps| steps.combine)
+    }
+
+    /// Leaves the value that the source has for a group on the buffers: empty where it gives none. Gives what was
+    /// gathered, where several rows were asked.
+    pub(super) fn work(&self, group: Group<'_>, buffers: &mut Buffers) -> Result<Option<Gathered>, Trouble> {
+        let combine = self.combine();
+        let gathered = match combine {
+            Combine::First => {
+                self.first_of(group.rows(), buffers)?;
+                None
+            }
+            Combine::Last => {
+                self.first_of(group.rows().rev(), buffers)?;
+                None
+            }
+            _ => Some(self.gather(group, combine, buffers)?),
+        };
+        if let Some(steps) = &self.steps {
+            steps.finish(buffers).map_err(|reason| {
+                let member = group.rows().next().map_or(0, |(member, _)| member);
+                self.trouble(member, group, reason.into())
+            })?;
+        }
+        Ok(gathered)
+    }
+
+    /// The value of the first of these rows that has one.
+    fn first_of<'a>(
+        &self,
+        rows: impl Iterator<Item = (usize, Cells<'a>)>,
+        buffers: &mut Buffers,
+    ) -> Result<(), Trouble> {
+        for (member, cells) in rows {
+            buffers.member = member;
+            self.work_row(member, &cells, buffers)?;
+            if !buffers.value.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&self, group: Group<'_>, combine: Combine, buffers: &mut Buffers) -> Result<Gathered, Trouble> {
+        let mut gathered = Gathered::default();
+        let mut from = Vec::new();
+        for (member, cells) in group.rows() {
+            self.work_row(member, &cells, buffers)?;
+            if !buffers.value.is_empty() {
+                gathered.add(&buffers.value);
+                from.push(member);
+            }
+        }
+        buffers.member = from.first().copied().unwrap_or(0);
+        let separator = self.steps.as_ref().and_then(|steps| steps.separator.as_deref()).unwrap_or(DEFAULT_SEPARATOR);
+        gathered.write(combine, separator, &mut buffers.value).map_err(|place| {
+            let reason = "is not a number that could be added up; say in the mapping how it is written, with number";
+            self.trouble(from.get(place).copied().unwrap_or(0), group, reason.into())
+        })?;
+        Ok(gathered)
+    }
+
+    /// Leaves the value for one row on the buffers, before it is combined with those of others.
+    pub(super) fn work_row(&self, member: usize, cells: &Cells<'_>, buffers: &mut Buffers) -> Result<(), Trouble> {
         buffers.value.clear();
         if self.when.as_ref().is_some_and(|when| !when.holds(cells)) {
             return Ok(());
         }
         self.take.put(cells, &mut buffers.value);
         let Some(steps) = &self.steps else { return Ok(()) };
-        steps.run(buffers).map_err(|reason| {
+        if buffers.value.is_empty() {
+            return Ok(());
+        }
+        steps.shape_value(buffers).map_err(|reason| {
             let mut value = String::new();
             self.take.put(cells, &mut value);
-            Trouble { value, reason: reason.into_owned() }
+            Trouble { member, value, reason: reason.into_owned() }
         })
+    }
+
+    fn trouble(&self, member: usize, group: Group<'_>, reason: Cow<'static, str>) -> Trouble {
+        let mut value = String::new();
+        self.take.put(&group.row(member), &mut value);
+        Trouble { member, value, reason: reason.into_owned() }
     }
 }
 
@@ -117,16 +198,19 @@ impl Buffers {
 }
 
 impl Steps {
-    fn run(&self, buffers: &mut Buffers) -> Result<(), Cow<'static, str>> {
-        if !buffers.value.is_empty() {
-            self.shape_value(buffers)?;
+    /// What follows once the rows' values are one.
+    fn finish(&self, buffers: &mut Buffers) -> Result<(), &'static str> {
+        if let Some(length) = self.max_length.filter(|length| *length < buffers.value.len())
+            && let Some((end, _)) = buffers.value.char_indices().nth(length)
+        {
+            buffers.value.truncate(buffers.value[..end].trim_end().len());
         }
         if buffers.value.is_empty() {
             if let Some(default) = &self.default {
                 buffers.value.push_str(default);
             }
             if self.required && buffers.value.is_empty() {
-                return Err("gives no value, and the mapping requires one".into());
+                return Err("gives no value, and the mapping requires one");
             }
         }
         Ok(())
@@ -174,11 +258,6 @@ impl Steps {
                 buffers.spare.push_str(&buffers.value);
                 buffers.turn();
             }
-        }
-        if let Some(length) = self.max_length.filter(|length| *length < buffers.value.len())
-            && let Some((end, _)) = buffers.value.char_indices().nth(length)
-        {
-            buffers.value.truncate(buffers.value[..end].trim_end().len());
         }
         Ok(())
     }

@@ -120,6 +120,8 @@ impl Field {
     pub const ORDER_NO: Self = Self::named("order_no");
     /// `trackingnumber`.
     pub const TRACKINGNUMBER: Self = Self::named("trackingnumber");
+    /// When the order was placed.
+    pub const ORDER_DATE: Self = Self::named("order_date");
     /// The fields that tell one shipment from another.
     pub const IDENTITY: [Self; 3] = [Self::ORDER_NO, Self::TRACKINGNUMBER, Self::named("productid")];
     /// `carrier_type`.

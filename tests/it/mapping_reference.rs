@@ -84,14 +84,19 @@ fn run_rows(toml: &Block, csv: &Block, json: &Block) {
     let mut bound =
         mapping.bind("orders.csv", &header, &given).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
 
-    let made: Vec<Value> = records
-        .map(|record| {
-            let mut row = Row::default();
-            row.width = record.len();
-            for cell in &record {
-                row.push(cell);
-            }
-            match bound.map(&mut row) {
+    for (number, record) in (1..).zip(records) {
+        let mut row = Row::at(0, number, number + 1);
+        row.width = record.len();
+        for cell in &record {
+            row.push(cell);
+        }
+        bound.push(row);
+    }
+    bound.finish();
+    let made: Vec<Value> = std::iter::from_fn(|| bound.pop())
+        .flat_map(|unit| unit.made)
+        .map(|worked| {
+            match worked.made {
                 Made::Shipment(shipment) => {
                     let mut sent: Map<String, Value> = serde_json::from_slice(&shipment.body).expect("a JSON object");
                     for (field, _) in &given {

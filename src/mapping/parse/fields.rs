@@ -20,8 +20,6 @@ const TAKES: &[&str] = &["column", "template", "value"];
 
 const NOT_SERVED: NotServed = &[
     ("infer_carrier", "name the carrier by its column, a lookup, or { value = \"UPS\" }"),
-    ("combine", "every row makes a shipment of its own, with its own values"),
-    ("separator", "every row makes a shipment of its own, with its own values"),
 ];
 
 /// Reads the table: the sources of each field, in the order of the wire.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::condition::regex;
 use super::source::texts;
+use crate::mapping::combine::Combine;
 use crate::mapping::date::{DateFormat, DateRule};
 use crate::mapping::error::Faults;
 use crate::mapping::number::NumberRule;
@@ -27,6 +28,8 @@ pub(super) const KEYS: &[&str] = &[
     "number",
     "decimals",
     "pad_left",
+    "combine",
+    "separator",
     "max_length",
     "default",
     "required",
@@ -51,6 +54,8 @@ pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -
         }),
         shape: shape(table, faults),
         pad_left: table.get("pad_left").and_then(|node| pad_left(&node, faults)),
+        combine: combine(table, faults),
+        separator: table.get("separator").and_then(|node| node.text(faults)).map(str::to_owned),
         max_length: table
             .get("max_length")
             .and_then(|node| node.whole(1..=1_000_000, faults))
@@ -234,6 +239,22 @@ fn number(table: &Table<'_>, faults: &mut Faults) -> Option<NumberRule> {
             None
         }
     }
+}
+
+fn combine(table: &Table<'_>, faults: &mut Faults) -> Combine {
+    let Some(node) = table.get("combine") else {
+        needs(table, &["separator"], "combine", faults);
+        return Combine::First;
+    };
+    let Some(combine) = node.as_text().and_then(|word| word.parse().ok()) else {
+        node.expected_one_of(Combine::WORDS, faults);
+        return Combine::First;
+    };
+    if let (Some(separator), false) = (table.get("separator"), matches!(combine, Combine::Join | Combine::Unique)) {
+        let title = format!("{}: it stands between values that are joined, and these are not", separator.path());
+        faults.at(separator.span(), title, "").advise("write combine = \"join\" or \"unique\", or leave it out");
+    }
+    combine
 }
 
 fn pad_left(node: &Node<'_>, faults: &mut Faults) -> Option<Pad> {

@@ -5,7 +5,7 @@ mod errors;
 mod fields;
 mod rows;
 
-use super::{Bound, Made, Mapping};
+use super::{Bound, Made, Mapping, Unit, Worked};
 use crate::row::Row;
 use crate::shipment::Field;
 
@@ -33,11 +33,26 @@ fn bound(columns: &str, fields: &str, rest: &str) -> Bound {
     mapping.bind("orders.csv", &header, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The only unit that a row makes.
+fn unit(bound: &mut Bound, row: Row) -> Unit {
+    bound.push(row);
+    let unit = bound.pop().expect("a unit");
+    assert_eq!(bound.pop(), None);
+    unit
+}
+
+/// What a row makes by itself.
+fn worked(bound: &mut Bound, row: Row) -> Worked {
+    let mut unit = unit(bound, row);
+    assert_eq!((unit.members.len(), unit.made.len()), (1, 1));
+    unit.made.remove(0)
+}
+
 /// What becomes of a row with the required cells and these.
 fn made(bound: &mut Bound, cells: &[&str]) -> Result<serde_json::Value, String> {
     let mut all = vec!["1001", "T1", "UPS"];
     all.extend(cells);
-    match bound.map(&mut row(&all)) {
+    match worked(bound, row(&all)).made {
         Made::Shipment(shipment) => Ok(serde_json::from_slice(&shipment.body).expect("a body is JSON")),
         Made::Skipped(reason) => Err(format!("skipped: {reason}")),
         Made::Invalid(problems) => Err(crate::problem::join(&problems)),
