@@ -35,6 +35,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of the write-ahead log beyond which it is moved into the ledger.
 pub(super) const MAX_LOG: u64 = 8 * 1024 * 1024;
 
+/// The log of a large ledger may also grow to this part of it. New shipments lie on pages all over its indexes, so that
+/// moving them costs the more for each the fewer they are, and everyone waits meanwhile.
+const LOG_PART: u64 = 8;
+
 const SEQUENCE: &str = "SELECT sequence FROM state WHERE id = 1";
 
 /// How sure a commit must be.
@@ -270,7 +274,7 @@ impl Store {
             if lock::id_of(&self.path) != self.file {
                 return Err(Error::Vanished { path: self.path.clone() });
             }
-            if self.log_bytes() > MAX_LOG {
+            if self.log_bytes() > MAX_LOG.max(self.file_bytes() / LOG_PART) {
                 self.checkpoint("PASSIVE")?;
             }
         }
