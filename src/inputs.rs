@@ -10,10 +10,10 @@ use std::time::SystemTime;
 use crate::error::Error;
 use crate::mapping::{Bound, Mapping};
 use crate::row::Dialect;
-use crate::survey::Survey;
 use crate::settings::Input;
 use crate::shipment::Field;
 use crate::source::{Readable, Source};
+use crate::survey::Survey;
 
 mod units;
 
@@ -225,7 +225,7 @@ impl Inputs {
         let (mut left, mut bytes) = (limit.unwrap_or(u64::MAX), 0);
         for index in 0..self.len() {
             let mut units = self.units(index)?.limited(left);
-            while let Some(unit) = units.next()? {
+            while let Some(unit) = units.read()? {
                 survey.add(&unit);
                 if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments {
                     return Ok(Ahead::of(&survey, bytes + units.source().position(), self.bytes));

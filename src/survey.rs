@@ -51,11 +51,15 @@ impl Survey {
             match &worked.made {
                 Made::Shipment(_) => {
                     self.shipments += 1;
-                    worked.warnings.iter().for_each(|warning| self.warnings.add(row_of(unit, warning), warning));
+                    for warning in &worked.warnings {
+                        self.warnings.add(row_of(unit, warning), warning);
+                    }
                 }
                 Made::Skipped(_) => {}
                 Made::Invalid(problems) => {
-                    problems.iter().for_each(|problem| self.problems.add(row_of(unit, problem), problem));
+                    for problem in problems {
+                        self.problems.add(row_of(unit, problem), problem);
+                    }
                 }
             }
         }

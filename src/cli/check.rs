@@ -92,7 +92,7 @@ impl Check {
     fn input(&mut self, inputs: &Inputs, index: usize) -> Result<(), Error> {
         let mut units = inputs.units(index)?;
         self.columns.push(columns(units.source(), units.bound()));
-        while let Some(unit) = units.next()? {
+        while let Some(unit) = units.read()? {
             self.survey.add(&unit);
             for shipment in unit.shipments() {
                 if self.show == 0 {

@@ -44,7 +44,8 @@ Examples:
 
 Environment: LATESHIP_LEDGER, and LATESHIPMENT_EMAIL for adopt.
 
-Exit codes: 0 done, 2 something is in the way and nothing was changed.";
+Exit codes: 0 done, 2 something is in the way and nothing was changed (where an adopt breaks off midway, as on a full \
+disk, what came before stays remembered).";
 
 /// Look at what is remembered of accepted shipments, and put it right
 #[derive(Debug, Args)]
@@ -224,9 +225,7 @@ impl Adopt {
         let mapping = Arc::new(settings::load_mapping(mapping)?);
         let inputs = Inputs::prepare(&[Input::Path(self.input)], mapping, self.set, &std::env::temp_dir())?;
         let scope = Scope { endpoint: self.endpoint.unwrap_or_default().shown(), account };
-        let mut shipments = Vec::new();
-        each_shipment(&inputs, |_, key, order_no, trackingnumber| shipments.push((key, order_no, trackingnumber)))?;
-        Archive::open_or_make(ledger)?.adopt(&scope, "lateship ledger adopt", shipments.into_iter().map(Ok::<_, Error>))
+        remember(ledger, &scope, &inputs, |_, _| true)
     }
 }
 
@@ -257,28 +256,35 @@ fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account
             accepted.insert((entry.fingerprint, payload));
         }
     }
-    let mut shipments = Vec::new();
-    each_shipment(&inputs, |row, key, order_no, trackingnumber| {
-        if accepted.contains(&(row.fingerprint, key.payload)) {
-            shipments.push((key, order_no, trackingnumber));
-        }
-    })?;
     let scope = Scope { endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()), account };
-    Archive::open_or_make(ledger)?.adopt(&scope, "lateship ledger adopt", shipments.into_iter().map(Ok::<_, Error>))
+    remember(ledger, &scope, &inputs, |row, key| accepted.contains(&(row.fingerprint, key.payload)))
 }
 
-fn each_shipment(inputs: &Inputs, mut each: impl FnMut(&Row, Key, String, String)) -> Result<(), Error> {
+/// Remembers the shipments of `inputs` that are `wanted`; gives how many. All is read twice: nothing is remembered before
+/// it is known that it can be read to its end, and it is never all in memory.
+fn remember(ledger: &Path, scope: &Scope, inputs: &Inputs, wanted: impl Fn(&Row, Key) -> bool) -> Result<u64, Error> {
+    let mut row = Row::default();
     for index in 0..inputs.len() {
-        let mut units = inputs.units(index)?;
-        while let Some(unit) = units.next()? {
-            let Some(row) = unit.participants().next() else { continue };
-            for shipment in unit.shipments() {
-                let key = Key { identity: shipment.identity, payload: shipment.payload };
-                each(row, key, shipment.order_no.clone(), shipment.trackingnumber.clone());
+        let (mut source, _) = inputs.open(index)?;
+        while source.read(&mut row)? {}
+    }
+    let archive = Archive::open_or_make(ledger)?;
+    let adopted = archive.adopt(scope, "lateship ledger adopt", |adoption| {
+        for index in 0..inputs.len() {
+            let mut units = inputs.units(index)?;
+            while let Some(unit) = units.read()? {
+                for shipment in unit.shipments() {
+                    let key = Key { identity: shipment.identity, payload: shipment.payload };
+                    if unit.participants().all(|row| wanted(row, key)) {
+                        adoption.add(key, &shipment.order_no, &shipment.trackingnumber)?;
+                    }
+                }
             }
         }
-    }
-    Ok(())
+        Ok::<(), Error>(())
+    })?;
+    archive.close()?;
+    Ok(adopted)
 }
 
 fn days_ago(days: i64) -> Timestamp {

@@ -70,7 +70,7 @@ pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<
     let mut overtaken = Overtaken::default();
     for index in 0..inputs.len() {
         let mut units = inputs.units(index)?;
-        while let Some(unit) = units.next()? {
+        while let Some(unit) = units.read()? {
             let Some(plan) = carry.meet(&unit)? else { continue };
             ahead.rows += unit.members.len() as u64;
             plan.count(&mut ahead);
@@ -210,9 +210,8 @@ impl Carry {
         let lines: Vec<Option<Entry>> =
             members.iter().map(|member| take_line(&mut earlier[*member], payload, place)).collect();
         let lead = members.iter().zip(&lines).find_map(|(member, line)| Some((*member, line.clone()?)));
-        let stays = lead.as_ref().is_some_and(|(member, line)| {
-            self.stays(line, &unit.members[*member].row, &worked.made)
-        });
+        let stays =
+            lead.as_ref().is_some_and(|(member, line)| self.stays(line, &unit.members[*member].row, &worked.made));
         if let (true, Some((_, lead))) = (stays, &lead) {
             for (member, line) in members.into_iter().zip(lines) {
                 let row = &unit.members[member].row;

@@ -186,11 +186,8 @@ pub(super) fn expect(
     match end {
         End::With(place) => {
             let sent = &wanted[place].shipment;
-            let labels = Labels {
-                order_no: &sent.order_no,
-                trackingnumber: &sent.trackingnumber,
-                payload: Some(sent.payload),
-            };
+            let labels =
+                Labels { order_no: &sent.order_no, trackingnumber: &sent.trackingnumber, payload: Some(sent.payload) };
             Ok(Some((place, results.expect(row, labels, shipment))))
         }
         End::Now { outcome, reason, order_no, trackingnumber } => {

@@ -106,7 +106,7 @@ impl Crossing {
 
     /// Reads one input; its digest if it was read to its end.
     fn input(&mut self, mut units: Units, left: &mut u64, done: u64) -> Result<Option<Digest>, Error> {
-        while let Some(unit) = units.next()? {
+        while let Some(unit) = units.read()? {
             let item = match &mut self.carry {
                 None => {
                     self.survey.add(&unit);

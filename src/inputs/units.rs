@@ -33,7 +33,7 @@ impl Units {
     ///
     /// # Errors
     /// The input cannot be read any further; all that was read before it is handed out by then.
-    pub fn next(&mut self) -> Result<Option<Unit>, Error> {
+    pub fn read(&mut self) -> Result<Option<Unit>, Error> {
         loop {
             if let Some(unit) = self.bound.pop() {
                 return Ok(Some(unit));
@@ -44,12 +44,12 @@ impl Units {
             if self.ended {
                 return Ok(None);
             }
-            self.read();
+            self.more();
         }
     }
 
     /// Reads one more row.
-    fn read(&mut self) {
+    fn more(&mut self) {
         let mut row = Row::default();
         match self.source.read(&mut row) {
             Ok(true) if self.left > 0 => {

@@ -9,20 +9,17 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::book::{self, Accepted, Book, time};
+use super::book::{self, Accepted, time};
 use super::entry::{COLUMNS, Entry, Moment, kept};
 use super::error::Fault;
 use super::lock::Lock;
 use super::store::{Lasting, Store};
 use super::{Error, Key, Scope};
 
-/// Adopted payloads in one transaction.
-const GROUP: usize = 1000;
-
 /// A ledger outside of a run.
 #[derive(Debug)]
 pub struct Archive {
-    store: Store,
+    pub(super) store: Store,
     scopes: BTreeMap<i64, Scope>,
     account: Option<String>,
 }
@@ -231,52 +228,6 @@ impl Archive {
             }
             Ok(counts)
         })
-    }
-
-    /// Remembers `payloads` (with their order's and tracking number) as accepted for `scope`, without sending them;
-    /// gives how many. `what` describes it to people.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] while a run of the scope goes on, when the ledger cannot be read or written, and
-    /// whatever `payloads` gives; what came before is remembered then.
-    pub fn adopt<E: From<Error>>(
-        &self,
-        scope: &Scope,
-        what: &str,
-        payloads: impl IntoIterator<Item = Result<(Key, String, String), E>>,
-    ) -> Result<u64, E> {
-        let now = Timestamp::now().as_second();
-        let mut lock = Lock::take(self.path(), scope, what)?;
-        let (scope, run) = self.store.register(scope, what, now, &mut lock)?;
-        let book = Book::new(scope, run);
-        let mut payloads = payloads.into_iter().peekable();
-        let mut adopted = 0;
-        while payloads.peek().is_some() {
-            self.store.begin(Lasting::Process)?;
-            let mut failed = None;
-            for payload in payloads.by_ref().take(GROUP) {
-                match payload {
-                    Ok((key, order_no, trackingnumber)) => {
-                        let names = (order_no.as_str(), trackingnumber.as_str());
-                        let done = book.adopt(&self.store.connection, key, names, now);
-                        done.map_err(|fault| self.store.told(fault))?;
-                        adopted += 1;
-                    }
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                }
-            }
-            self.store.commit(Lasting::Process)?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
-        self.store.begin(Lasting::Power)?;
-        self.store.end_run(run, Timestamp::now().as_second()).map_err(|fault| self.store.told(fault))?;
-        lock.remember(self.store.commit(Lasting::Power)?)?;
-        Ok(adopted)
     }
 
     /// Closes the ledger, everything in its one file.

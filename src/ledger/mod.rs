@@ -19,6 +19,7 @@
 //!
 //! `import` opens a [`Ledger`]; the `ledger` command an [`Archive`]. `SQLite` lives here alone.
 
+mod adopt;
 mod archive;
 mod book;
 mod entry;
@@ -31,6 +32,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::Adoption;
 pub use archive::{Archive, Decision, Forget, Remembered, ScopeStats, Stats};
 pub use book::{Accepted, Memory};
 pub use entry::Key;

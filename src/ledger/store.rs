@@ -33,7 +33,11 @@ const APPLICATION: i64 = 0x6C61_7465;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes of the write-ahead log beyond which it is moved into the ledger.
-const MAX_LOG: u64 = 8 * 1024 * 1024;
+pub(super) const MAX_LOG: u64 = 8 * 1024 * 1024;
+
+/// The log of a large ledger may also grow to this part of it. New shipments lie on pages all over its indexes, so that
+/// moving them costs the more for each the fewer they are, and everyone waits meanwhile.
+const LOG_PART: u64 = 8;
 
 const SEQUENCE: &str = "SELECT sequence FROM state WHERE id = 1";
 
@@ -98,7 +102,11 @@ impl Store {
 
     /// Bytes of the ledger's file and its log.
     pub(super) fn bytes(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |file| file.len()) + self.log_bytes()
+        self.file_bytes() + self.log_bytes()
+    }
+
+    fn file_bytes(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |file| file.len())
     }
 
     /// The error for people.
@@ -266,7 +274,7 @@ impl Store {
             if lock::id_of(&self.path) != self.file {
                 return Err(Error::Vanished { path: self.path.clone() });
             }
-            if self.log_bytes() > MAX_LOG {
+            if self.log_bytes() > MAX_LOG.max(self.file_bytes() / LOG_PART) {
                 self.checkpoint("PASSIVE")?;
             }
         }
@@ -290,7 +298,7 @@ impl Store {
         Ok(())
     }
 
-    fn log_bytes(&self) -> u64 {
+    pub(super) fn log_bytes(&self) -> u64 {
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
         fs::metadata(log).map_or(0, |log| log.len())

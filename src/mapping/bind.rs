@@ -49,9 +49,8 @@ pub(super) fn bind(
         .find(|(field, _)| *field == Field::ORDER_NO)
         .and_then(|(_, sources)| sources.iter().find_map(|source| source.columns().next()));
     let grouped: Vec<usize> = spec.rows.group_by.iter().filter_map(|name| names.find(name)).collect();
-    let split = spec.rows.split.as_ref().and_then(|(column, at)| {
-        Some(Split { column: names.find(column)?, at: at.clone() })
-    });
+    let split =
+        spec.rows.split.as_ref().and_then(|(column, at)| Some(Split { column: names.find(column)?, at: at.clone() }));
     let key = grouped.first().copied().or(key);
     let used = names.used;
     let parts = Parts {

@@ -58,9 +58,12 @@ impl Bound {
             return self.work(smallvec![Member { row, own: None }]);
         };
         match grouping.join(row, &self.parts.empty) {
-            Joined::Group(closed) => closed.into_iter().for_each(|members| self.work(members)),
+            Joined::Group(None) => {}
+            Joined::Group(Some(closed)) => self.work(closed),
             Joined::Alone(closed, row) => {
-                closed.into_iter().for_each(|members| self.work(members));
+                if let Some(closed) = closed {
+                    self.work(closed);
+                }
                 self.work(smallvec![Member { row, own: None }]);
             }
             Joined::Overfull(unit) => self.ready.push_back(unit),
@@ -90,7 +93,8 @@ impl Bound {
     /// Ends what is open where the input broke: rows of which others may be missing make nothing.
     pub fn break_off(&mut self) {
         if let Some(members) = self.grouping.as_mut().and_then(Grouping::close) {
-            let problem = Problem::of_row("the input could not be read to the end of the rows that belong together here");
+            let problem =
+                Problem::of_row("the input could not be read to the end of the rows that belong together here");
             self.ready.push_back(Unit { members, made: smallvec![Worked::of(Made::Invalid(vec![problem]))] });
         }
     }
@@ -111,14 +115,11 @@ impl Bound {
     }
 
     fn put_aside(&mut self, row: Row, worked: Worked) {
-        let back = match &mut self.grouping {
-            Some(grouping) => grouping.put_aside(row, worked).err(),
-            None => Some((row, worked)),
-        };
-        if let Some((row, worked)) = back {
-            self.finish();
-            self.ready.push_back(Unit::single(row, worked));
+        if let Some(grouping) = self.grouping.as_mut().filter(|grouping| grouping.takes_aside(&row)) {
+            return grouping.put_aside(row, worked);
         }
+        self.finish();
+        self.ready.push_back(Unit::single(row, worked));
     }
 
     fn work(&mut self, members: Members) {

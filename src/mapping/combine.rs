@@ -181,7 +181,9 @@ mod tests {
 
     fn combined(combine: Combine, values: &[&str]) -> Result<String, usize> {
         let mut gathered = Gathered::default();
-        values.iter().for_each(|value| gathered.add(value));
+        for value in values {
+            gathered.add(value);
+        }
         let mut out = String::from("old");
         gathered.write(combine, ", ", &mut out).map(|()| out)
     }

@@ -108,15 +108,16 @@ impl Grouping {
         Joined::Group(closed)
     }
 
-    /// Takes a row that takes no part, if a group is open; else gives it back.
-    pub(super) fn put_aside(&mut self, row: Row, worked: Worked) -> Result<(), (Row, Worked)> {
-        match &mut self.open {
-            Some(open) if open.aside < MAX_ASIDE && open.input == row.input => {
-                open.aside += 1;
-                open.members.push(Member { row, own: Some(worked) });
-                Ok(())
-            }
-            _ => Err((row, worked)),
+    /// Whether a row that takes no part lies in the open group.
+    pub(super) fn takes_aside(&self, row: &Row) -> bool {
+        self.open.as_ref().is_some_and(|open| open.aside < MAX_ASIDE && open.input == row.input)
+    }
+
+    /// Takes such a row.
+    pub(super) fn put_aside(&mut self, row: Row, worked: Worked) {
+        if let Some(open) = &mut self.open {
+            open.aside += 1;
+            open.members.push(Member { row, own: Some(worked) });
         }
     }
 

@@ -321,8 +321,7 @@ const ROUNDED: &str = "was rounded by a spreadsheet, and its last digits are los
 const IS_EMPTY: &str = "is empty, and the webhook takes no shipment without it";
 const GIVES_NOTHING: &str = "gives no value, and the webhook takes no shipment without one";
 const DISAGREE: &str = "rows of one shipment have different values, and the first is taken";
-const ALL_EQUAL: &str =
-    "is added up over rows that all have the same value; if it is a total that stands in each row, take it by \
+const ALL_EQUAL: &str = "is added up over rows that all have the same value; if it is a total that stands in each row, take it by \
      combine = \"first\"";
 
 /// Order and tracking number: what a person knows a shipment by, and what spreadsheets destroy.

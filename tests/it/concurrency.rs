@@ -274,6 +274,26 @@ async fn a_healthy_endpoint_is_served_as_fast_as_by_fixed_concurrency() {
     }
 }
 
+/// The same with round trips that swing for reasons of their own; many more are in the limit's unit tests.
+fn swinging() -> [(&'static str, Latency); 3] {
+    fn phase(at: Duration, period: f64) -> f64 {
+        (at.as_secs_f64() / period).fract()
+    }
+    [
+        ("square", |arrival| if phase(arrival.at, 2.0) < 0.5 { 200.0 } else { 100.0 }),
+        ("falling", |arrival| 200.0 - 180.0 * phase(arrival.at, 10.0)),
+        ("slow spells", |arrival| if phase(arrival.at, 60.0) < 0.1 { 800.0 } else { 60.0 + 40.0 * arrival.random }),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_latency_swings_for_its_own_reasons_is_served_as_fast_as_by_fixed_concurrency() {
+    for (name, latency) in swinging() {
+        let (speed, _) = relative(|| accepting(latency), 15_000).await;
+        assert!(speed >= 0.95, "{name}: {speed:.3} of fixed");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn right_after_the_canary_the_cap_is_in_flight() {
     let ran = adaptive(accepting(|_| 100.0), 200).await;

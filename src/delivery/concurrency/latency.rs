@@ -7,7 +7,11 @@
 //! lost, else the old limit comes back. A trial begins when round trips have risen clearly and for several rounds, and
 //! once in a long while without a reason, since a run begins at the cap and may never have seen better.
 //!
-//! Invariants: a trial takes as many answers as their scatter asks for, and none begins where they scatter too much to
+//! Round trips may also swing for reasons of the endpoint's own, and a limit that is tried while they happen to fall
+//! seems to do well. So a trial goes to and fro: less, the old limit, less again, and each stage is compared with the
+//! one before it. One that loses ends the trial. Stages differ in length, lest they keep step with the swings.
+//!
+//! Invariants: a stage takes as many answers as their scatter asks for, and none begins where they scatter too much to
 //! tell anything; trials on a healthy endpoint cost about 2 % of the throughput at first and less each time. Called
 //! by [`Concurrency`](super::Concurrency) alone, which owns the limit.
 
@@ -23,14 +27,21 @@ const ODD_RATIO: f64 = 1.25;
 const SUSTAINED_ROUNDS: u32 = 3;
 /// The part of the limit that a trial takes away.
 const TRIAL_PART: usize = 4;
-/// Answers that a trial needs for each unit of squared scatter, so that a quarter is no accident (four deviations).
+/// Answers that a stage of a trial needs for each unit of squared scatter, so that a quarter is no accident (four
+/// deviations).
 const ANSWERS_PER_SCATTER: f64 = 500.0;
-/// Answers between trials without a reason, for each answer that the trial needs.
+/// Answers between trials without a reason, for each answer that a stage needs.
 const ANSWERS_BETWEEN: u32 = 24;
-/// The share of the throughput that must be left for a smaller limit to stay.
+/// The share of the throughput that must be left for a smaller limit to stay, on average over the comparisons.
 const KEPT: f64 = 0.95;
+/// The share that must be left by each comparison alone, if the trial is to go on.
+const PROMISING: f64 = 0.9;
 /// With so much more than before it was not the limit that helped, but something else that passed.
 const TOO_GOOD: f64 = 1.5;
+/// The stages of a trial that helps; odd, so that it ends under the smaller limit.
+const STAGES: u32 = 3;
+/// The golden ratio, whose multiples have fractions that are spread evenly and never come again.
+const GOLDEN: f64 = 0.618_033_988_75;
 /// Rounds without a trial at the beginning, while connections are made, and after one that did not help; they double
 /// each time, for trials with and without a reason apart.
 const LEAST_REST: u32 = 16;
@@ -67,7 +78,7 @@ impl Trips {
         self.count = count.min(MEMORY);
     }
 
-    /// How many answers a trial needs to be believed; `None` where no number would do.
+    /// How many answers a stage of a trial needs to be believed; `None` where no number would do.
     fn needed(&self, limit: usize) -> Option<u32> {
         let scatter = self.variance / (self.mean * self.mean);
         let least = u32::try_from(limit).unwrap_or(u32::MAX).saturating_mul(3).clamp(6, MEMORY);
@@ -105,11 +116,40 @@ enum Trend {
 #[derive(Debug)]
 struct Trial {
     from: usize,
-    before: Trips,
-    seen: Trips,
-    needed: u32,
+    less: usize,
     /// Whether it began for a rise.
     rise: bool,
+    /// Which stage this is, from 1; those under the smaller limit are odd.
+    stage: u32,
+    /// Round trips in this stage, and in the one before (at first, before the trial).
+    seen: Trips,
+    before: Trips,
+    /// The least answers of a stage, and those of this one.
+    least: u32,
+    needed: u32,
+    /// The shares of the throughput that the smaller limit kept, all comparisons together.
+    kept: f64,
+}
+
+impl Trial {
+    fn is_less(&self) -> bool {
+        self.stage % 2 == 1
+    }
+
+    /// The share of the throughput that the smaller limit keeps by this stage and the one before.
+    #[expect(clippy::cast_precision_loss, reason = "limits are small")]
+    fn kept(&self) -> f64 {
+        let (with_less, full) = if self.is_less() { (self.seen, self.before) } else { (self.before, self.seen) };
+        (self.less as f64 / with_less.mean) / (self.from as f64 / full.mean)
+    }
+
+    /// The limit of the next stage, which `needed` answers are to tell of.
+    fn go_on(&mut self, needed: u32) -> Advice {
+        self.stage += 1;
+        self.before = std::mem::take(&mut self.seen);
+        self.needed = needed;
+        if self.is_less() { Advice::Try(self.less) } else { Advice::Back(self.from) }
+    }
 }
 
 /// The round trips of a run.
@@ -130,6 +170,8 @@ pub(super) struct Latency {
     rested: u32,
     rest: u32,
     rest_for_rise: u32,
+    /// Stages of uneven length so far.
+    stages: u32,
 }
 
 impl Latency {
@@ -168,7 +210,7 @@ impl Latency {
             if reached && trial.seen.count < trial.needed {
                 return Advice::Wait;
             }
-            return self.judge(limit, reached);
+            return self.judge(reached);
         }
         if round.count == 0 {
             return Advice::Wait;
@@ -246,25 +288,51 @@ impl Latency {
         if limit < 2 || before.mean < PLEASANT {
             return self.accept();
         }
-        let rise = self.trend == Trend::High;
-        self.trial = Some(Trial { from: limit, before, seen: Trips::default(), needed, rise });
-        Advice::Try(limit - (limit / TRIAL_PART).max(1))
+        let less = limit - (limit / TRIAL_PART).max(1);
+        self.trial = Some(Trial {
+            from: limit,
+            less,
+            rise: self.trend == Trend::High,
+            stage: 1,
+            seen: Trips::default(),
+            before,
+            least: needed,
+            needed,
+            kept: 0.0,
+        });
+        Advice::Try(less)
     }
 
-    fn judge(&mut self, limit: usize, reached: bool) -> Advice {
-        let Some(trial) = self.trial.take() else { return Advice::Wait };
+    /// Up to twice the `least`, differently each time.
+    fn uneven(&mut self, least: u32) -> u32 {
+        self.stages = self.stages.wrapping_add(1);
+        let more = f64::from(least) * (f64::from(self.stages) * GOLDEN).fract();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "less than `least`")]
+        (least + more as u32).min(MEMORY)
+    }
+
+    /// The end of a stage, or of the trial; `reached` says whether the stage tells anything.
+    fn judge(&mut self, reached: bool) -> Advice {
+        let Some(mut trial) = self.trial.take() else { return Advice::Wait };
+        let kept = trial.kept();
+        trial.kept += kept;
+        let promising = reached && (PROMISING..TOO_GOOD).contains(&kept);
+        if promising && trial.stage < STAGES {
+            let advice = trial.go_on(self.uneven(trial.least));
+            self.trial = Some(trial);
+            return advice;
+        }
         self.follow(Trend::Level);
         self.rested = 0;
-        #[expect(clippy::cast_precision_loss, reason = "limits are small")]
-        let kept = (limit as f64 / trial.seen.mean) / (trial.from as f64 / trial.before.mean);
-        if reached && (KEPT..TOO_GOOD).contains(&kept) {
+        if promising && trial.kept >= KEPT * f64::from(STAGES) {
             self.usual = trial.seen;
             self.steady = trial.seen.count;
             self.rest = 0;
             self.rest_for_rise = LEAST_REST;
             return Advice::Stay;
         }
-        self.usual = if reached && kept >= TOO_GOOD { trial.seen } else { trial.before };
+        let is_news = reached && (!trial.is_less() || kept >= TOO_GOOD);
+        self.usual = if is_news { trial.seen } else { trial.before };
         self.steady = 0;
         let rest = if trial.rise { &mut self.rest_for_rise } else { &mut self.rest };
         *rest = (*rest * 2).clamp(LEAST_REST, LONGEST_REST);

@@ -1,5 +1,7 @@
 //! Tests of the limit on requests in flight.
 
+mod swinging;
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The `ledger` command's part: counting, forgetting, deciding, adopting.
+//! The `ledger` command's part: counting, forgetting, deciding.
 
 use jiff::{Timestamp, ToSpan};
 
@@ -113,20 +113,4 @@ fn a_person_decides_what_is_in_doubt() {
     assert_eq!((memory.accepted, memory.accepted_before, memory.in_doubt), (None, false, None));
     assert_eq!(run.look_up(key(2, 1)).expect("a memory").accepted.map(|a| a.run), Some(1));
     assert!(run.knows(key(3, 1)) && run.knows(key(4, 1)));
-}
-
-#[test]
-fn adopted_shipments_count_as_accepted() {
-    let shelf = Shelf::new();
-    let row = |shipment, payload| Ok((key(shipment, payload), "A1".to_owned(), "1Z999".to_owned()));
-    let archive = Archive::open_or_make(&shelf.path()).expect("a ledger");
-    assert_eq!(archive.adopt(&shelf.scope, "adopt", (0..2500).map(|shipment| row(shipment, 1))), Ok(2500));
-    let broken = Err(Error::NoPlace);
-    assert_eq!(archive.adopt(&shelf.scope, "adopt", [row(1, 2), broken, row(2, 2)]), Err(Error::NoPlace));
-    archive.close().expect("closed");
-    let run = shelf.open();
-    assert_eq!(run.0.run(), 3);
-    assert!(run.knows(key(0, 1)) && run.knows(key(2499, 1)) && run.knows(key(1, 2)));
-    assert!(!run.knows(key(1, 1)), "the later one is the endpoint's");
-    assert!(run.knows(key(2, 1)));
 }

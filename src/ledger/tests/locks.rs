@@ -80,7 +80,7 @@ fn what_a_run_goes_by_is_not_changed_beneath_it() {
     let archive = Archive::open(&shelf.path()).expect("a ledger");
     let all = Forget::Run(1);
     assert!(matches!(archive.forget(&all), Err(Error::Locked { .. })));
-    let adopted = archive.adopt(&shelf.scope, "adopt", [Ok::<_, Error>((key(9, 9), String::new(), String::new()))]);
+    let adopted = archive.adopt(&shelf.scope, "adopt", |adoption| adoption.add(key(9, 9), "", ""));
     assert!(matches!(adopted, Err(Error::Locked { .. })));
     assert_eq!(archive.forget(&Forget::Run(2)), Ok(1), "another shop's shipments may be forgotten meanwhile");
     assert!(run.knows(key(1, 1)));

@@ -1,5 +1,6 @@
 //! What a ledger must hold: the rule of what is already sent, crashes, damage, full disks, locks.
 
+mod adopt;
 mod archive;
 mod damage;
 mod kill;

@@ -18,9 +18,7 @@ const EXPECTED: &str = "a column's name, a template, a table, or a list of them"
 
 const TAKES: &[&str] = &["column", "template", "value"];
 
-const NOT_SERVED: NotServed = &[
-    ("infer_carrier", "name the carrier by its column, a lookup, or { value = \"UPS\" }"),
-];
+const NOT_SERVED: NotServed = &[("infer_carrier", "name the carrier by its column, a lookup, or { value = \"UPS\" }")];
 
 /// Reads the table: the sources of each field, in the order of the wire.
 pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Vec<(Field, Vec<Source>)> {

@@ -5,11 +5,10 @@ use regex::Regex;
 use super::{condition, fields};
 use crate::mapping::error::Faults;
 use crate::mapping::spec::Rows;
-use crate::mapping::toml_tree::{Name, Node, Table};
+use crate::mapping::toml_tree::{Name, Node, Table, not_served_title};
 use crate::shipment::Field;
 
-const KEYS: &[&str] =
-    &["keep", "drop", "fill_down", "group_by", "group", "split", "identity", "not_older_than"];
+const KEYS: &[&str] = &["keep", "drop", "fill_down", "group_by", "group", "split", "identity", "not_older_than"];
 
 /// The most days that an order may be old, about a hundred years.
 const MOST_DAYS: i64 = 36_500;
@@ -18,11 +17,13 @@ const MOST_DAYS: i64 = 36_500;
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Rows {
     table.check_keys(KEYS, &[], faults);
     let group_by = names(table, "group_by", faults);
+    if let Some(node) = table.get("group") {
+        check_group(&node, table, faults);
+    }
     Rows {
         keep: table.get("keep").map(|node| condition::list(&node, faults)).unwrap_or_default(),
         drop: table.get("drop").map(|node| condition::list(&node, faults)).unwrap_or_default(),
         fill_down: names(table, "fill_down", faults),
-        anywhere: table.get("group").is_some_and(|node| anywhere(&node, table, faults)),
         group_by,
         split: table.get("split").and_then(|node| split(&node, faults)),
         identity: table.get("identity").map(|node| identity(&node, faults)),
@@ -35,17 +36,18 @@ fn names(table: &Table<'_>, key: &str, faults: &mut Faults) -> Vec<Name> {
     nodes.iter().filter_map(|node| node.name("a column's name", faults)).collect()
 }
 
-fn anywhere(node: &Node<'_>, table: &Table<'_>, faults: &mut Faults) -> bool {
+fn check_group(node: &Node<'_>, table: &Table<'_>, faults: &mut Faults) {
     if !table.has("group_by") {
         faults.at(node.span(), format!("{}: it means nothing without group_by", node.path()), "");
     }
     match node.as_text() {
-        Some("adjacent") => false,
-        Some("anywhere") => true,
-        _ => {
-            node.expected_one_of(r#"one of "adjacent", "anywhere""#, faults);
-            false
+        Some("adjacent") => {}
+        Some("anywhere") => {
+            faults
+                .at(node.span(), not_served_title("group = \"anywhere\""), "not served yet")
+                .advise("sort the export by the columns of group_by before");
         }
+        _ => node.expected_one_of(r#"one of "adjacent", "anywhere""#, faults),
     }
 }
 
@@ -73,7 +75,7 @@ fn identity(node: &Node<'_>, faults: &mut Faults) -> Vec<Field> {
     let mut identity = Vec::new();
     for member in node.one_or_more() {
         let Some(name) = member.text(faults) else { continue };
-        let Some(field) = fields::known(name, &member.span(), &member.path(), faults) else { continue };
+        let Some(field) = fields::known(name, &member.span(), member.path(), faults) else { continue };
         if !identity.contains(&field) {
             identity.push(field);
         }

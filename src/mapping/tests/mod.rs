@@ -3,6 +3,7 @@
 mod builtins;
 mod errors;
 mod fields;
+mod groups;
 mod rows;
 
 use super::{Bound, Made, Mapping, Unit, Worked};

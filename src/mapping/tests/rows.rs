@@ -67,7 +67,9 @@ fn a_number_that_a_spreadsheet_rounded_makes_the_row_invalid() {
                 { value = \"UPS\" }";
     let mut bound =
         Mapping::parse("m", text).expect("a mapping").bind("f", &header("Order,Tracking"), &[]).expect("bound");
-    let Made::Invalid(problems) = worked(&mut bound, row(&["1.23457E+17", "9,40011E+21"])).made else { panic!("not invalid") };
+    let Made::Invalid(problems) = worked(&mut bound, row(&["1.23457E+17", "9,40011E+21"])).made else {
+        panic!("not invalid")
+    };
     assert_eq!(problems.len(), 2);
     assert_eq!((problems[0].value.as_str(), problems[1].value.as_str()), ("1.23457E+17", "9,40011E+21"));
     assert!(problems.iter().all(|problem| problem.reason.contains("spreadsheet")));
