@@ -11,6 +11,7 @@ mod carry;
 mod deadline;
 mod descriptors;
 mod desk;
+mod lines;
 mod memory;
 mod plan;
 mod reader;

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use self::arranged::Arranged;
 use crate::error::Error;
 use crate::mapping::{Bound, Mapping};
 use crate::row::Dialect;
 use crate::settings::Input;
 use crate::shipment::Field;
-use crate::source::{Readable, Source};
+use crate::source::{self, Readable, Source};
 use crate::survey::Survey;
 
+mod arranged;
 mod units;
 
 pub use units::Units;
@@ -34,6 +36,8 @@ pub struct Inputs {
     dialect: Dialect,
     remarks: Vec<String>,
     bytes: u64,
+    /// The rows of each input, where those that belong together may stand anywhere.
+    arranged: Vec<Arc<Arranged>>,
 }
 
 /// By what it shows that a file was written to.
@@ -102,6 +106,7 @@ impl Inputs {
             dialect: Dialect::default(),
             remarks: Vec::new(),
             bytes: 0,
+            arranged: Vec::new(),
         };
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
@@ -122,6 +127,12 @@ impl Inputs {
                 return Err(Error::HeadersDiffer { first, other: source.name().to_owned() });
             }
             prepared.bytes += source.size();
+        }
+        if prepared.mapping.groups_anywhere() {
+            for index in 0..prepared.len() {
+                let (source, bound) = prepared.open(index)?;
+                prepared.arranged.push(Arc::new(Arranged::new(source, bound, folder)?));
+            }
         }
         Ok(prepared)
     }
@@ -153,7 +164,15 @@ impl Inputs {
     /// As [`Inputs::open`].
     pub fn units(&self, index: usize) -> Result<Units, Error> {
         let (source, bound) = self.open(index)?;
-        Ok(Units::new(source, bound))
+        let Some(arranged) = self.arranged.get(index) else { return Ok(Units::new(source, bound)) };
+        let file = source.name().to_owned();
+        let units = Units::arranged(source, bound, Arc::clone(arranged));
+        units.map_err(|cause| source::Error::SpoolWrite { file, cause }.into())
+    }
+
+    /// Whether units come in another order than their rows have in the input.
+    pub fn are_arranged(&self) -> bool {
+        !self.arranged.is_empty()
     }
 
     /// The mapping.
@@ -228,13 +247,13 @@ impl Inputs {
             while let Some(unit) = units.read()? {
                 survey.add(&unit);
                 if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments {
-                    return Ok(Ahead::of(&survey, bytes + units.source().position(), self.bytes));
+                    return Ok(Ahead::of(&survey, bytes + units.position(), self.bytes));
                 }
             }
             if units.is_at_end() {
                 bytes += units.source().size();
             } else {
-                bytes += units.source().position();
+                bytes += units.position();
                 break;
             }
             left = units.left();

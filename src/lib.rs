@@ -22,7 +22,8 @@
 //! Around it: [`cli`] (what a user types), [`settings`] (flag over environment over mapping over default), [`secret`]
 //! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`survey`] (rows counted, troubles grouped), [`progress`] and
 //! [`log`] (standard error), [`closing`] (the words before and after a run), [`sandbox`] (the local endpoint),
-//! [`error`] (every way to end, and its exit code), [`text`] (foreign text made fit to be shown).
+//! [`error`] (every way to end, and its exit code), [`text`] (foreign text made fit to be shown), [`sorter`] (more records
+//! than memory holds).
 //!
 //! # What a run guarantees
 //!
@@ -51,6 +52,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod settings;
 pub mod shipment;
+pub mod sorter;
 pub mod source;
 pub mod survey;
 pub mod text;

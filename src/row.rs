@@ -163,6 +163,58 @@ impl Row {
         }
     }
 
+    /// Writes the row behind `out`, to be read again by [`Row::read`].
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let (kind, reason) = match &self.reading {
+            Reading::Data => (0, ""),
+            Reading::Skip(reason) => (1, reason.as_str()),
+            Reading::Flawed(reason) => (2, reason.as_str()),
+        };
+        out.push(kind);
+        for number in [self.input as u64, self.number, self.line, self.fingerprint, self.width as u64] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        for part in std::iter::once(reason).chain(self.cells()) {
+            out.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// Reads a row that [`Row::write`] wrote; `None` for anything else.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        fn number(bytes: &mut &[u8]) -> Option<u64> {
+            let (number, rest) = bytes.split_first_chunk::<8>()?;
+            *bytes = rest;
+            Some(u64::from_le_bytes(*number))
+        }
+        fn part<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+            let length = usize::try_from(number(bytes)?).ok()?;
+            let (part, rest) = bytes.split_at_checked(length)?;
+            *bytes = rest;
+            std::str::from_utf8(part).ok()
+        }
+        let (kind, mut rest) = bytes.split_first()?;
+        let mut row = Self {
+            input: usize::try_from(number(&mut rest)?).ok()?,
+            number: number(&mut rest)?,
+            line: number(&mut rest)?,
+            fingerprint: number(&mut rest)?,
+            width: usize::try_from(number(&mut rest)?).ok()?,
+            ..Self::default()
+        };
+        let reason = part(&mut rest)?;
+        row.reading = match kind {
+            0 => Reading::Data,
+            1 => Reading::Skip(reason.to_owned()),
+            2 => Reading::Flawed(reason.to_owned()),
+            _ => return None,
+        };
+        while !rest.is_empty() {
+            row.push(part(&mut rest)?);
+        }
+        Some(row)
+    }
+
     /// The hash of the cells as they are now; reading stores it in [`Row::fingerprint`].
     ///
     /// XXH3 (64 bits) over the text of all cells, seeded by where they end, so that moving a character to the next
@@ -203,6 +255,19 @@ mod tests {
         row.set(5, "x");
         assert_eq!(row.cells().collect::<Vec<_>>(), ["a", "", "long text", "e", "", "x"]);
         assert_eq!(row.get(9), "");
+    }
+
+    #[test]
+    fn a_row_that_was_written_is_read_again() {
+        let mut row = row(&["a", "", "straße", "x\ny"]);
+        (row.input, row.number, row.line, row.width, row.fingerprint) = (3, 17, 40, 4, u64::MAX);
+        for reading in [Reading::Data, Reading::Skip("a footer".to_owned()), Reading::Flawed("cut".to_owned())] {
+            row.reading = reading;
+            let mut bytes = Vec::new();
+            row.write(&mut bytes);
+            assert_eq!(Row::read(&bytes), Some(row.clone()));
+            assert_eq!(Row::read(&bytes[..bytes.len() - 1]), None);
+        }
     }
 
     #[test]

@@ -7,9 +7,9 @@
 //! results.
 
 use std::collections::{HashMap, HashSet};
-use std::iter::Peekable;
 use std::path::PathBuf;
 
+use super::lines::Lines;
 use super::plan::Plan;
 use crate::error::{Error, Place};
 use crate::inputs::{Ahead, Inputs};
@@ -31,9 +31,7 @@ const MOST_OVERTAKING: usize = 131_072;
 #[derive(Debug)]
 pub(super) struct Carry {
     path: PathBuf,
-    lines: Peekable<Reader>,
-    /// The names of the inputs.
-    inputs: Vec<String>,
+    lines: Lines,
     only: Vec<Status>,
     in_doubt: InDoubt,
     /// Whether what was accepted stays so, whatever its payload is now.
@@ -157,8 +155,7 @@ impl Carry {
     ) -> Result<Self, Error> {
         Ok(Self {
             path: carried.results.clone(),
-            lines: Reader::open(&carried.results)?.peekable(),
-            inputs: inputs.names(),
+            lines: Lines::open(&carried.results, inputs.names(), inputs.are_arranged())?,
             only: carried.only.clone(),
             in_doubt: settings.limits.in_doubt,
             keeps_accepted: !carried.only.is_empty() || settings.memory.changed == Changed::Skip,
@@ -173,12 +170,12 @@ impl Carry {
     /// # Errors
     /// A line that cannot be read or is of another row, or an accepted row that has changed.
     pub(super) fn meet(&mut self, unit: &Unit) -> Result<Option<Plan>, Error> {
-        if self.next_place()?.is_none() && !self.is_wanted(Status::NotAttempted) {
-            return Ok(None);
-        }
         let mut earlier = Vec::with_capacity(unit.members.len());
         for member in &unit.members {
             earlier.push(self.lines_of(&member.row)?);
+        }
+        if earlier.iter().all(Vec::is_empty) && !self.is_wanted(Status::NotAttempted) {
+            return Ok(None);
         }
         let mut plan = Plan::new(unit);
         for place in 0..unit.made.len() {
@@ -231,24 +228,13 @@ impl Carry {
 
     /// The lines of `row`, as far as there are some.
     fn lines_of(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
-        let mut lines = Vec::new();
-        while let Some(found) = self.next_place()? {
-            let place = || Place { file: self.inputs[row.input].clone(), row: row.number };
-            if found != (row.input, row.number) {
-                if lines.is_empty() {
-                    return Err(self.differs(found, Some(place())));
-                }
-                break;
-            }
-            if let Some(Ok(line)) = self.lines.peek()
-                && is_accepted(line)
-                && line.fingerprint != row.fingerprint
-            {
-                return Err(Error::AcceptedRowChanged { at: place(), line: row.line, results: self.path.clone() });
-            }
-            let Some(line) = self.lines.next().transpose()? else { break };
-            self.note(&line);
-            lines.push(line);
+        let lines = self.lines.of(row)?;
+        if lines.iter().any(|line| is_accepted(line) && line.fingerprint != row.fingerprint) {
+            let (at, results) = (self.lines.place(row), self.path.clone());
+            return Err(Error::AcceptedRowChanged { at, line: row.line, results });
+        }
+        for line in &lines {
+            self.note(line);
         }
         Ok(lines)
     }
@@ -296,35 +282,16 @@ impl Carry {
     /// # Errors
     /// There is another one.
     pub(super) fn end(&mut self) -> Result<(), Error> {
-        self.next_place()?.map_or(Ok(()), |found| Err(self.differs(found, None)))
+        self.lines.end()
     }
 
     /// The lines that were not met, with rows that have nothing but their places: where the input broke in the middle of
     /// the run, what was accepted behind that place must not be forgotten.
     pub(super) fn rest(self) -> impl Iterator<Item = (Row, Entry)> {
-        let Self { lines, inputs, .. } = self;
-        lines.map_while(Result::ok).map(move |line| {
-            let input = inputs.iter().position(|name| *name == line.file).unwrap_or(0);
+        self.lines.rest().map(|(input, line)| {
             let mut row = Row::at(input, line.row, line.line);
             row.reading = Reading::Flawed(UNREAD.to_owned());
             (row, line)
         })
-    }
-
-    /// The input (from 0) and the row of the next line.
-    fn next_place(&mut self) -> Result<Option<(usize, u64)>, Error> {
-        let line = match self.lines.peek() {
-            None => return Ok(None),
-            Some(Ok(line)) => line,
-            Some(Err(_)) => return self.lines.next().transpose().map(|_| None).map_err(Error::from),
-        };
-        let input = self.inputs.iter().position(|name| *name == line.file);
-        let unknown = || Error::UnknownInput { file: line.file.clone(), results: self.path.clone() };
-        Ok(Some((input.ok_or_else(unknown)?, line.row)))
-    }
-
-    fn differs(&self, (input, row): (usize, u64), expected: Option<Place>) -> Error {
-        let found = Place { file: self.inputs[input].clone(), row };
-        Error::LinesDiffer { found, expected, results: self.path.clone() }
     }
 }

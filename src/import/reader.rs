@@ -121,7 +121,7 @@ impl Crossing {
                 }
             };
             if self.add(item) {
-                self.position.store(done + units.source().position(), Ordering::Relaxed);
+                self.position.store(done + units.position(), Ordering::Relaxed);
                 if let Err(Unwanted) = self.hand_over() {
                     *left = 0;
                     return Ok(None);
@@ -132,7 +132,7 @@ impl Crossing {
         if !units.is_at_end() {
             return Ok(None);
         }
-        if units.source().ends_without_line_end() {
+        if units.ends_without_line_end() {
             tracing::warn!("{}", unended(units.source().name()));
         }
         Ok(Some(units.finish()?))

@@ -98,8 +98,9 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     let read: Vec<&Path> = inputs.paths().collect();
     settings.paths.check(&read)?;
     let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
+    let unordered = inputs.are_arranged();
     let terms = if settings.dry_run {
-        Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines }
+        Terms { leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines, unordered }
     } else {
         // A ledger knows what a killed run sent; without one its partial results are all there is.
         let leftover = if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
@@ -107,7 +108,7 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
             InDoubt::Resend => FailedRows::All,
             InDoubt::Hold => FailedRows::ButInDoubt,
         };
-        Terms { leftover, failed_rows, skip_lines }
+        Terms { leftover, failed_rows, skip_lines, unordered }
     };
     Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }

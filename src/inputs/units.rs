@@ -1,14 +1,20 @@
 //! The units of one input: its rows read, mapped and grouped, in their order.
 
+use std::io;
+use std::sync::Arc;
+
+use super::arranged::{Arranged, Rows};
 use crate::error::Error;
 use crate::mapping::{Bound, Unit};
 use crate::row::Row;
-use crate::source::{Digest, Source};
+use crate::source::{self, Digest, Source};
 
 /// An input that is being read and mapped.
 #[derive(Debug)]
 pub struct Units {
     source: Source,
+    /// The rows in another order than the source has them.
+    arranged: Option<(Rows, Arc<Arranged>)>,
     bound: Bound,
     /// Rows that may still be read.
     left: u64,
@@ -19,7 +25,13 @@ pub struct Units {
 
 impl Units {
     pub(super) fn new(source: Source, bound: Bound) -> Self {
-        Self { source, bound, left: u64::MAX, ended: false, broken: None }
+        Self { source, arranged: None, bound, left: u64::MAX, ended: false, broken: None }
+    }
+
+    /// The same of an input whose rows were arranged.
+    pub(super) fn arranged(source: Source, bound: Bound, arranged: Arc<Arranged>) -> io::Result<Self> {
+        let rows = arranged.open()?;
+        Ok(Self { arranged: Some((rows, arranged)), ..Self::new(source, bound.arranged()) })
     }
 
     /// Reads no more than `rows` rows, but for those that belong to the last of them: no shipment is made of a part of its
@@ -51,7 +63,7 @@ impl Units {
     /// Reads one more row.
     fn more(&mut self) {
         let mut row = Row::default();
-        match self.source.read(&mut row) {
+        match self.next_row(&mut row) {
             Ok(true) if self.left > 0 => {
                 self.left -= 1;
                 self.bound.push(row);
@@ -66,9 +78,35 @@ impl Units {
             }
             Err(error) => {
                 self.ended = true;
-                self.broken = Some(error.into());
+                self.broken = Some(error);
                 self.bound.break_off();
             }
+        }
+    }
+
+    fn next_row(&mut self, row: &mut Row) -> Result<bool, Error> {
+        match &mut self.arranged {
+            None => Ok(self.source.read(row)?),
+            Some((rows, _)) => {
+                let file = self.source.name().to_owned();
+                rows.read(row).map_err(|cause| Error::from(source::Error::SpoolWrite { file, cause }))
+            }
+        }
+    }
+
+    /// Bytes of the input worked so far; for progress.
+    pub fn position(&self) -> u64 {
+        match &self.arranged {
+            None => self.source.position(),
+            Some((rows, _)) => rows.position(self.source.size()),
+        }
+    }
+
+    /// Whether the last row had no line end, once all was read.
+    pub fn ends_without_line_end(&self) -> bool {
+        match &self.arranged {
+            None => self.source.ends_without_line_end(),
+            Some((_, arranged)) => arranged.ends_without_line_end,
         }
     }
 
@@ -97,6 +135,9 @@ impl Units {
     /// # Errors
     /// The input cannot be read any further.
     pub fn finish(self) -> Result<Digest, Error> {
-        Ok(self.source.finish()?)
+        match self.arranged {
+            None => Ok(self.source.finish()?),
+            Some((_, arranged)) => Ok(arranged.digest.clone()),
+        }
     }
 }

@@ -77,6 +77,29 @@ impl Bound {
         }
     }
 
+    /// The key of the group that `row` belongs to, with what it inherits filled in; `None` where it stands for itself.
+    pub fn key(&mut self, row: &mut Row) -> Option<u128> {
+        match &row.reading {
+            Reading::Data => {}
+            Reading::Skip(_) => return None,
+            Reading::Flawed(_) => {
+                self.fill.forget();
+                return None;
+            }
+        }
+        self.fill.fill(row, &self.parts.empty);
+        if self.parts.left_out(&Cells::new(row, &self.parts.empty)).is_some() {
+            return None;
+        }
+        self.grouping.as_mut()?.key(row, &self.parts.empty)
+    }
+
+    /// The same mapping for rows that were arranged by their [keys](Self::key): they inherit nothing any more.
+    #[must_use]
+    pub fn arranged(self) -> Self {
+        Self { fill: FillDown::new(Vec::new(), None), ..self }
+    }
+
     /// Whether rows that come next may belong to those that came last.
     pub fn is_open(&self) -> bool {
         self.grouping.as_ref().is_some_and(Grouping::is_open)

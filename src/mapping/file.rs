@@ -85,6 +85,11 @@ impl Mapping {
         &self.spec.form
     }
 
+    /// Whether rows that belong together may stand anywhere in the file.
+    pub fn groups_anywhere(&self) -> bool {
+        self.spec.rows.anywhere
+    }
+
     /// What it says of delivery: `[delivery]`.
     pub fn delivery(&self) -> &Delivery {
         &self.spec.delivery

@@ -5,6 +5,7 @@
 //! that take no part end a group.
 
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::cells::Cells;
 use super::unit::{Made, Member, Unit, Worked};
@@ -60,6 +61,11 @@ impl Grouping {
     /// Whether a group is open.
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// A hash of the row's key; `None` where that is empty.
+    pub(super) fn key(&mut self, row: &Row, empty: &[String]) -> Option<u128> {
+        self.make_key(row, empty).then(|| xxh3_128(self.key.as_bytes()))
     }
 
     /// Whether a row has the key of the open group.

@@ -45,6 +45,8 @@ pub(super) struct Rows {
     pub(super) fill_down: Vec<Name>,
     /// Columns of which rows with the same values are one shipment.
     pub(super) group_by: Vec<Name>,
+    /// Whether such rows are looked for in the whole file, and not only one after the other.
+    pub(super) anywhere: bool,
     /// A column whose cells hold several values, and the expression that stands between them.
     pub(super) split: Option<(Name, Regex)>,
     /// The fields that tell a shipment from others; the usual ones where it says nothing.

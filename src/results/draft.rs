@@ -7,11 +7,12 @@
 //! and by monitoring; a file that is replaced hands its rights on.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::sink::Sink;
 use super::{Error, Paths, line};
+use crate::sorter::Sorter;
 
 /// Bytes of an existing file that are looked at to tell who wrote it.
 const LOOKED_AT: u64 = 64 * 1024;
@@ -114,6 +115,37 @@ impl Draft {
         sync_folder_of(&self.target)
     }
 
+    /// Puts `header` and the sorted lines in the place of the target; what was written so far, in another order, stays until
+    /// then, so that no line is lost where that fails.
+    pub(super) fn publish_sorted<const K: usize>(mut self, header: &[u8], lines: Sorter<K>) -> Result<(), Error> {
+        self.keep();
+        self.sync()?;
+        let write = || -> io::Result<tempfile::TempPath> {
+            let mut builder = tempfile::Builder::new();
+            let (file, path) = builder.prefix(".lateship-").suffix(".sorted").tempfile_in(self.folder())?.into_parts();
+            file.set_permissions(fs::metadata(&self.partial)?.permissions())?;
+            let mut out = io::BufWriter::with_capacity(256 * 1024, file);
+            out.write_all(header)?;
+            let mut sorted = lines.sort()?;
+            while let Some((_, line)) = sorted.read()? {
+                out.write_all(line)?;
+            }
+            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+            Ok(path)
+        };
+        let written = write();
+        let sorted = written.map_err(|source| Error::Write { path: self.target.clone(), source })?;
+        let replaced = |from: &Path, source| Error::Replace { from: from.to_owned(), to: self.target.clone(), source };
+        sorted.persist(&self.target).map_err(|error| replaced(&self.partial, error.error))?;
+        sync_folder_of(&self.target)?;
+        fs::remove_file(&self.partial).map_err(|source| Error::Write { path: self.partial.clone(), source })
+    }
+
+    /// The folder in which it lies.
+    pub(super) fn folder(&self) -> &Path {
+        folder_of(&self.target)
+    }
+
     /// Removes what was written, and what an earlier run left at the target.
     pub(super) fn discard(mut self) -> Result<(), Error> {
         self.disposable = false;
@@ -128,7 +160,7 @@ impl Draft {
         Ok(())
     }
 
-    fn told(&self, result: io::Result<()>) -> Result<(), Error> {
+    pub(super) fn told(&self, result: io::Result<()>) -> Result<(), Error> {
         result.map_err(|source| Error::Write { path: self.partial.clone(), source })
     }
 }

@@ -25,7 +25,7 @@ pub use error::Error;
 pub use failed::FailedRows;
 pub use line::Labels;
 pub use paths::{Ending, Paths};
-pub use reader::{Entry, Reader};
+pub use reader::{Entry, Reader, Spot};
 pub use reasons::{MAX_REASONS, OTHER_REASONS, Place, Reason};
 pub use summary::Summary;
 pub use writer::{Finished, Results, Terms, WINDOW};

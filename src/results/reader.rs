@@ -47,6 +47,15 @@ impl Entry {
     }
 }
 
+/// A place in RESULTS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// The byte, from 0.
+    pub byte: u64,
+    /// The physical line, from 1.
+    pub line: u64,
+}
+
 /// The lines of RESULTS, in their order.
 #[derive(Debug)]
 pub struct Reader {
@@ -80,6 +89,21 @@ impl Reader {
             *place = found.ok_or_else(|| read(io::Error::other(format!("the column {column} is missing"))))?;
         }
         Ok(Self { path: path.to_owned(), csv, record: StringRecord::new(), places })
+    }
+
+    /// Where the line stands that was read last.
+    pub fn spot(&self) -> Spot {
+        self.record.position().map_or(Spot { byte: 0, line: 0 }, |at| Spot { byte: at.byte(), line: at.line() })
+    }
+
+    /// Goes on with the line at `spot`, which was a [`spot`](Self::spot) of these results.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the file cannot be read there.
+    pub fn seek(&mut self, spot: Spot) -> Result<(), Error> {
+        let mut position = csv::Position::new();
+        position.set_byte(spot.byte).set_line(spot.line);
+        self.csv.seek(position).map_err(|error| Error::Read { path: self.path.clone(), source: error.into() })
     }
 
     fn next_line(&mut self) -> Result<Option<Entry>, Error> {

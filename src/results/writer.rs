@@ -15,6 +15,7 @@ use super::reasons::{Reason, Reasons};
 use super::{Error, Paths, summary};
 use crate::outcome::{Outcome, Status, Tally, Ticket};
 use crate::row::{Dialect, Row};
+use crate::sorter::Sorter;
 
 /// Lines between the first that waits for its outcome and the last that was expected, at most.
 pub const WINDOW: usize = 16_384;
@@ -38,6 +39,8 @@ pub struct Terms {
     pub failed_rows: FailedRows,
     /// Physical lines before the header that the mapping skips: the failed rows get as many, to be read again by it.
     pub skip_lines: u64,
+    /// Whether rows come in another order than the inputs have them: then the lines are brought into that order at the end.
+    pub unordered: bool,
 }
 
 /// A line of the window.
@@ -46,7 +49,7 @@ enum Slot {
     /// Begun, without its outcome.
     Waiting { line: Vec<u8>, row: Arc<Row>, shipment: u32, payload: Option<u128> },
     /// Whole, and waiting only for those before it.
-    Settled { line: Vec<u8>, failure: Option<Failure> },
+    Settled { line: Vec<u8>, place: (usize, u64), failure: Option<Failure> },
 }
 
 /// The files of a run that is under way.
@@ -65,6 +68,10 @@ pub struct Results {
     reasons: Reasons,
     rows: u64,
     last_place: Option<(usize, u64)>,
+    /// The lines by input, row and arrival, where they do not come in the input's order.
+    sorter: Option<Sorter<20>>,
+    /// Lines handed on so far.
+    handed_on: u64,
     /// Bytes of rows and failed rows in the window.
     held: usize,
     spare_lines: Vec<Vec<u8>>,
@@ -119,6 +126,7 @@ impl Results {
         draft.push(line::header().as_bytes())?;
         // At once, so that a run killed before its first flush is known by a partial file that is not empty.
         draft.flush()?;
+        let sorter = terms.unordered.then(|| Sorter::new(draft.folder()));
         let failed = FailedFile::begin(failed, Layout::new(header, dialect), header, terms.skip_lines)?;
         Ok(Self {
             draft,
@@ -132,6 +140,8 @@ impl Results {
             reasons: Reasons::default(),
             rows: 0,
             last_place: None,
+            sorter,
+            handed_on: 0,
             held: 0,
             spare_lines: Vec::new(),
         })
@@ -181,8 +191,8 @@ impl Results {
         });
         self.held -= row.bytes();
         self.held += failure.as_ref().map_or(0, |failure| failure.cells.len());
-        let line = std::mem::take(line);
-        *slot = Slot::Settled { line, failure };
+        let (line, place) = (std::mem::take(line), (row.input, row.number));
+        *slot = Slot::Settled { line, place, failure };
         self.hand_on()
     }
 
@@ -241,17 +251,25 @@ impl Results {
         let (results, reasons) = (self.draft.target().to_owned(), self.reasons());
         self.draft.sync()?;
         let failed_rows = self.failed.finish()?;
-        self.draft.publish()?;
+        match self.sorter {
+            None => self.draft.publish()?,
+            Some(sorter) => self.draft.publish_sorted(line::header().as_bytes(), sorter)?,
+        }
         Ok(Finished { results, failed_rows, tally: self.tally, rows: self.rows, reasons })
     }
 
     /// Writes the lines at the front of the window that are whole.
     fn hand_on(&mut self) -> Result<(), Error> {
-        while let Some(Slot::Settled { line, failure }) = self.slots.front_mut() {
-            let (mut line, failure) = (std::mem::take(line), failure.take());
+        while let Some(Slot::Settled { line, place, failure }) = self.slots.front_mut() {
+            let (mut line, place, failure) = (std::mem::take(line), *place, failure.take());
             self.slots.pop_front();
             self.first += 1;
             self.draft.push(&line)?;
+            if let Some(sorter) = &mut self.sorter {
+                let sorted = sorter.push(key(place, self.handed_on), &line);
+                self.draft.told(sorted)?;
+            }
+            self.handed_on += 1;
             if self.spare_lines.len() < SPARE_LINES && line.capacity() <= SPARE_LINE {
                 line.clear();
                 self.spare_lines.push(line);
@@ -263,4 +281,13 @@ impl Results {
         }
         Ok(())
     }
+}
+
+/// The key of a line: its input, its row, and when it came.
+fn key((input, row): (usize, u64), arrival: u64) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[..4].copy_from_slice(&u32::try_from(input).unwrap_or(u32::MAX).to_be_bytes());
+    key[4..12].copy_from_slice(&row.to_be_bytes());
+    key[12..].copy_from_slice(&arrival.to_be_bytes());
+    key
 }

@@ -126,8 +126,8 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
-    /// The copy of standard input cannot be written.
-    #[error("{file}: the copy of standard input cannot be written: {cause}")]
+    /// A temporary copy of an input cannot be written or read.
+    #[error("{file}: the temporary copy of the input cannot be written or read: {cause}")]
     SpoolWrite {
         /// The copy's name.
         file: String,

@@ -22,7 +22,7 @@ const STAGES: [(&str, &[&str]); 4] = [
     ("source", &["row", "problem", "text", "limits"]),
     ("mapping", &["row", "shipment", "problem", "text", "limits"]),
     ("delivery", &["shipment", "outcome", "text", "limits", "secret"]),
-    ("results", &["row", "outcome", "problem", "text", "limits"]),
+    ("results", &["row", "outcome", "problem", "text", "limits", "sorter"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -1,6 +1,7 @@
 //! The integration tests: the real program, in a fresh folder, against servers that answer as told; and the delivery
 //! engine under a clock that stands still.
 
+mod anywhere;
 mod bad_input;
 mod concurrency;
 mod disk_full;

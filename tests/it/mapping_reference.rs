@@ -126,6 +126,7 @@ fn every_key_of_the_language_has_an_example() {
         "drop",
         "fill_down",
         "group_by",
+        "group",
         "split",
         "identity",
         "not_older_than",

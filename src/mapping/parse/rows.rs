@@ -5,7 +5,7 @@ use regex::Regex;
 use super::{condition, fields};
 use crate::mapping::error::Faults;
 use crate::mapping::spec::Rows;
-use crate::mapping::toml_tree::{Name, Node, Table, not_served_title};
+use crate::mapping::toml_tree::{Name, Node, Table};
 use crate::shipment::Field;
 
 const KEYS: &[&str] = &["keep", "drop", "fill_down", "group_by", "group", "split", "identity", "not_older_than"];
@@ -17,13 +17,11 @@ const MOST_DAYS: i64 = 36_500;
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Rows {
     table.check_keys(KEYS, &[], faults);
     let group_by = names(table, "group_by", faults);
-    if let Some(node) = table.get("group") {
-        check_group(&node, table, faults);
-    }
     Rows {
         keep: table.get("keep").map(|node| condition::list(&node, faults)).unwrap_or_default(),
         drop: table.get("drop").map(|node| condition::list(&node, faults)).unwrap_or_default(),
         fill_down: names(table, "fill_down", faults),
+        anywhere: table.get("group").is_some_and(|node| anywhere(&node, table, faults)),
         group_by,
         split: table.get("split").and_then(|node| split(&node, faults)),
         identity: table.get("identity").map(|node| identity(&node, faults)),
@@ -36,19 +34,16 @@ fn names(table: &Table<'_>, key: &str, faults: &mut Faults) -> Vec<Name> {
     nodes.iter().filter_map(|node| node.name("a column's name", faults)).collect()
 }
 
-fn check_group(node: &Node<'_>, table: &Table<'_>, faults: &mut Faults) {
+fn anywhere(node: &Node<'_>, table: &Table<'_>, faults: &mut Faults) -> bool {
     if !table.has("group_by") {
         faults.at(node.span(), format!("{}: it means nothing without group_by", node.path()), "");
     }
     match node.as_text() {
         Some("adjacent") => {}
-        Some("anywhere") => {
-            faults
-                .at(node.span(), not_served_title("group = \"anywhere\""), "not served yet")
-                .advise("sort the export by the columns of group_by before");
-        }
+        Some("anywhere") => return true,
         _ => node.expected_one_of(r#"one of "adjacent", "anywhere""#, faults),
     }
+    false
 }
 
 fn split(node: &Node<'_>, faults: &mut Faults) -> Option<(Name, Regex)> {

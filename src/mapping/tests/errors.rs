@@ -47,7 +47,6 @@ fn what_is_not_served_yet_is_refused_and_never_ignored() {
     for (text, name) in [
         ("extends = \"shopify\"", "extends"),
         ("[join]\nfile = \"x.csv\"", "join"),
-        ("[rows]\ngroup_by = [\"A\"]\ngroup = \"anywhere\"", "group = \"anywhere\""),
         ("[fields]\ncarrier_type = { infer_carrier = \"A\" }", "infer_carrier"),
         ("[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"\nvalue = \"V\"", "a lookup in a file"),
         ("[source]\nencoding = \"windows-1252\"", "an encoding other than UTF-8"),
