@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use self::arranged::Arranged;
 use crate::error::Error;
 use crate::mapping::{Bound, Mapping};
-use crate::row::Dialect;
+use crate::row::{Dialect, Encoding};
 use crate::settings::Input;
 use crate::shipment::Field;
 use crate::source::{self, Readable, Source};
@@ -34,6 +34,7 @@ pub struct Inputs {
     stamps: Vec<Stamp>,
     header: Vec<String>,
     dialect: Dialect,
+    encoding: Encoding,
     remarks: Vec<String>,
     bytes: u64,
     /// The rows of each input, where those that belong together may stand anywhere.
@@ -104,6 +105,7 @@ impl Inputs {
             stamps,
             header: Vec::new(),
             dialect: Dialect::default(),
+            encoding: Encoding::UTF8,
             remarks: Vec::new(),
             bytes: 0,
             arranged: Vec::new(),
@@ -111,17 +113,17 @@ impl Inputs {
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
             tracing::info!(
-                "{}: {} bytes, {} columns, cut at {:?}, header in line {}",
+                "{}: {} bytes, {} columns, {}",
                 source.name(),
                 source.size(),
                 source.header().len(),
-                char::from(source.dialect().delimiter),
-                source.header_line()
+                source.found()
             );
             prepared.remarks.extend(source.remarks().iter().map(|remark| format!("{}: {remark}", source.name())));
             if index == 0 {
                 prepared.header = source.header().to_vec();
                 prepared.dialect = source.dialect();
+                prepared.encoding = source.found().encoding;
             } else if source.header() != prepared.header {
                 let first = prepared.files[0].shown().to_owned();
                 return Err(Error::HeadersDiffer { first, other: source.name().to_owned() });
@@ -188,6 +190,11 @@ impl Inputs {
     /// The dialect of the first of them.
     pub const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// The encoding of the first of them.
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// What an operator should know of them, with their names.

@@ -7,6 +7,10 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+mod encoding;
+
+pub use encoding::{Encoding, UnknownEncoding};
+
 /// How the text of a table is cut into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
@@ -68,6 +72,8 @@ pub struct Form {
     pub quote: Option<Quote>,
     /// Physical lines before the header.
     pub skip_lines: Option<u64>,
+    /// The encoding of the text.
+    pub encoding: Option<Encoding>,
 }
 
 /// What reading says of a row, before any mapping looks at it.

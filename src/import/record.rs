@@ -149,6 +149,7 @@ impl<'a> Record<'a> {
                     Quote::Never => None,
                 },
                 skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0),
+                encoding: Some(inputs.encoding().name().to_owned()),
             }),
             sandbox: matches!(settings.target, Target::Sandbox),
             endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),

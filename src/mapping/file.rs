@@ -11,7 +11,7 @@ use super::builtin;
 use super::error::{Error, Faults};
 use super::parse;
 use super::spec::{Delivery, Spec};
-use crate::row::Form;
+use crate::row::{Encoding, Form};
 use crate::shipment::Field;
 use crate::text;
 
@@ -50,6 +50,12 @@ impl Mapping {
         own.delimiter = own.delimiter.or(form.delimiter);
         own.quote = own.quote.or(form.quote);
         own.skip_lines = own.skip_lines.or(form.skip_lines);
+        own.encoding = own.encoding.or(form.encoding);
+    }
+
+    /// Takes `encoding` for that of the input, whatever the mapping says.
+    pub fn pin_encoding(&mut self, encoding: Encoding) {
+        self.spec.form.encoding = Some(encoding);
     }
 
     /// Parses the text of a mapping; `name` is what errors call it.

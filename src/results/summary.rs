@@ -110,6 +110,9 @@ pub struct FormUsed {
     pub quote: Option<char>,
     /// Physical lines before the header.
     pub skip_lines: u64,
+    /// The name of the encoding.
+    #[serde(default)]
+    pub encoding: Option<String>,
 }
 
 /// The files of a run, see [`relative`].
@@ -252,7 +255,7 @@ mod tests {
             inputs: vec![Source { name: "orders.csv".to_owned(), bytes: Some(12), ..Source::default() }],
             mapping: Source::default(),
             join: None,
-            form: Some(FormUsed { delimiter: '\t', quote: None, skip_lines: 0 }),
+            form: Some(FormUsed { delimiter: '\t', quote: None, skip_lines: 0, encoding: None }),
             endpoint: "https://hook.example.com/".to_owned(),
             sandbox: false,
             set: BTreeMap::from([("payment_status".to_owned(), "paid".to_owned())]),

@@ -288,6 +288,7 @@ fn form(used: &FormUsed, path: &Path) -> Form {
         delimiter: delimiter.filter(|_| !elsewhere),
         quote: used.quote.map_or(Some(Quote::Never), |quote| byte(quote).map(Quote::By)),
         skip_lines: Some(used.skip_lines),
+        encoding: used.encoding.as_deref().and_then(|label| label.parse().ok()),
     }
 }
 

@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_the_user_says_is_not_looked_for() {
-        let form = Form { delimiter: Some(b'|'), quote: Some(Quote::By(b'\'')), skip_lines: None };
+        let form = Form { delimiter: Some(b'|'), quote: Some(Quote::By(b'\'')), ..Form::default() };
         assert_eq!(detect(b"a,b\n1,2\n", true, &form), Dialect { delimiter: b'|', quote: Quote::By(b'\'') });
     }
 }

@@ -76,18 +76,6 @@ pub enum Error {
         /// What it is.
         kind: Kind,
     },
-    /// A byte that UTF-8 does not have, in the header or the first part of the file.
-    #[error("{file}: line {line} is not UTF-8: byte 0x{byte:02X} at offset {offset} of the file")]
-    NotUtf8 {
-        /// The file's name.
-        file: String,
-        /// The byte's place, from 0.
-        offset: u64,
-        /// The physical line, from 1.
-        line: u64,
-        /// The byte.
-        byte: u8,
-    },
     /// The header has a quote that is never closed.
     #[error("{file}: the quote opened in line {line} of the header is never closed")]
     OpenHeader {
@@ -156,10 +144,6 @@ impl Error {
                 "make the export again: it may have failed, or still be being written"
             }
             Self::Other { kind, .. } => return Some(advice(*kind).to_owned()),
-            Self::NotUtf8 { .. } => {
-                "save the file as CSV in UTF-8 (in Excel: Save As, \"CSV UTF-8 (Comma delimited)\"), \
-                 or have the export written in UTF-8"
-            }
             Self::OpenHeader { .. } => {
                 "close the quote in the header; where quotes are plain characters, set quote = \"\" in the \
                  mapping's [source]"

@@ -101,7 +101,7 @@ pub(super) fn kind(start: &[u8]) -> Option<Kind> {
 }
 
 /// Whether every other byte is NUL, as in Western text in UTF-16 without a byte order mark.
-fn looks_like_utf16(start: &[u8]) -> bool {
+pub(super) fn looks_like_utf16(start: &[u8]) -> bool {
     let nuls = |first: usize| start.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
     let (even, odd) = (nuls(0), nuls(1));
     let half = start.len() / 2;

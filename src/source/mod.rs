@@ -6,8 +6,10 @@
 //! Memory does not grow with the file: a record is held up to 1 MiB, a row's memory is reused.
 
 mod dialect;
+mod encoding;
 mod error;
 mod first;
+mod found;
 mod open;
 mod record;
 mod rows;
@@ -18,5 +20,6 @@ mod window;
 
 pub use error::Error;
 pub use first::Kind;
+pub use found::{Found, Packing};
 pub use rows::{Digest, Source};
 pub use spool::{Readable, STANDARD_INPUT};

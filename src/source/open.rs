@@ -4,16 +4,19 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use memchr::memchr;
 
 use super::Error;
 use super::dialect::detect;
+use super::encoding::{Decoded, Metered, look};
 use super::first::{BOM, Kind, kind};
-use super::record::{Cutter, line_ends};
+use super::found::Packing;
+use super::record::Cutter;
 use super::rows::{Source, Step};
-use super::window::{LOOK_AHEAD, Window};
-use crate::row::{Dialect, ERROR_COLUMN, Form, Quote, RESULTS_COLUMNS};
+use super::window::{LOOK_AHEAD, Raw, Window};
+use crate::row::{Dialect, ERROR_COLUMN, Encoding, Form, Quote, RESULTS_COLUMNS};
 use crate::text;
 
 impl Source {
@@ -32,7 +35,25 @@ impl Source {
             return Err(Error::NoFile { file: text::printable(shown) });
         }
         let file = File::open(path).map_err(of_system)?;
-        Self::start(index, Window::new(Box::new(file)), meta.len(), shown, form)
+        let start_again = || File::open(path).map_err(of_system);
+        let broken = |(line, cause)| Error::of_system(shown, line, cause);
+        let looked = look(start_again()?, form.encoding).map_err(broken)?;
+        let window = if looked.encoding == Encoding::UTF8 {
+            Window::new(Box::new(file))
+        } else {
+            let read = Arc::default();
+            let metered = Metered { from: start_again()?, read: Arc::clone(&read) };
+            Window::over(Box::new(Decoded::new(metered, looked.encoding)), Raw { file, read })
+        };
+        let mut source = Self::start(index, window, meta.len(), shown, form)?;
+        source.encoding = looked.encoding;
+        if looked.replaced {
+            source.remarks.push(
+                "some characters were lost before (they read \u{FFFD}): look at the names, or set another encoding"
+                    .to_owned(),
+            );
+        }
+        Ok(source)
     }
 
     /// Reads up to the first row.
@@ -52,6 +73,9 @@ impl Source {
             cutter: Cutter::new(dialect),
             line: 1,
             number: 0,
+            packing: Packing::Plain,
+            sheet: None,
+            encoding: Encoding::UTF8,
         };
         source.look_ahead()?;
         source.check_first_bytes()?;
@@ -135,13 +159,8 @@ impl Source {
         if memchr(0, sample).is_some() {
             return Err(Error::Other { file: self.file(), kind: Kind::Binary });
         }
-        let at = error.valid_up_to();
-        Err(Error::NotUtf8 {
-            file: self.file(),
-            offset: self.window.consumed() + at as u64,
-            line: self.line + line_ends(&sample[..at]),
-            byte: sample[at],
-        })
+        // Which rows it spoils is told with each of them.
+        Ok(())
     }
 
     fn check_dialect(&self) -> Result<(), Error> {

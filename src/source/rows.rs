@@ -8,9 +8,10 @@ use std::io;
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::Error;
+use super::found::{Found, Packing};
 use super::record::{Cut, Cutter, Extent, MAX_RECORD, Opening, blank_lines};
 use super::window::Window;
-use crate::row::{Dialect, ERROR_COLUMN, LEFT, Reading, Row, UNREADABLE};
+use crate::row::{Dialect, ERROR_COLUMN, Encoding, LEFT, Reading, Row, UNREADABLE};
 use crate::text;
 
 /// An input whose header was read, and whose rows come one after the other.
@@ -31,6 +32,9 @@ pub struct Source {
     pub(super) cutter: Cutter,
     pub(super) line: u64,
     pub(super) number: u64,
+    pub(super) packing: Packing,
+    pub(super) sheet: Option<String>,
+    pub(super) encoding: Encoding,
 }
 
 /// What the bytes of an input were, so that a later run knows whether they are the same.
@@ -53,6 +57,17 @@ impl Source {
         self.dialect
     }
 
+    /// What the input turned out to be.
+    pub fn found(&self) -> Found {
+        Found {
+            packing: self.packing.clone(),
+            sheet: self.sheet.clone(),
+            encoding: self.encoding,
+            dialect: self.dialect,
+            header_line: self.header_line,
+        }
+    }
+
     /// The file's name, as messages show it.
     pub fn name(&self) -> &str {
         &self.name
@@ -64,8 +79,8 @@ impl Source {
     }
 
     /// Bytes consumed so far, those of the header included; for progress.
-    pub const fn position(&self) -> u64 {
-        self.window.consumed()
+    pub fn position(&self) -> u64 {
+        self.window.position()
     }
 
     /// The physical line at which the header starts, from 1.
@@ -124,7 +139,10 @@ impl Source {
         } else if let Some(opening) = extent.unclosed {
             self.unclosed(opening)
         } else if let Some(cell) = not_utf8 {
-            Reading::Flawed(format!("{} is not UTF-8; save the file as CSV in UTF-8", self.column(cell)))
+            Reading::Flawed(format!(
+                "{} is not UTF-8; mend it, or set encoding in the mapping's [source] if all of the file is in another one",
+                self.column(cell)
+            ))
         } else {
             self.judge(raw, extent.ended, row)
         };
@@ -162,7 +180,11 @@ impl Source {
                 return Ok(Step::End);
             }
             match self.cutter.cut(data, last) {
-                Cut::Record(extent) => return Ok(Step::Record(extent)),
+                Cut::Record(extent) => {
+                    // A sheet's rows are counted, not the lines in its cells.
+                    let lines = if self.sheet.is_some() { 1 } else { extent.lines };
+                    return Ok(Step::Record(Extent { lines, ..extent }));
+                }
                 Cut::TooLong => {
                     let len = memchr2(b'\n', b'\r', data).unwrap_or(data.len());
                     let extent = Extent { len, next: len, lines: 0, ended: true, plain: true, unclosed: None };

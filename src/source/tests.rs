@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::window::Window;
 use super::{Error, Kind, Source};
-use crate::row::{Dialect, Form, Quote, Reading, Row};
+use crate::row::{Dialect, Encoding, Form, Quote, Reading, Row};
 
 /// Gives its bytes in small pieces, so that every record meets the edge of what was read.
 struct Trickle {
@@ -87,14 +87,13 @@ fn a_byte_order_mark_is_no_part_of_the_header_even_before_a_quote_or_twice() {
 
 #[test]
 fn what_is_no_csv_is_refused_by_its_name_with_advice() {
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 8] = [
         (b"", "orders.csv: the file is empty"),
         (b"\xEF\xBB\xBF", "orders.csv: the file is empty but for a byte order mark: there is no header"),
         (b"\n\r\n,,\n", "orders.csv: the file is empty but for blank lines: there is no header"),
         (b"\x1F\x8B\x08\0", "orders.csv: this is a file compressed by gzip, not CSV in UTF-8"),
         (b"Or\0der,b\n1,2\n", "orders.csv: this is binary data, not CSV in UTF-8"),
         (b"\xFF\xFEO\0", "orders.csv: this is text in UTF-16, not CSV in UTF-8"),
-        (b"a,b\n1,2\n3,Caf\xE9\n", "orders.csv: line 3 is not UTF-8: byte 0xE9 at offset 13 of the file"),
         (b"a,\"b\n1,2\n", "orders.csv: the quote opened in line 1 of the header is never closed"),
         (
             b"file,row,line,order_no,trackingnumber,status,http_status,attempts,message,finished_at,duration_ms,fingerprint,shipment,payload\n",
@@ -107,6 +106,36 @@ fn what_is_no_csv_is_refused_by_its_name_with_advice() {
         assert!(error.hint().is_some_and(|hint| !hint.is_empty()));
     }
     assert!(matches!(open(b"%PDF-1.7\n"), Err(Error::Other { kind: Kind::Pdf, .. })));
+}
+
+#[test]
+fn text_is_read_in_the_encoding_that_it_is_in_or_that_is_pinned() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.csv");
+    let utf16 = |mark: &str, encoding: Encoding| encoding.encode(&format!("{mark}No;Name\n1;Café\n"));
+    let pinned = |label: &str| Some(label.parse::<Encoding>().unwrap());
+    for (bytes, pin, name, cell) in [
+        ("No;Name\n1;Café\n".as_bytes().to_vec(), None, "UTF-8", "Café"),
+        (b"No;Name\n1;Caf\xE9\n".to_vec(), None, "windows-1252", "Café"),
+        (b"No;Name\n1;Caf\xE9\n".to_vec(), pinned("windows-1251"), "windows-1251", "Cafй"),
+        (utf16("\u{FEFF}", Encoding::UTF16LE), None, "UTF-16LE", "Café"),
+        (utf16("\u{FEFF}", Encoding::UTF16BE), None, "UTF-16BE", "Café"),
+        (utf16("", Encoding::UTF16LE), None, "UTF-16LE", "Café"),
+        (utf16("", Encoding::UTF16BE), None, "UTF-16BE", "Café"),
+        (b"No;Name\n1;\x8E\x52\n".to_vec(), pinned("shift_jis"), "Shift_JIS", "山"),
+    ] {
+        fs::write(&path, &bytes).unwrap();
+        let form = Form { encoding: pin, ..Form::default() };
+        let mut source = Source::open(0, &path, "orders.csv", &form).unwrap();
+        assert_eq!(
+            (source.found().encoding.name(), source.header()),
+            (name, &["No".to_owned(), "Name".to_owned()][..])
+        );
+        let rows = rows_of(&mut source);
+        assert_eq!((rows.len(), rows[0].get(1), rows[0].line), (1, cell, 2), "{name}");
+        assert_eq!(source.position(), bytes.len() as u64);
+        assert_eq!(source.finish().unwrap().bytes, bytes.len() as u64);
+    }
 }
 
 #[test]
@@ -159,7 +188,7 @@ fn pinned_lines_before_the_header_are_skipped() {
 #[test]
 fn a_form_that_cannot_cut_cells_is_refused() {
     for (delimiter, quote) in [(b'\n', b'"'), (0xE9, b'"'), (b',', b','), (b',', b'\r')] {
-        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), skip_lines: None };
+        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), ..Form::default() };
         assert!(matches!(open_in_pieces(b"a,b\n", &form, 9), Err(Error::Form { .. })));
     }
 }
@@ -335,7 +364,7 @@ proptest! {
         reader.delimiter(delimiter).quote(quote).flexible(true).has_headers(false);
         let oracle: Vec<Vec<String>> =
             reader.from_reader(&text[..]).deserialize().collect::<Result<_, _>>().unwrap();
-        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), skip_lines: None };
+        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), ..Form::default() };
         let mut source = open_in_pieces(&text, &form, step).unwrap();
         prop_assert_eq!(source.dialect(), Dialect { delimiter, quote: Quote::By(quote) });
         prop_assert_eq!(source.header(), &table[0][..]);

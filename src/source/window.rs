@@ -4,7 +4,10 @@
 //! when a record does not fit, and never beyond [`MAX_RECORD`]. `rows` and `open` call it.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,6 +25,14 @@ pub(super) struct Window {
     ended: bool,
     read: u64,
     hash: Sha256,
+    raw: Option<Raw>,
+}
+
+/// The file behind a text that is not the file's own bytes: its digest and the progress are told of the file.
+pub(super) struct Raw {
+    pub(super) file: File,
+    /// Bytes of it read so far.
+    pub(super) read: Arc<AtomicU64>,
 }
 
 impl Window {
@@ -31,7 +42,29 @@ impl Window {
 
     /// A window that holds `capacity` bytes (at least one) until a record needs more.
     pub(super) fn with_capacity(from: Box<dyn Read + Send>, capacity: usize) -> Self {
-        Self { from, buffer: vec![0; capacity.max(1)], start: 0, end: 0, ended: false, read: 0, hash: Sha256::new() }
+        Self {
+            from,
+            buffer: vec![0; capacity.max(1)],
+            start: 0,
+            end: 0,
+            ended: false,
+            read: 0,
+            hash: Sha256::new(),
+            raw: None,
+        }
+    }
+
+    /// A view of a text that was made of `raw`.
+    pub(super) fn over(text: Box<dyn Read + Send>, raw: Raw) -> Self {
+        Self { raw: Some(raw), ..Self::new(text) }
+    }
+
+    /// Bytes of the file that were consumed; where the text was made of it, the same part of the bytes read so far.
+    pub(super) fn position(&self) -> u64 {
+        let Some(raw) = &self.raw else { return self.consumed() };
+        let read = raw.read.load(Ordering::Relaxed);
+        let part = u128::from(read) * u128::from(self.consumed()) / u128::from(self.read.max(1));
+        if self.ended && self.start == self.end { read } else { u64::try_from(part).unwrap_or(read) }
     }
 
     /// The bytes that were read and not consumed.
@@ -75,7 +108,9 @@ impl Window {
                 Err(error) => return Err(error),
             }
         };
-        self.hash.update(&self.buffer[self.end..self.end + count]);
+        if self.raw.is_none() {
+            self.hash.update(&self.buffer[self.end..self.end + count]);
+        }
         self.end += count;
         self.read += count as u64;
         self.ended = count == 0;
@@ -98,6 +133,11 @@ impl Window {
     /// # Errors
     /// The file cannot be read.
     pub(super) fn drain(mut self) -> io::Result<(u64, String)> {
+        if let Some(raw) = self.raw {
+            let mut file = raw.file;
+            file.rewind()?;
+            return Self::new(Box::new(file)).drain();
+        }
         while !self.ended {
             self.start = self.end;
             self.fill()?;

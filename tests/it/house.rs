@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Where a third-party crate may be used, as paths below `src/`.
-const SEAMS: [(&str, &[&str]); 7] = [
+const SEAMS: [(&str, &[&str]); 8] = [
+    ("encoding_rs", &["row/", "source/"]),
     ("clap", &["cli/"]),
     ("csv", &["source/", "results/"]),
     ("toml", &["mapping/", "settings.rs", "settings/", "secret.rs", "secret/", "sandbox/"]),

@@ -1,21 +1,19 @@
 //! `[source]`: what a mapping says of its input's form.
 
 use crate::mapping::error::Faults;
-use crate::mapping::toml_tree::{Node, Table, not_served_title};
-use crate::row::{Form, Quote};
+use crate::mapping::toml_tree::{Node, Table};
+use crate::row::{Encoding, Form, Quote, UnknownEncoding};
 
 const KEYS: &[&str] = &["delimiter", "encoding", "quote", "skip_lines", "empty"];
 
 /// The form, and the cells that count as empty.
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> (Form, Vec<String>) {
     table.check_keys(KEYS, &[], faults);
-    if let Some(node) = table.get("encoding") {
-        encoding(&node, faults);
-    }
     let form = Form {
         delimiter: table.get("delimiter").and_then(|node| delimiter(&node, faults)),
         quote: table.get("quote").and_then(|node| quote(&node, faults)),
         skip_lines: table.get("skip_lines").and_then(|node| node.whole(0..=1_000_000, faults)),
+        encoding: table.get("encoding").and_then(|node| encoding(&node, faults)),
     };
     let empty = table.get("empty").map(|node| texts(&node, faults)).unwrap_or_default();
     if let (Some(delimiter), Some(Quote::By(quote)), Some(node)) = (form.delimiter, form.quote, table.get("quote"))
@@ -62,14 +60,18 @@ fn quote(node: &Node<'_>, faults: &mut Faults) -> Option<Quote> {
     }
 }
 
-fn encoding(node: &Node<'_>, faults: &mut Faults) {
-    match node.as_text() {
-        Some(label) if matches!(label.trim().to_ascii_lowercase().as_str(), "utf-8" | "utf8") => {}
-        Some(_) => {
-            faults.at(node.span(), not_served_title("an encoding other than UTF-8"), "not served yet").advise(
-                "save the export as UTF-8, or convert it before: iconv -f WINDOWS-1252 -t UTF-8 in.csv > out.csv",
-            );
+fn encoding(node: &Node<'_>, faults: &mut Faults) -> Option<Encoding> {
+    let Some(label) = node.as_text() else {
+        node.expected(r#"the name of an encoding, as "windows-1252""#, faults);
+        return None;
+    };
+    match label.parse() {
+        Ok(encoding) => Some(encoding),
+        Err(UnknownEncoding { nearest }) => {
+            faults
+                .at(node.span(), format!("{}: no encoding of this name", node.path()), "not known")
+                .advise(format!("the nearest is {nearest:?}; every label of the WHATWG's Encoding Standard is known"));
+            None
         }
-        None => node.expected(r#"the name of an encoding, as "utf-8""#, faults),
     }
 }
