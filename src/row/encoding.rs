@@ -115,8 +115,9 @@ impl FromStr for Encoding {
     fn from_str(label: &str) -> Result<Self, UnknownEncoding> {
         encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).map(Self).ok_or_else(|| {
             let label = label.trim().to_ascii_lowercase();
-            let likeness = |known: &&&str| (strsim::jaro_winkler(known, &label) * 1e6) as u64;
-            UnknownEncoding { nearest: KNOWN.iter().max_by_key(likeness).unwrap_or(&"utf-8") }
+            let likeness = |known: &str| strsim::jaro_winkler(known, &label);
+            let nearest = KNOWN.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            UnknownEncoding { nearest: nearest.unwrap_or("utf-8") }
         })
     }
 }

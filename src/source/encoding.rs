@@ -48,18 +48,15 @@ pub(super) fn look(mut text: impl Read, pinned: Option<Encoding>) -> Result<Look
     let mut seen = 0;
     loop {
         let chunk = &buffer[..filled];
-        match &mut decoder {
-            Some(decoder) => {
-                decoded.clear();
-                decoded.reserve(decoder.max_utf8_buffer_length(chunk.len()).unwrap_or(chunk.len() * 3 + 16));
-                let _ = decoder.decode_to_string(chunk, &mut decoded, filled == 0);
-                replaced |= decoded.contains('\u{FFFD}');
-                lines += line_ends(decoded.as_bytes());
-            }
-            None => {
-                tally.add(chunk);
-                lines += line_ends(chunk);
-            }
+        if let Some(decoder) = &mut decoder {
+            decoded.clear();
+            decoded.reserve(decoder.max_utf8_buffer_length(chunk.len()).unwrap_or(chunk.len() * 3 + 16));
+            let _ = decoder.decode_to_string(chunk, &mut decoded, filled == 0);
+            replaced |= decoded.contains('\u{FFFD}');
+            lines += line_ends(decoded.as_bytes());
+        } else {
+            tally.add(chunk);
+            lines += line_ends(chunk);
         }
         seen += filled as u64;
         if filled == 0 || seen >= LOOKED_AT {
