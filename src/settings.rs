@@ -14,6 +14,7 @@ use crate::ledger;
 use crate::limits::{Changed, InDoubt, Limits};
 use crate::mapping::{Delivery, Mapping};
 use crate::results::{Ending, Paths};
+use crate::row::Encoding;
 use crate::secret::Credentials;
 use crate::shipment::Field;
 use crate::source::STANDARD_INPUT;
@@ -146,6 +147,8 @@ pub struct Typed {
     pub inputs: Vec<OsString>,
     /// The mapping: a path, or a built-in name.
     pub mapping: String,
+    /// `--encoding`
+    pub encoding: Option<Encoding>,
     /// `--results`
     pub results: Option<PathBuf>,
     /// `--failed-rows`
@@ -181,7 +184,10 @@ impl Import {
     /// Everything that can be known to be wrong before an input is opened.
     pub fn new(typed: Typed, environment: &Environment<'_>, rerun: Rerun) -> Result<Self, Error> {
         let inputs = inputs(&typed.inputs)?;
-        let mapping = load_mapping(&typed.mapping)?;
+        let mut mapping = load_mapping(&typed.mapping)?;
+        if let Some(encoding) = typed.encoding {
+            mapping.pin_encoding(encoding);
+        }
         check_set(&typed.set)?;
         let paths = paths(&typed, &inputs)?;
         let target = target(&typed, environment)?;

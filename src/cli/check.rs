@@ -15,6 +15,7 @@ use crate::Error;
 use crate::error::exit;
 use crate::inputs::Inputs;
 use crate::mapping::Bound;
+use crate::row::Encoding;
 use crate::settings;
 use crate::shipment::Field;
 use crate::source::Source;
@@ -51,6 +52,10 @@ pub(super) struct Flags {
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: String,
+    /// The encoding of the inputs, over the mapping: windows-1252, shift_jis, utf-16le or any other label of the web [default:
+    /// found from the content]
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<Encoding>,
     /// Print the first N payloads as JSON on standard output (the report then goes to standard error)
     #[arg(long, value_name = "N", default_value_t = 0)]
     show: u64,
@@ -63,7 +68,10 @@ impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
         let inputs = settings::inputs(&self.inputs)?;
         settings::check_set(&self.set)?;
-        let mapping = settings::load_mapping(&self.mapping)?;
+        let mut mapping = settings::load_mapping(&self.mapping)?;
+        if let Some(encoding) = self.encoding {
+            mapping.pin_encoding(encoding);
+        }
         let inputs = Inputs::prepare(&inputs, Arc::new(mapping), self.set, &std::env::temp_dir())?;
         let mut check = Check { show: self.show, survey: Survey::default(), columns: Vec::new() };
         for index in 0..inputs.len() {

@@ -18,6 +18,7 @@ use crate::limits::{
 };
 use crate::mapping::Delivery;
 use crate::progress::Mode;
+use crate::row::Encoding;
 use crate::secret::{API_KEY_VARIABLE, EMAIL_VARIABLE};
 use crate::settings::{DEFAULT_MIN_SHIPMENTS, Import, Typed, parse_count};
 use crate::shipment::Field;
@@ -44,6 +45,10 @@ pub(super) struct Flags {
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: String,
+    /// The encoding of the inputs, over the mapping: windows-1252, shift_jis, utf-16le or any other label of the web [default:
+    /// found from the content]
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<Encoding>,
 
     /// Where the results go [default: <input>.results.csv beside the first input; needed for -]
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Files")]
@@ -305,6 +310,7 @@ impl Flags {
             resend: self.memory.resend,
             set: self.set,
             limit: self.limit.map(NonZeroU64::get),
+            encoding: self.encoding,
             dry_run: self.dry_run,
         }
     }

@@ -148,6 +148,7 @@ impl Flags {
             only: self.only,
             in_doubt: self.memory.in_doubt,
             typed: Typed {
+                encoding: None,
                 mapping: self.mapping.unwrap_or_default(),
                 failed_rows: self.failed_rows,
                 summary: self.summary,

@@ -24,6 +24,7 @@ const ACCOUNT: &[(&str, &str)] =
 fn import(delivery: &str, environment: &Environment<'_>, change: impl FnOnce(&mut Typed)) -> Result<Import, Error> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut typed = Typed {
+        encoding: None,
         inputs: vec![folder.path().join("orders.csv").into()],
         mapping: mapping(&folder, delivery),
         ..Typed::default()

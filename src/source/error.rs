@@ -114,6 +114,14 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// A packed file or a workbook that does not hold one text.
+    #[error("{file} {what}")]
+    Archive {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A temporary copy of an input cannot be written or read.
     #[error("{file}: the temporary copy of the input cannot be written or read: {cause}")]
     SpoolWrite {
@@ -153,6 +161,7 @@ impl Error {
                 "name the export itself; to send what an earlier run left, name its failed-rows file (….failed.csv)"
             }
             Self::Form { .. } => return None,
+            Self::Archive { .. } => "unpack it, and import the file that holds the orders",
             Self::SpoolRead { .. } => {
                 "check the command that writes to the pipe, or save its output and import the file"
             }

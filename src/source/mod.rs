@@ -13,9 +13,11 @@ mod found;
 mod open;
 mod record;
 mod rows;
+mod sheet;
 mod spool;
 #[cfg(test)]
 mod tests;
+mod unpack;
 mod window;
 
 pub use error::Error;

@@ -3,6 +3,7 @@
 //! Everything that makes a whole file useless is found here, before a row is read and anything is sent.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +11,12 @@ use memchr::memchr;
 
 use super::Error;
 use super::dialect::detect;
-use super::encoding::{Decoded, Metered, look};
+use super::encoding::{Decoded, look};
 use super::first::{BOM, Kind, kind};
 use super::found::Packing;
 use super::record::Cutter;
 use super::rows::{Source, Step};
+use super::unpack::unpack;
 use super::window::{LOOK_AHEAD, Raw, Window};
 use crate::row::{Dialect, ERROR_COLUMN, Encoding, Form, Quote, RESULTS_COLUMNS};
 use crate::text;
@@ -34,19 +36,27 @@ impl Source {
         if !meta.is_file() {
             return Err(Error::NoFile { file: text::printable(shown) });
         }
-        let file = File::open(path).map_err(of_system)?;
-        let start_again = || File::open(path).map_err(of_system);
         let broken = |(line, cause)| Error::of_system(shown, line, cause);
-        let looked = look(start_again()?, form.encoding).map_err(broken)?;
-        let window = if looked.encoding == Encoding::UTF8 {
+        let first = unpack(path, shown, &Arc::default())?;
+        let pinned = if first.sheet.is_some() { Some(Encoding::UTF8) } else { form.encoding };
+        let looked = look(first.text, pinned).map_err(broken)?;
+        let file = File::open(path).map_err(of_system)?;
+        let window = if looked.encoding == Encoding::UTF8 && first.packing == Packing::Plain && first.sheet.is_none() {
             Window::new(Box::new(file))
         } else {
             let read = Arc::default();
-            let metered = Metered { from: start_again()?, read: Arc::clone(&read) };
-            Window::over(Box::new(Decoded::new(metered, looked.encoding)), Raw { file, read })
+            let text = unpack(path, shown, &read)?.text;
+            let decoded: Box<dyn Read + Send> =
+                if looked.encoding == Encoding::UTF8 { text } else { Box::new(Decoded::new(text, looked.encoding)) };
+            Window::over(decoded, Raw { file, read })
         };
-        let mut source = Self::start(index, window, meta.len(), shown, form)?;
-        source.encoding = looked.encoding;
+        let form = match &first.sheet {
+            Some(_) => &Form { delimiter: Some(b','), quote: Some(Quote::By(b'"')), ..form.clone() },
+            None => form,
+        };
+        let mut source = Self::start_with(index, window, meta.len(), shown, form, first.sheet)?;
+        (source.encoding, source.packing) = (looked.encoding, first.packing);
+        source.remarks.extend(first.remark);
         if looked.replaced {
             source.remarks.push(
                 "some characters were lost before (they read \u{FFFD}): look at the names, or set another encoding"
@@ -56,8 +66,21 @@ impl Source {
         Ok(source)
     }
 
-    /// Reads up to the first row.
+    /// Reads up to the first row of a text.
+    #[cfg(test)]
     pub(super) fn start(index: usize, window: Window, size: u64, shown: &str, form: &Form) -> Result<Self, Error> {
+        Self::start_with(index, window, size, shown, form, None)
+    }
+
+    /// Reads up to the first row, of a text or of a sheet.
+    fn start_with(
+        index: usize,
+        window: Window,
+        size: u64,
+        shown: &str,
+        form: &Form,
+        sheet: Option<String>,
+    ) -> Result<Self, Error> {
         let dialect = Dialect::default();
         let mut source = Self {
             index,
@@ -74,7 +97,7 @@ impl Source {
             line: 1,
             number: 0,
             packing: Packing::Plain,
-            sheet: None,
+            sheet,
             encoding: Encoding::UTF8,
         };
         source.look_ahead()?;
