@@ -45,6 +45,8 @@ pub struct Import {
     pub inputs: Vec<Input>,
     /// The mapping, not yet bound to a header.
     pub mapping: Arc<Mapping>,
+    /// The export that is joined in place of the one that the mapping names.
+    pub join: Option<PathBuf>,
     /// Constants over the mapping.
     pub set: Vec<(Field, String)>,
     /// Where the files of the run lie.
@@ -146,6 +148,8 @@ pub struct Typed {
     pub inputs: Vec<OsString>,
     /// The mapping: a path, or a built-in name.
     pub mapping: String,
+    /// `--join`
+    pub join: Option<PathBuf>,
     /// `--results`
     pub results: Option<PathBuf>,
     /// `--failed-rows`
@@ -199,6 +203,7 @@ impl Import {
             wait,
             inputs,
             mapping: Arc::new(mapping),
+            join: typed.join,
             set: typed.set,
             paths,
             target,
@@ -280,6 +285,7 @@ fn paths(typed: &Typed, inputs: &[Input]) -> Result<Paths, Error> {
     let mut read: Vec<&Path> = inputs.iter().filter_map(Input::path).collect();
     read.push(Path::new(&typed.mapping));
     read.extend(typed.credentials.as_deref());
+    read.extend(typed.join.as_deref());
     paths.check(&read)?;
     Ok(paths)
 }

@@ -4,6 +4,8 @@
 //! and the report goes to standard error.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -54,6 +56,9 @@ pub(super) struct Flags {
     /// Print the first N payloads as JSON on standard output (the report then goes to standard error)
     #[arg(long, value_name = "N", default_value_t = 0)]
     show: u64,
+    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    #[arg(long, value_name = "PATH")]
+    join: Option<PathBuf>,
     /// A constant for one field, over the mapping; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(Field, String)>,
@@ -64,13 +69,20 @@ impl Flags {
         let inputs = settings::inputs(&self.inputs)?;
         settings::check_set(&self.set)?;
         let mapping = settings::load_mapping(&self.mapping)?;
-        let inputs = Inputs::prepare(&inputs, Arc::new(mapping), self.set, &std::env::temp_dir())?;
+        let inputs =
+            Inputs::prepare(&inputs, Arc::new(mapping), self.set, self.join.as_deref(), &std::env::temp_dir())?;
+        inputs.joined().map_or(Ok(()), |_| inputs.look_ahead(None, 0).map(drop))?;
         let mut check = Check { show: self.show, survey: Survey::default(), columns: Vec::new() };
         for index in 0..inputs.len() {
             check.input(&inputs, index)?;
         }
         let names = inputs.names();
-        let report = report::whole(&check.survey, &check.columns, &names);
+        let mut report = report::whole(&check.survey, &check.columns, &names);
+        if let Some(joined) = inputs.joined() {
+            for remark in joined.table().remarks().iter().cloned().chain(joined.unmatched()) {
+                _ = write!(report, "\n{remark}\n");
+            }
+        }
         if self.show == 0 {
             print(&report)?;
         } else {

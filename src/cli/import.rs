@@ -54,6 +54,9 @@ pub(super) struct Flags {
     /// Where the machine-readable summary goes [default: like the results, with .json]
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     summary: Option<PathBuf>,
+    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    join: Option<PathBuf>,
     /// A constant for one field, over the mapping; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
     set: Vec<(Field, String)>,
@@ -287,6 +290,7 @@ impl Flags {
         Typed {
             inputs: self.inputs,
             mapping: self.mapping,
+            join: self.join,
             results: self.results,
             failed_rows: self.failed_rows,
             summary: self.summary,

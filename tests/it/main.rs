@@ -9,6 +9,7 @@ mod engine;
 mod examples;
 mod house;
 mod interrupt;
+mod join;
 mod mapping_reference;
 mod memory;
 mod outage;
