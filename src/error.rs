@@ -134,6 +134,21 @@ pub enum Error {
         /// Shipments wanted.
         wanted: u64,
     },
+    /// An export to be joined was given, and the mapping joins none.
+    #[error("the mapping has no [join], so it is not known how {} is to be joined", shown(.0))]
+    NothingToJoin(PathBuf),
+    /// Nothing can be joined to any row.
+    #[error("no row of {file} belongs to any row of the inputs: nothing was sent")]
+    NothingJoined {
+        /// The joined file, printable.
+        file: String,
+        /// Its columns that are compared.
+        column: String,
+        /// What the first row of the inputs has there.
+        ours: String,
+        /// What its own first row has; `None` where it has no row.
+        theirs: Option<String>,
+    },
     /// A second signal came while the run finished what was in flight.
     #[error("ended at once by a second signal: what was in flight may have been accepted, and is not in the results")]
     EndedAtOnce(Signal),
@@ -189,6 +204,8 @@ impl Error {
             | Self::LinesDiffer { .. }
             | Self::UnknownInput { .. }
             | Self::TooFewShipments { .. }
+            | Self::NothingToJoin(_)
+            | Self::NothingJoined { .. }
             | Self::Output(_)
             | Self::Runtime(_) => exit::NOTHING_SENT,
         }
@@ -223,6 +240,16 @@ impl Error {
                 "look whether the export is whole and the mapping's [rows] keep what they should: lateship check"
                     .to_owned(),
             ),
+            Self::NothingToJoin(_) => {
+                Some("add [join] with on = { … } to the mapping, or leave --join out".to_owned())
+            }
+            Self::NothingJoined { column, ours, theirs, .. } => {
+                let theirs = theirs.as_ref().map_or_else(|| "has no row".to_owned(), |key| format!("begins with {}", text::quoted(key)));
+                Some(format!(
+                    "the first row looks for {}, and its {column} {theirs}: do [join] on and --join name what belongs together?",
+                    text::quoted(ours)
+                ))
+            }
             Self::EndedAtOnce(_) => {
                 Some("the lines written so far are in the .partial file beside the results".to_owned())
             }

@@ -40,7 +40,7 @@ use self::watch::Watch;
 use crate::closing;
 use crate::delivery::{self, Ending, Engine, Gauge, StopSender, SystemClock};
 use crate::error::Error;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, JoinedFile};
 use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
@@ -68,7 +68,13 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
 fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, screen: &Screen) -> Result<u8, Error> {
     let started = Timestamp::now();
     let folder = settings.paths.folder();
-    let mut inputs = Inputs::prepare(&settings.inputs, Arc::clone(&settings.mapping), settings.set.clone(), folder)?;
+    let mut inputs = Inputs::prepare(
+        &settings.inputs,
+        Arc::clone(&settings.mapping),
+        settings.set.clone(),
+        settings.join.as_deref(),
+        folder,
+    )?;
     for remark in inputs.remarks() {
         tracing::warn!("{remark}");
     }
@@ -131,6 +137,11 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
     let (mut findings, results, memory) = desk.into_parts();
     if let Err(error) = memory.close() {
         findings.broken.get_or_insert(Error::Forgetful(error));
+    }
+    if let Some(unmatched) = inputs.joined().filter(|_| settings.limit.is_none()).and_then(JoinedFile::unmatched)
+        && findings.broken.is_none()
+    {
+        tracing::warn!("{unmatched}");
     }
     if let Some(input) = inputs.changed() {
         findings.broken.get_or_insert(Error::Changed(input.to_owned()));

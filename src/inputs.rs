@@ -17,8 +17,10 @@ use crate::source::{self, Readable, Source};
 use crate::survey::Survey;
 
 mod arranged;
+mod joined;
 mod units;
 
+pub use joined::JoinedFile;
 pub use units::Units;
 
 /// Rows that are looked at before the start, unless more are needed.
@@ -39,6 +41,8 @@ pub struct Inputs {
     bytes: u64,
     /// The rows of each input, where those that belong together may stand anywhere.
     arranged: Vec<Arc<Arranged>>,
+    /// The export that is joined.
+    joined: Option<JoinedFile>,
 }
 
 /// By what it shows that a file was written to.
@@ -78,7 +82,8 @@ pub struct Ahead {
 
 impl Inputs {
     /// Opens every input and binds the mapping to it. What can be read only once (standard input, a pipe) is copied to
-    /// `folder` first, and goes with the value unless it is [kept](Self::keep_copies).
+    /// `folder` first, and goes with the value unless it is [kept](Self::keep_copies). `join` is joined in place of what the
+    /// mapping names.
     ///
     /// # Errors
     /// Whatever is wrong with an input or its header, the first of them; nothing was sent then.
@@ -86,6 +91,7 @@ impl Inputs {
         inputs: &[Input],
         mapping: Arc<Mapping>,
         set: Vec<(Field, String)>,
+        join: Option<&Path>,
         folder: &Path,
     ) -> Result<Self, Error> {
         let mut files = Vec::with_capacity(inputs.len());
@@ -96,6 +102,7 @@ impl Inputs {
                 Input::Known { path, name } => Readable::file(path, folder)?.called(name),
             });
         }
+        let joined = JoinedFile::open(&mapping, join)?;
         let unstamped = Stamp { bytes: 0, modified: None };
         let stamps = files.iter().map(|file| Stamp::of(file.path()).unwrap_or(unstamped)).collect();
         let mut prepared = Self {
@@ -109,7 +116,11 @@ impl Inputs {
             remarks: Vec::new(),
             bytes: 0,
             arranged: Vec::new(),
+            joined,
         };
+        if let Some(joined) = &prepared.joined {
+            prepared.remarks.extend_from_slice(joined.table().remarks());
+        }
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
             tracing::info!(
@@ -156,7 +167,12 @@ impl Inputs {
     pub fn open(&self, index: usize) -> Result<(Source, Bound), Error> {
         let file = &self.files[index];
         let source = Source::open(index, file.path(), file.shown(), self.mapping.form())?;
-        let bound = self.mapping.bind(source.name(), source.header(), &self.set)?;
+        let bound = self.mapping.bind_joined(
+            source.name(),
+            source.header(),
+            &self.set,
+            self.joined.as_ref().map(JoinedFile::table),
+        )?;
         Ok((source, bound))
     }
 
@@ -202,6 +218,11 @@ impl Inputs {
         &self.remarks
     }
 
+    /// The export that is joined to them.
+    pub const fn joined(&self) -> Option<&JoinedFile> {
+        self.joined.as_ref()
+    }
+
     /// Their names, as they stand in the results.
     pub fn names(&self) -> Vec<String> {
         self.files.iter().map(|file| file.shown().to_owned()).collect()
@@ -215,7 +236,9 @@ impl Inputs {
     /// The name of an input that was written to since it was proved.
     pub fn changed(&self) -> Option<&str> {
         let mut pairs = self.files.iter().zip(&self.stamps);
-        pairs.find(|(file, stamp)| Stamp::of(file.path()).as_ref() != Some(*stamp)).map(|(file, _)| file.shown())
+        let own = pairs.find(|(file, stamp)| Stamp::of(file.path()).as_ref() != Some(*stamp));
+        own.map(|(file, _)| file.shown())
+            .or_else(|| self.joined.as_ref().filter(|joined| joined.is_changed()).map(|joined| joined.table().file()))
     }
 
     /// Whether some of them are copies of what can be read only once.
@@ -241,11 +264,16 @@ impl Inputs {
         Ok(kept)
     }
 
+    /// Whether some row was joined, or none is to be.
+    fn joins_something(&self) -> bool {
+        self.joined.as_ref().is_none_or(|joined| joined.table().is_found())
+    }
+
     /// Reads and maps the first rows (at most `limit`) and at least so many that `shipments` of them are found, if
     /// there are that many.
     ///
     /// # Errors
-    /// When an input cannot be read.
+    /// When an input cannot be read; when nothing can be joined to any row of theirs.
     pub fn look_ahead(&self, limit: Option<u64>, shipments: u64) -> Result<Ahead, Error> {
         let mut survey = Survey::default();
         let (mut left, mut bytes) = (limit.unwrap_or(u64::MAX), 0);
@@ -253,7 +281,7 @@ impl Inputs {
             let mut units = self.units(index)?.limited(left);
             while let Some(unit) = units.read()? {
                 survey.add(&unit);
-                if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments {
+                if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments && self.joins_something() {
                     return Ok(Ahead::of(&survey, bytes + units.position(), self.bytes));
                 }
             }
@@ -264,6 +292,9 @@ impl Inputs {
                 break;
             }
             left = units.left();
+        }
+        if let Some(joined) = self.joined.as_ref().filter(|_| limit.is_none()) {
+            joined.check()?;
         }
         Ok(Ahead { exact: true, ..Ahead::of(&survey, bytes, self.bytes) })
     }

@@ -46,6 +46,8 @@ pub struct Import {
     pub inputs: Vec<Input>,
     /// The mapping, not yet bound to a header.
     pub mapping: Arc<Mapping>,
+    /// The export that is joined in place of the one that the mapping names.
+    pub join: Option<PathBuf>,
     /// Constants over the mapping.
     pub set: Vec<(Field, String)>,
     /// Where the files of the run lie.
@@ -149,6 +151,8 @@ pub struct Typed {
     pub mapping: String,
     /// `--encoding`
     pub encoding: Option<Encoding>,
+    /// `--join`
+    pub join: Option<PathBuf>,
     /// `--results`
     pub results: Option<PathBuf>,
     /// `--failed-rows`
@@ -205,6 +209,7 @@ impl Import {
             wait,
             inputs,
             mapping: Arc::new(mapping),
+            join: typed.join,
             set: typed.set,
             paths,
             target,
@@ -286,6 +291,7 @@ fn paths(typed: &Typed, inputs: &[Input]) -> Result<Paths, Error> {
     let mut read: Vec<&Path> = inputs.iter().filter_map(Input::path).collect();
     read.push(Path::new(&typed.mapping));
     read.extend(typed.credentials.as_deref());
+    read.extend(typed.join.as_deref());
     paths.check(&read)?;
     Ok(paths)
 }

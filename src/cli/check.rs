@@ -4,6 +4,8 @@
 //! and the report goes to standard error.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -52,13 +54,16 @@ pub(super) struct Flags {
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: String,
-    /// The encoding of the inputs, over the mapping: windows-1252, shift_jis, utf-16le or any other label of the web [default:
+    /// The encoding of the inputs, over the mapping: windows-1252, utf-16le or any other label of the web [default:
     /// found from the content]
     #[arg(long, value_name = "LABEL")]
     encoding: Option<Encoding>,
     /// Print the first N payloads as JSON on standard output (the report then goes to standard error)
     #[arg(long, value_name = "N", default_value_t = 0)]
     show: u64,
+    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    #[arg(long, value_name = "PATH")]
+    join: Option<PathBuf>,
     /// A constant for one field, over the mapping; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(Field, String)>,
@@ -72,13 +77,20 @@ impl Flags {
         if let Some(encoding) = self.encoding {
             mapping.pin_encoding(encoding);
         }
-        let inputs = Inputs::prepare(&inputs, Arc::new(mapping), self.set, &std::env::temp_dir())?;
+        let inputs =
+            Inputs::prepare(&inputs, Arc::new(mapping), self.set, self.join.as_deref(), &std::env::temp_dir())?;
+        inputs.joined().map_or(Ok(()), |_| inputs.look_ahead(None, 0).map(drop))?;
         let mut check = Check { show: self.show, survey: Survey::default(), columns: Vec::new() };
         for index in 0..inputs.len() {
             check.input(&inputs, index)?;
         }
         let names = inputs.names();
-        let report = report::whole(&check.survey, &check.columns, &names);
+        let mut report = report::whole(&check.survey, &check.columns, &names);
+        if let Some(joined) = inputs.joined() {
+            for remark in joined.table().remarks().iter().cloned().chain(joined.unmatched()) {
+                _ = write!(report, "\n{remark}\n");
+            }
+        }
         if self.show == 0 {
             print(&report)?;
         } else {

@@ -45,7 +45,7 @@ pub(super) struct Flags {
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: String,
-    /// The encoding of the inputs, over the mapping: windows-1252, shift_jis, utf-16le or any other label of the web [default:
+    /// The encoding of the inputs, over the mapping: windows-1252, utf-16le or any other label of the web [default:
     /// found from the content]
     #[arg(long, value_name = "LABEL")]
     encoding: Option<Encoding>,
@@ -59,6 +59,9 @@ pub(super) struct Flags {
     /// Where the machine-readable summary goes [default: like the results, with .json]
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     summary: Option<PathBuf>,
+    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    join: Option<PathBuf>,
     /// A constant for one field, over the mapping; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
     set: Vec<(Field, String)>,
@@ -292,6 +295,7 @@ impl Flags {
         Typed {
             inputs: self.inputs,
             mapping: self.mapping,
+            join: self.join,
             results: self.results,
             failed_rows: self.failed_rows,
             summary: self.summary,

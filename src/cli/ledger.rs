@@ -223,7 +223,7 @@ impl Adopt {
             return adopt_results(ledger, &self.input, self.endpoint, account);
         };
         let mapping = Arc::new(settings::load_mapping(mapping)?);
-        let inputs = Inputs::prepare(&[Input::Path(self.input)], mapping, self.set, &std::env::temp_dir())?;
+        let inputs = Inputs::prepare(&[Input::Path(self.input)], mapping, self.set, None, &std::env::temp_dir())?;
         let scope = Scope { endpoint: self.endpoint.unwrap_or_default().shown(), account };
         remember(ledger, &scope, &inputs, |_, _| true)
     }
@@ -246,7 +246,9 @@ fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account
         None => summary.mapping.name.clone(),
     };
     let set = summary.set.iter().filter_map(|(field, value)| Some((Field::by_name(field)?, value.clone()))).collect();
-    let inputs = Inputs::prepare(&inputs, Arc::new(settings::load_mapping(&mapping)?), set, &std::env::temp_dir())?;
+    let join = summary.join.as_ref().and_then(|join| join.path.as_ref()).map(|path| folder.join(path));
+    let mapping = Arc::new(settings::load_mapping(&mapping)?);
+    let inputs = Inputs::prepare(&inputs, mapping, set, join.as_deref(), &std::env::temp_dir())?;
     let mut accepted = std::collections::HashSet::new();
     for entry in results::Reader::open(path)? {
         let entry = entry?;

@@ -81,6 +81,9 @@ pub(super) struct Flags {
     /// Another mapping: a file, or the name of a built-in one [default: the one of the earlier run, as it is now]
     #[arg(short, long, value_name = "MAPPING")]
     mapping: Option<String>,
+    /// The export that is joined [default: the one of the earlier run]
+    #[arg(long, value_name = "PATH")]
+    join: Option<PathBuf>,
     /// A constant for one field, over the mapping and those of the earlier run; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(Field, String)>,
@@ -150,6 +153,7 @@ impl Flags {
             typed: Typed {
                 encoding: None,
                 mapping: self.mapping.unwrap_or_default(),
+                join: self.join,
                 failed_rows: self.failed_rows,
                 summary: self.summary,
                 endpoint: self.endpoint,

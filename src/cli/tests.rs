@@ -45,8 +45,6 @@ fn only_commands_that_exist_are_listed() {
     let command = Cli::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     assert_eq!(names, ["import", "retry", "check", "fields", "sandbox", "ledger"]);
-    let flags = flags();
-    assert!(flags.iter().all(|(name, _)| name != "join"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::site::Site;
 use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Gauge, Signal, Wish};
 use crate::error::{Error, exit};
-use crate::inputs::{Ahead, Inputs};
+use crate::inputs::{Ahead, Inputs, JoinedFile};
 use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Rate};
 use crate::outcome::Status;
@@ -96,6 +96,7 @@ pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
 /// When one of the files cannot be written, or another run writes them or was killed while it did.
 pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results, Error> {
     let read: Vec<&Path> = inputs.paths().collect();
+    let read: Vec<&Path> = read.into_iter().chain(inputs.joined().map(JoinedFile::path)).collect();
     settings.paths.check(&read)?;
     let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
     let unordered = inputs.are_arranged();
@@ -154,7 +155,12 @@ impl<'a> Record<'a> {
             }),
             sandbox: matches!(settings.target, Target::Sandbox),
             endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
-            join: None,
+            join: inputs.joined().map(|joined| Source {
+                name: joined.table().file().to_owned(),
+                path: Some(summary::relative(joined.path(), &paths.summary)),
+                bytes: Some(joined.digest().bytes),
+                sha256: Some(joined.digest().sha256.clone()),
+            }),
             in_doubt: settings.limits.in_doubt.to_string(),
             ledger: settings.memory.ledger.as_ref().map(|path| summary::relative(path, &paths.summary)),
             set: settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone())).collect(),

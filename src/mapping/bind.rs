@@ -12,9 +12,11 @@ use super::condition::Condition;
 use super::error::{Faults, proposal};
 use super::fill::FillDown;
 use super::group::Grouping;
+use super::join::BoundJoin;
 use super::make::{Oldest, Parts, Split};
 use super::source::{self, Steps};
-use super::spec::Spec;
+use super::spec::{Join, Missing, Spec};
+use super::table::{Table, TableBuilder};
 use super::toml_tree::Name;
 use super::work::{Source, Take};
 use crate::shipment::{Field, Wire};
@@ -25,13 +27,23 @@ pub(super) fn bind(
     spec: &Spec,
     name: &str,
     (file, header): (&str, &[String]),
+    table: Option<&Arc<Table>>,
     set: &[(Field, String)],
     faults: &mut Faults,
 ) -> Bound {
-    let mut names = Names { columns: Columns::new(file, header), used: HashSet::new(), faults };
+    let joined = spec.join.as_ref().map(|join| Joined {
+        join,
+        table: table.map(|table| (table.as_ref(), Columns::new(table.file(), table.header()))),
+    });
+    if let Some(Joined { join, table: None }) = &joined {
+        faults
+            .at(join.span.clone(), "[join]: the other export is not given", "no file")
+            .advise("give its path with --join, or as file in [join], relative to the mapping");
+    }
+    let mut names = Names { columns: Columns::new(file, header), joined, used: HashSet::new(), faults };
     let keep = names.conditions(&spec.rows.keep);
     let drop = names.conditions(&spec.rows.drop);
-    let filled: Vec<usize> = spec.rows.fill_down.iter().filter_map(|name| names.find(name)).collect();
+    let filled: Vec<usize> = spec.rows.fill_down.iter().filter_map(|name| names.find_own(name)).collect();
 
     let mut plan: Vec<(Field, Vec<Source>)> = Vec::new();
     for field in Field::all() {
@@ -48,10 +60,19 @@ pub(super) fn bind(
         .iter()
         .find(|(field, _)| *field == Field::ORDER_NO)
         .and_then(|(_, sources)| sources.iter().find_map(|source| source.columns().next()));
-    let grouped: Vec<usize> = spec.rows.group_by.iter().filter_map(|name| names.find(name)).collect();
+    let grouped: Vec<usize> = spec.rows.group_by.iter().filter_map(|name| names.find_own(name)).collect();
     let split =
         spec.rows.split.as_ref().and_then(|(column, at)| Some(Split { column: names.find(column)?, at: at.clone() }));
-    let key = grouped.first().copied().or(key);
+    let key = grouped.first().copied().or(key.filter(|place| *place < header.len()));
+    let join = spec.join.as_ref().and_then(|join| {
+        let columns: Vec<usize> = join.on.iter().filter_map(|(ours, _)| names.find_own(ours)).collect();
+        Some(BoundJoin {
+            table: Arc::clone(table?),
+            columns,
+            alias: join.alias.clone(),
+            must_match: join.missing == Missing::Invalid,
+        })
+    });
     let used = names.used;
     let parts = Parts {
         header: header.to_vec(),
@@ -61,6 +82,7 @@ pub(super) fn bind(
         plan,
         split,
         identity: spec.rows.identity.clone().unwrap_or_else(|| Field::IDENTITY.to_vec()),
+        join,
         oldest: spec.rows.not_older_than.as_ref().map(|(days, said)| Oldest {
             from: (ZonedDateTime::now().date().saturating_sub(days.days())),
             said: said.clone(),
@@ -71,9 +93,58 @@ pub(super) fn bind(
     Bound::new(parts, FillDown::new(filled, key), (!grouped.is_empty()).then(|| Grouping::new(grouped)))
 }
 
+/// The table that `[join]` wants of `file`: the columns that are compared, and all that some source reads.
+pub(super) fn table(spec: &Spec, (file, header): (&str, &[String]), faults: &mut Faults) -> TableBuilder {
+    let columns = Columns::new(file, header);
+    let (mut keys, mut read) = (Vec::new(), Vec::new());
+    if let Some(join) = &spec.join {
+        for (_, theirs) in &join.on {
+            match columns.find(theirs.get_ref()) {
+                Ok(place) => keys.push(place),
+                Err(trouble) => columns.complain(theirs.get_ref(), &trouble, theirs.span(), faults),
+            }
+        }
+        // Those that are not there are told when sources are bound, for another source may stand in.
+        let mut note = |name: &str| read.extend(join.column(name).and_then(|column| columns.find(column).ok()));
+        for source in spec.fields.iter().flat_map(|(_, sources)| sources) {
+            match &source.take {
+                source::Take::Column(name) => note(name.get_ref()),
+                source::Take::Template(template) => template.get_ref().columns().for_each(&mut note),
+                source::Take::Value(_) => {}
+            }
+            if let Some(when) = &source.when {
+                when.bind(&mut |name| {
+                    note(name.get_ref());
+                    Some(())
+                });
+            }
+        }
+        if let Some((column, _)) = &spec.rows.split {
+            note(column.get_ref());
+        }
+    }
+    TableBuilder::new(file, header, &keys, &read, &spec.empty)
+}
+
+/// The other table of a join.
+struct Joined<'a> {
+    join: &'a Join,
+    /// With its columns; `None` where it is not given.
+    table: Option<(&'a Table, Columns<'a>)>,
+}
+
+impl Joined<'_> {
+    /// The place of a column among those that are kept; `None` where the table is not given.
+    fn find(&self, column: &str) -> Result<Option<usize>, NoColumn> {
+        let Some((table, columns)) = &self.table else { return Ok(None) };
+        Ok(table.slot(columns.find(column)?))
+    }
+}
+
 /// Names looked up, with what came of it.
 struct Names<'a> {
     columns: Columns<'a>,
+    joined: Option<Joined<'a>>,
     /// The places that something reads.
     used: HashSet<usize>,
     faults: &'a mut Faults,
@@ -86,24 +157,52 @@ impl Names<'_> {
     }
 
     fn place(&mut self, name: &str, span: Range<usize>) -> Option<usize> {
-        match self.columns.find(name) {
-            Ok(place) => {
+        match self.look(name) {
+            Ok(Some(place)) => {
                 self.used.insert(place);
                 Some(place)
             }
+            // It was said already that there is no other table.
+            Ok(None) => None,
             Err(trouble) => {
-                self.columns.complain(name, &trouble, span, self.faults);
+                match self.joined.as_ref().and_then(|joined| Some((joined.join.column(name)?, joined.table.as_ref()?)))
+                {
+                    Some((column, (_, columns))) => columns.complain(column, &trouble, span, self.faults),
+                    None => self.columns.complain(name, &trouble, span, self.faults),
+                }
                 None
             }
         }
+    }
+
+    /// The place of a column of the input, or behind them of the other table; `None` where that is not given.
+    fn look(&self, name: &str) -> Result<Option<usize>, NoColumn> {
+        match self.joined.as_ref().and_then(|joined| Some((joined, joined.join.column(name)?))) {
+            Some((joined, column)) => Ok(joined.find(column)?.map(|slot| self.columns.len() + slot)),
+            None => self.columns.find(name).map(Some),
+        }
+    }
+
+    /// The place of a column that must be the input's own.
+    fn find_own(&mut self, name: &Name) -> Option<usize> {
+        if self.joined.as_ref().is_some_and(|joined| joined.join.column(name.get_ref()).is_some()) {
+            let title = format!("{} is a joined column, and rows are joined only later", text::quoted(name.get_ref()));
+            self.faults.at(name.span(), title, "not known here").advise(
+                "[rows] keep, drop, fill_down and group_by, and [join] on, take columns of the input; in [fields] a source \
+                 can have a when",
+            );
+            return None;
+        }
+        self.find(name)
     }
 
     fn condition(&mut self, condition: &Condition<Name>) -> Option<Condition<usize>> {
         condition.bind(&mut |name| self.find(name))
     }
 
+    /// Conditions on columns of the input.
     fn conditions(&mut self, conditions: &[Condition<Name>]) -> Vec<Condition<usize>> {
-        conditions.iter().filter_map(|condition| self.condition(condition)).collect()
+        conditions.iter().filter_map(|condition| condition.bind(&mut |name| self.find_own(name))).collect()
     }
 
     /// Sources in their order. One whose column the header lacks is left out as long as another one reads a column that
@@ -128,7 +227,7 @@ impl Names<'_> {
                     let known =
                         template.get_ref().columns().filter(|name| self.place(name, span.clone()).is_none()).count()
                             == 0;
-                    let bound = template.get_ref().bind(|name| self.columns.find(name)).ok();
+                    let bound = template.get_ref().bind(|name| self.look(name).ok().flatten().ok_or(())).ok();
                     bound.filter(|_| known).map(Take::Template)
                 }
             };
@@ -145,7 +244,7 @@ impl Names<'_> {
 
     /// Whether some column that the source takes is not in the header at all.
     fn is_missing(&self, source: &source::Source) -> bool {
-        let missing = |name: &str| self.columns.find(name) == Err(NoColumn::Missing);
+        let missing = |name: &str| self.look(name) == Err(NoColumn::Missing);
         match &source.take {
             source::Take::Column(name) => missing(name.get_ref()),
             source::Take::Template(template) => template.get_ref().columns().any(missing),

@@ -12,18 +12,30 @@ pub(super) struct Cells<'a> {
     empty: &'a [String],
     /// What stands in the place of one cell.
     over: Option<(usize, &'a str)>,
+    joined: Option<Joined<'a>>,
+}
+
+/// The cells of a row of another table, which stand behind the row's own.
+#[derive(Clone, Copy)]
+struct Joined<'a> {
+    /// The place of the first.
+    from: usize,
+    cells: &'a [&'a str],
 }
 
 impl<'a> Cells<'a> {
     /// The cells of `row`; those equal to one of `empty` count as empty.
     pub(super) fn new(row: &'a Row, empty: &'a [String]) -> Self {
-        Self { row, empty, over: None }
+        Self { row, empty, over: None, joined: None }
     }
 
     /// The cell at `index` (from 0); beyond the last one the empty string.
     pub(super) fn get(&self, index: usize) -> &'a str {
         if let Some((_, piece)) = self.over.filter(|(place, _)| *place == index) {
             return piece;
+        }
+        if let Some(joined) = self.joined.filter(|joined| index >= joined.from) {
+            return joined.cells.get(index - joined.from).copied().unwrap_or_default();
         }
         let cell = guard::peel(self.row.get(index));
         if self.empty.iter().any(|empty| empty == cell) { "" } else { cell }
@@ -36,7 +48,10 @@ impl<'a> Cells<'a> {
 
     /// The cell as it stands in the row.
     pub(super) fn raw(&self, index: usize) -> &'a str {
-        self.row.get(index)
+        match self.joined {
+            Some(joined) if index >= joined.from => self.get(index),
+            _ => self.row.get(index),
+        }
     }
 }
 
@@ -46,16 +61,22 @@ pub(super) struct Group<'a> {
     members: &'a [Member],
     empty: &'a [String],
     over: Option<(usize, &'a str)>,
+    joined: Option<Joined<'a>>,
 }
 
 impl<'a> Group<'a> {
     pub(super) fn new(members: &'a [Member], empty: &'a [String]) -> Self {
-        Self { members, empty, over: None }
+        Self { members, empty, over: None, joined: None }
     }
 
     /// The same with `piece` in the place of the cell at `place`, in every row.
     pub(super) fn with(self, place: usize, piece: &'a str) -> Self {
         Self { over: Some((place, piece)), ..self }
+    }
+
+    /// The same with the cells of another table's row behind each row's own, from the place `from` on.
+    pub(super) fn joined(self, from: usize, cells: &'a [&'a str]) -> Self {
+        Self { joined: Some(Joined { from, cells }), ..self }
     }
 
     /// The cells of each row that takes part, with its place among the members.
@@ -70,7 +91,7 @@ impl<'a> Group<'a> {
     }
 
     fn cells(self, member: &'a Member) -> Cells<'a> {
-        Cells { over: self.over, ..Cells::new(&member.row, self.empty) }
+        Cells { over: self.over, joined: self.joined, ..Cells::new(&member.row, self.empty) }
     }
 
     /// Whether more than one row takes part.

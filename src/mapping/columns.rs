@@ -33,6 +33,11 @@ impl<'a> Columns<'a> {
         Self { file, header, folded: header.iter().map(|name| text::fold(name)).collect() }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.header.len()
+    }
+
     /// The place of the column that `name` means, from 0.
     pub(super) fn find(&self, name: &str) -> Result<usize, NoColumn> {
         match self.exact(name)[..] {

@@ -1,6 +1,7 @@
 //! A mapping as a user gives it: a file or a built-in name; parsed here, and bound to one header after the other.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use super::builtin;
 use super::error::{Error, Faults};
 use super::parse;
 use super::spec::{Delivery, Spec};
+use super::table::{Table, TableBuilder};
 use crate::row::{Encoding, Form};
 use crate::shipment::Field;
 use crate::text;
@@ -25,6 +27,8 @@ pub struct Mapping {
     text: Arc<str>,
     sha256: String,
     spec: Spec,
+    /// Nothing is said of the form of a joined export.
+    detected: Form,
 }
 
 impl Mapping {
@@ -73,7 +77,7 @@ impl Mapping {
         for byte in Sha256::digest(text.as_bytes()) {
             let _ = write!(sha256, "{byte:02x}");
         }
-        Ok(Self { name: name.to_owned(), text: text.into(), sha256, spec })
+        Ok(Self { name: name.to_owned(), text: text.into(), sha256, spec, detected: Form::default() })
     }
 
     /// The name it was given by.
@@ -101,14 +105,54 @@ impl Mapping {
         &self.spec.delivery
     }
 
+    /// Whether it joins another export.
+    pub fn joins(&self) -> bool {
+        self.spec.join.is_some()
+    }
+
+    /// The form of the export that it joins: all of it is detected.
+    pub fn join_form(&self) -> &Form {
+        &self.detected
+    }
+
+    /// The export that it joins by itself; a path relative to the mapping's.
+    pub fn join_file(&self) -> Option<PathBuf> {
+        let file = self.spec.join.as_ref()?.file.as_ref()?;
+        Some(Path::new(&self.name).parent().unwrap_or(Path::new("")).join(file.get_ref()))
+    }
+
+    /// The table that it joins, to be filled with the rows of `file` (which errors name), whose header is this.
+    ///
+    /// # Errors
+    /// Columns of `[join] on` that the header lacks or that are not clear.
+    pub fn table(&self, file: &str, header: &[String]) -> Result<TableBuilder, Error> {
+        let mut faults = Faults::default();
+        let table = bind::table(&self.spec, (file, header), &mut faults);
+        faults.into_error(&self.name, &self.text).map_or(Ok(table), Err)
+    }
+
     /// Binds it to the header of `file` (which errors name). `set` gives constants over the mapping's own sources; where a
     /// field stands in it twice the last one counts.
     ///
     /// # Errors
     /// Columns that the header lacks or that are not clear, and required fields without a source; all of them.
     pub fn bind(&self, file: &str, header: &[String], set: &[(Field, String)]) -> Result<Bound, Error> {
+        self.bind_joined(file, header, set, None)
+    }
+
+    /// The same with the table that `[join]` wants.
+    ///
+    /// # Errors
+    /// As [`Mapping::bind`]; and a join without its table.
+    pub fn bind_joined(
+        &self,
+        file: &str,
+        header: &[String],
+        set: &[(Field, String)],
+        table: Option<&Arc<Table>>,
+    ) -> Result<Bound, Error> {
         let mut faults = Faults::default();
-        let bound = bind::bind(&self.spec, &self.name, (file, header), set, &mut faults);
+        let bound = bind::bind(&self.spec, &self.name, (file, header), table, set, &mut faults);
         faults.into_error(&self.name, &self.text).map_or(Ok(bound), Err)
     }
 }

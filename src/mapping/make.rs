@@ -13,6 +13,7 @@ use super::cells::{Cells, Group};
 use super::combine::Combine;
 use super::condition::Condition;
 use super::guard;
+use super::join::BoundJoin;
 use super::unit::{Made, Worked};
 use super::work::{Buffers, Source, Trouble};
 use crate::problem::Problem;
@@ -30,6 +31,7 @@ pub(super) struct Parts {
     pub(super) split: Option<Split>,
     /// What tells a shipment from others.
     pub(super) identity: Vec<Field>,
+    pub(super) join: Option<BoundJoin>,
     pub(super) oldest: Option<Oldest>,
     pub(super) wire: Wire,
     /// The places that nothing reads.
@@ -61,8 +63,22 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    /// What the rows of a group make: one, or one for each piece of a cell that is split.
+    /// What the rows of a group make: one shipment, or one for each row that is joined and each piece of a cell that is split.
     pub(super) fn make_all(&mut self, parts: &Parts, group: Group<'_>, mut done: impl FnMut(Worked)) {
+        let Some(join) = &parts.join else { return self.make_pieces(parts, group, &mut done) };
+        let (_, cells) = group.rows().next().unwrap_or_else(|| (0, group.row(0)));
+        match join.find(&cells, &parts.header) {
+            Err(made) => done(self.without_match(parts, &cells, made)),
+            Ok(found) => {
+                for row in &found {
+                    self.make_pieces(parts, group.joined(parts.header.len(), &row.cells), &mut done);
+                }
+            }
+        }
+    }
+
+    /// One shipment, or one for each piece of a cell that is split.
+    fn make_pieces(&mut self, parts: &Parts, group: Group<'_>, done: &mut impl FnMut(Worked)) {
         let Some(split) = &parts.split else { return done(self.make(parts, group)) };
         let pieces = split.pieces(group);
         match pieces[..] {
@@ -84,6 +100,11 @@ impl Maker {
     /// What a row is called that `[rows]` leaves out: the numbers are for people who read the results; what is wrong with it
     /// is of no interest.
     pub(super) fn left_out(&mut self, parts: &Parts, cells: &Cells<'_>, reason: String) -> Worked {
+        self.without_match(parts, cells, Made::Skipped(reason))
+    }
+
+    /// What is made of a row whose fields are not worked, with the numbers that people know it by.
+    fn without_match(&mut self, parts: &Parts, cells: &Cells<'_>, made: Made) -> Worked {
         self.payload.clear();
         for (field, sources) in parts.plan.iter().filter(|(field, _)| is_number_of_a_shipment(*field)) {
             for source in sources {
@@ -93,7 +114,7 @@ impl Maker {
                 }
             }
         }
-        self.named(Made::Skipped(reason), Vec::new())
+        self.named(made, Vec::new())
     }
 
     fn make(&mut self, parts: &Parts, group: Group<'_>) -> Worked {
@@ -289,6 +310,10 @@ impl Parts {
     }
 
     fn column(&self, place: usize) -> (String, usize) {
+        if let (Some(join), Some(slot)) = (&self.join, place.checked_sub(self.header.len())) {
+            let place = join.table.kept()[slot];
+            return (format!("{}.{}", join.alias, join.table.header()[place]), place);
+        }
         (self.header[place].clone(), place)
     }
 }

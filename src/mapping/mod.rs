@@ -21,11 +21,13 @@ mod file;
 mod fill;
 mod group;
 pub mod guard;
+mod join;
 mod make;
 pub mod number;
 mod parse;
 mod source;
 mod spec;
+mod table;
 pub mod template;
 mod toml_tree;
 mod unit;
@@ -35,6 +37,7 @@ pub use bound::Bound;
 pub use error::Error;
 pub use file::Mapping;
 pub use spec::Delivery;
+pub use table::{Table, TableBuilder, Unmatched};
 pub use unit::{Line, Made, Member, Unit, Worked};
 
 #[cfg(test)]

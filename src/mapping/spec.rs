@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct Spec {
     pub(super) empty: Vec<String>,
     /// `[rows]`.
     pub(super) rows: Rows,
+    /// `[join]`.
+    pub(super) join: Option<Join>,
     /// `[fields]`: the sources of each field, the first that gives a value wins.
     pub(super) fields: Vec<(Field, Vec<Source>)>,
     /// `[payload] send_empty`.
@@ -53,6 +56,37 @@ pub(super) struct Rows {
     pub(super) identity: Option<Vec<Field>>,
     /// The age of the oldest orders that are sent, in days, and how the file says it.
     pub(super) not_older_than: Option<(i64, String)>,
+}
+
+/// `[join]`: another export, in which the rest of an order stands.
+#[derive(Debug)]
+pub(super) struct Join {
+    /// Where the table stands in the file.
+    pub(super) span: Range<usize>,
+    /// Its path, relative to the mapping's; `None` where only `--join` says it.
+    pub(super) file: Option<Name>,
+    /// The columns that are compared: the input's, and its.
+    pub(super) on: Vec<(Name, Name)>,
+    /// What its columns begin with, before a dot.
+    pub(super) alias: String,
+    /// What becomes of rows without a match.
+    pub(super) missing: Missing,
+}
+
+/// What becomes of a row to which nothing can be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Skip,
+    Invalid,
+}
+
+impl Join {
+    /// What stands behind the dot, where `name` is one of its columns: `shipment.Tracking`.
+    pub(super) fn column<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let (alias, column) = name.split_at_checked(self.alias.len())?;
+        let column = column.strip_prefix('.').filter(|column| !column.is_empty())?;
+        alias.eq_ignore_ascii_case(&self.alias).then_some(column)
+    }
 }
 
 /// `[delivery]`: defaults for the flags of the same name; what the mapping does not say is `None`.

@@ -150,6 +150,11 @@ impl Import {
         if typed.mapping.is_empty() {
             typed.mapping = mapping(&summary.mapping, &summary_path);
         }
+        let join_was_typed = typed.join.is_some();
+        if !join_was_typed {
+            let joined = summary.join.as_ref().and_then(|join| join.path.as_deref());
+            typed.join = joined.map(|path| from_summary(path, &summary_path));
+        }
         typed.endpoint = target(&typed, &summary, &results, environment, &edited)?;
         typed.set = constants(typed.set, &summary.set).map_err(edited)?;
         if typed.failed_rows.is_none() {
@@ -166,6 +171,10 @@ impl Import {
             && let Some(mapping) = Arc::get_mut(&mut import.mapping)
         {
             mapping.assume(&form(used, path));
+        }
+        // Another mapping may join nothing.
+        if !join_was_typed && !import.mapping.joins() {
+            import.join = None;
         }
         import.inputs = inputs;
         import.limits.in_doubt = in_doubt.or_else(|| summary.in_doubt.parse().ok()).unwrap_or_default();

@@ -10,6 +10,7 @@ mod examples;
 mod forms;
 mod house;
 mod interrupt;
+mod join;
 mod mapping_reference;
 mod memory;
 mod outage;

@@ -3,6 +3,8 @@
 //! A block of TOML is parsed. Behind it stands an input as CSV and what comes of each of its rows as JSON (a payload, or
 //! `skipped` or `invalid` with the message), or the error that the mapping gives as text.
 
+use std::sync::Arc;
+
 use lateship::mapping::{Made, Mapping};
 use lateship::problem;
 use lateship::row::Row;
@@ -45,7 +47,11 @@ fn every_example_of_the_reference_gives_what_it_says() {
         assert_eq!(toml.language, "toml", "line {}: an example begins with a mapping", toml.line);
         rest = match after {
             [csv, json, after @ ..] if csv.language == "csv" && json.language == "json" => {
-                run_rows(toml, csv, json);
+                run_rows(toml, None, csv, json);
+                after
+            }
+            [other, csv, json, after @ ..] if other.language == "csv shipments.csv" && json.language == "json" => {
+                run_rows(toml, Some(other), csv, json);
                 after
             }
             [text, after @ ..] if text.language == "text" => {
@@ -64,32 +70,27 @@ fn every_example_of_the_reference_gives_what_it_says() {
     assert!(run >= 25, "only {run} examples were found");
 }
 
-fn run_rows(toml: &Block, csv: &Block, json: &Block) {
+fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
     let mapping = Mapping::parse("shop.toml", &toml.text).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
     let delimiter = mapping.form().delimiter.unwrap_or(b',');
-    let mut records = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_reader(csv.text.as_bytes())
-        .into_records()
-        .map(|record| record.expect("an example is CSV"));
-    let header: Vec<String> = records.next().expect("a header").iter().map(str::to_owned).collect();
+    let table = other.map(|other| {
+        let (header, rows) = rows_of(other, b',');
+        let mut table = mapping.table("shipments.csv", &header).unwrap_or_else(|error| panic!("{error}"));
+        for row in &rows {
+            table.push(row);
+        }
+        Arc::new(table.finish())
+    });
+    let (header, rows) = rows_of(csv, delimiter);
 
     // The required fields that an example leaves out are given by hand, and not compared.
     let given: Vec<(Field, String)> = Field::all()
         .filter(|field| field.spec().required && !toml.text.contains(&format!("{field} = ")))
         .map(|field| (field, field.spec().example.to_owned()))
         .collect();
-    let mut bound =
-        mapping.bind("orders.csv", &header, &given).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
-
-    for (number, record) in (1..).zip(records) {
-        let mut row = Row::at(0, number, number + 1);
-        row.width = record.len();
-        for cell in &record {
-            row.push(cell);
-        }
+    let bound = mapping.bind_joined("orders.csv", &header, &given, table.as_ref());
+    let mut bound = bound.unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
+    for row in rows {
         bound.push(row);
     }
     bound.finish();
@@ -112,6 +113,25 @@ fn run_rows(toml: &Block, csv: &Block, json: &Block) {
     assert_eq!(made, expected, "line {}", json.line);
 }
 
+/// The header and the rows of a block.
+fn rows_of(csv: &Block, delimiter: u8) -> (Vec<String>, Vec<Row>) {
+    let mut records = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(csv.text.as_bytes())
+        .into_records()
+        .map(|record| record.expect("an example is CSV"));
+    let header = records.next().expect("a header").iter().map(str::to_owned).collect();
+    let row = |(number, record): (u64, csv::StringRecord)| {
+        let mut row = Row::at(0, number, number + 1);
+        row.width = record.len();
+        record.iter().for_each(|cell| row.push(cell));
+        row
+    };
+    (header, (1..).zip(records).map(row).collect())
+}
+
 #[test]
 fn every_key_of_the_language_has_an_example() {
     let examples: String =
@@ -129,6 +149,10 @@ fn every_key_of_the_language_has_an_example() {
         "group",
         "split",
         "identity",
+        "file",
+        "on",
+        "as",
+        "missing",
         "not_older_than",
         "combine",
         "separator",

@@ -5,6 +5,7 @@
 mod condition;
 mod delivery;
 mod fields;
+mod join;
 mod lookups;
 mod payload;
 mod rows;
@@ -17,12 +18,10 @@ use super::error::Faults;
 use super::spec::Spec;
 use super::toml_tree::{NotServed, Table};
 
-const TABLES: &[&str] = &["source", "rows", "fields", "lookups", "payload", "delivery"];
+const TABLES: &[&str] = &["source", "rows", "join", "fields", "lookups", "payload", "delivery"];
 
-const NOT_SERVED: NotServed = &[
-    ("extends", "copy the mapping that you would start from (the folder mappings/ has some), and change it"),
-    ("join", "join the two exports before, or ask the shop for one that holds the tracking numbers too"),
-];
+const NOT_SERVED: NotServed =
+    &[("extends", "copy the mapping that you would start from (the folder mappings/ has some), and change it")];
 
 /// Reads the text of a mapping file.
 pub(super) fn parse(text: &str, faults: &mut Faults) -> Spec {
@@ -45,11 +44,12 @@ pub(super) fn parse(text: &str, faults: &mut Faults) -> Spec {
     root.check_keys(TABLES, NOT_SERVED, faults);
     let (form, empty) = root.section("source", faults).map(|table| source::parse(&table, faults)).unwrap_or_default();
     let rows = root.section("rows", faults).map(|table| rows::parse(&table, faults)).unwrap_or_default();
+    let join = root.section("join", faults).and_then(|table| join::parse(&table, faults));
     let lookups = root.section("lookups", faults).map(|table| lookups::parse(&table, faults)).unwrap_or_default();
     let fields =
         root.section("fields", faults).map(|table| fields::parse(&table, &lookups, faults)).unwrap_or_default();
     let (send_empty, rename) =
         root.section("payload", faults).map(|table| payload::parse(&table, faults)).unwrap_or_default();
     let delivery = root.section("delivery", faults).map(|table| delivery::parse(&table, faults)).unwrap_or_default();
-    Spec { form, empty, rows, fields, send_empty, rename, delivery }
+    Spec { form, empty, rows, join, fields, send_empty, rename, delivery }
 }

@@ -46,7 +46,6 @@ fn broken_toml_is_shown_where_it_breaks() {
 fn what_is_not_served_yet_is_refused_and_never_ignored() {
     for (text, name) in [
         ("extends = \"shopify\"", "extends"),
-        ("[join]\nfile = \"x.csv\"", "join"),
         ("[fields]\ncarrier_type = { infer_carrier = \"A\" }", "infer_carrier"),
         ("[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"\nvalue = \"V\"", "a lookup in a file"),
     ] {
