@@ -7,6 +7,7 @@ mod concurrency;
 mod disk_full;
 mod engine;
 mod examples;
+mod groups;
 mod house;
 mod interrupt;
 mod mapping_reference;
