@@ -33,7 +33,7 @@ impl Packed {
             return None;
         }
         let first = cell.split(';').next().unwrap_or_default();
-        let names: Option<Vec<&str>> = first.split('|').map(name_of).collect();
+        let names: Option<Vec<&str>> = first.trim_end_matches('|').split('|').map(name_of).collect();
         if let Some(names) = names.filter(|names| names.len() > 1) {
             let parcels = names.iter().any(|name| name.starts_with("tracking_"));
             return Some(if parcels { Self::Parcels } else { Self::Paired });
@@ -154,7 +154,7 @@ mod tests {
                 Some(Packed::Named),
             ),
             ("id:1|name:Mug|quantity:2;id:2|name:Lid|quantity:1", Some(Packed::Paired)),
-            ("tracking_provider:ups|custom_tracking_provider:|tracking_number:1Z;", Some(Packed::Parcels)),
+            ("tracking_provider:ups|custom_tracking_provider:|tracking_number:1Z|;", Some(Packed::Parcels)),
             ("[{\"id\":1}]", Some(Packed::Json)),
             ("https://example.com/a|b", None),
             ("10:15:30", None),

@@ -166,7 +166,7 @@ fn columns(source: &Source, bound: &Bound) -> Columns {
         bytes: source.size(),
         dialect: source.dialect(),
         header_line: source.header_line(),
-        columns: source.header().len(),
+        width: source.header().len(),
         remarks: Vec::new(),
         unused: bound.unused_columns().into_iter().map(str::to_owned).collect(),
         unmapped: bound.unmapped_fields(),

@@ -130,7 +130,7 @@ fn input(columns: &Columns) -> Input<'_> {
             Quote::Never => None,
         },
         header_line: columns.header_line,
-        columns: columns.columns,
+        columns: columns.width,
         remarks: &columns.remarks,
     }
 }
@@ -160,7 +160,7 @@ mod tests {
             bytes: 10,
             dialect: Dialect::default(),
             header_line: 2,
-            columns: 3,
+            width: 3,
             remarks: Vec::new(),
             unused: vec!["Notes".to_owned()],
             unmapped: Vec::new(),

@@ -21,8 +21,8 @@ pub(super) struct Columns {
     pub(super) dialect: Dialect,
     /// The physical line of its header, from 1.
     pub(super) header_line: u64,
-    /// The header's columns.
-    pub(super) columns: usize,
+    /// How many columns the header has.
+    pub(super) width: usize,
     /// What reading it found odd.
     pub(super) remarks: Vec<String>,
     /// Columns that nothing reads.
@@ -161,7 +161,7 @@ mod tests {
             bytes: 400,
             dialect: Dialect::default(),
             header_line: 1,
-            columns: 3,
+            width: 3,
             remarks: Vec::new(),
             unused: vec!["Notes".to_owned()],
             unmapped: vec![Field::ORDER_NO],

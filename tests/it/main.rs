@@ -3,6 +3,7 @@
 
 mod anywhere;
 mod bad_input;
+mod check;
 mod concurrency;
 mod disk_full;
 mod engine;
@@ -13,6 +14,7 @@ mod interrupt;
 mod mapping_reference;
 mod memory;
 mod outage;
+mod quirks;
 mod retry;
 mod run;
 mod sandbox_script;
