@@ -226,3 +226,50 @@ fn an_invalid_group_says_which_of_its_rows_is_wrong_and_counts_as_one_trouble() 
     let example = &report["errors"][0]["examples"][0];
     assert_eq!((&example["row"], &example["letter"], &example["value"]), (&5.into(), &"D".into(), &"four".into()));
 }
+
+#[test]
+fn a_row_stands_once_among_the_failed_rows_however_many_of_its_shipments_were_refused() {
+    let mapping = GROUPED.replace("[fields]", "split = { column = \"Tracking\", at = ';' }\n\n[fields]");
+    let workdir = workdir(&mapping, "Order,Tracking,Item,Qty\n1,T1;T2,mug,1\n1,T1;T2,cup,2\n2,T3;T4,lid,1\n");
+    run(&workdir, &refusing(&["T1", "T2", "T4"]), &["import", "orders.csv"]).assert_code(1);
+    let failed = workdir.read("orders.failed.csv");
+    let rows: Vec<&str> = failed.lines().skip(1).map(|line| &line[..12]).collect();
+    assert_eq!(rows, ["1,T1;T2,mug,", "1,T1;T2,cup,", "2,T3;T4,lid,"], "{failed}");
+    let server = refusing(&[]);
+    run(&workdir, &server, &["import", "orders.failed.csv"]).assert_code(0);
+    assert_eq!(arrived(&server), ["1 T1 mug+cup 3", "1 T2 mug+cup 3", "2 T3 lid 1", "2 T4 lid 1"]);
+}
+
+#[test]
+fn a_stop_within_the_file_leaves_whole_groups_for_the_retry() {
+    let workdir = workdir(GROUPED, ORDERS);
+    let stopping = Scripted::answering(|request| match request.field("order_no").as_str() {
+        "1" => Answer::accepted(),
+        _ => Answer::json(401, r#"{"message":"Authorization Header Error. Check your email and API key"}"#),
+    });
+    run(&workdir, &stopping, &["import", "orders.csv", "--concurrency", "1"]).assert_code(3);
+    assert_eq!(
+        lines(&workdir, "orders.results.csv"),
+        [
+            "1 1 1 T1 sent",
+            "2  1 T1 skipped",
+            "3 1 1 T1 sent",
+            "4 1 2 T2 not_attempted",
+            "5 1 2 T2 not_attempted",
+            "6 1 3 T3 not_attempted"
+        ]
+    );
+    let server = refusing(&[]);
+    run(&workdir, &server, &["retry", "orders.results.csv"]).assert_code(0);
+    assert_eq!(arrived(&server), ["2 T2 tray+lid 5", "3 T3 lamp 1"]);
+}
+
+#[test]
+fn a_group_that_grew_since_a_limited_import_is_met_whole_by_the_retry() {
+    let workdir = workdir(GROUPED, ORDERS);
+    run(&workdir, &refusing(&["T1"]), &["import", "orders.csv", "--limit", "2"]).assert_code(1);
+    let server = refusing(&[]);
+    run(&workdir, &server, &["retry", "orders.results.csv"]).assert_code(0);
+    assert_eq!(arrived(&server), ["1 T1 mug+cup 3", "2 T2 tray+lid 5", "3 T3 lamp 1"]);
+    assert_eq!(lines(&workdir, "orders.results.csv").len(), 6);
+}
