@@ -48,7 +48,9 @@ With --format json one object comes on standard output; names are kept, new ones
                                       letter are null where the whole row is meant)
   errors_beyond, warnings_beyond, skips_beyond   how many more have reasons beyond the first 1,000
   unused_columns, unmapped_fields     columns that nothing reads, and fields without a source
-  inputs                              for each: file, bytes, delimiter, quote (null: never), header_line, columns, remarks
+  inputs                              for each what was found: file, bytes, packing (plain, gzip, zstd, zip), member (of
+                                      a zip), sheet (of a workbook), encoding, delimiter, quote (null: never),
+                                      header_line, columns, remarks
   payloads                            the first N, with --show N
 An input or a mapping that cannot be used is told on standard error alone.
 
@@ -164,8 +166,7 @@ fn columns(source: &Source, bound: &Bound) -> Columns {
     Columns {
         input: source.name().to_owned(),
         bytes: source.size(),
-        dialect: source.dialect(),
-        header_line: source.header_line(),
+        found: source.found(),
         width: source.header().len(),
         remarks: Vec::new(),
         unused: bound.unused_columns().into_iter().map(str::to_owned).collect(),

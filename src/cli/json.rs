@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::pretty::Members;
 use super::report::Columns;
 use crate::row::Quote;
+use crate::source::{Found, Packing};
 use crate::survey::{Example, Group, Groups, Survey};
 use crate::text;
 
@@ -54,6 +55,10 @@ struct Place<'a> {
 struct Input<'a> {
     file: &'a str,
     bytes: u64,
+    packing: &'static str,
+    member: Option<&'a str>,
+    sheet: Option<&'a str>,
+    encoding: &'static str,
     delimiter: char,
     quote: Option<char>,
     header_line: u64,
@@ -121,15 +126,26 @@ fn place<'a>(example: &'a Example, names: &'a [String]) -> Place<'a> {
 }
 
 fn input(columns: &Columns) -> Input<'_> {
+    let Found { packing, sheet, encoding, dialect, header_line } = &columns.found;
+    let (packing, member) = match packing {
+        Packing::Plain => ("plain", None),
+        Packing::Gzip => ("gzip", None),
+        Packing::Zstd => ("zstd", None),
+        Packing::Zip(member) => ("zip", Some(member.as_str())),
+    };
     Input {
         file: &columns.input,
         bytes: columns.bytes,
-        delimiter: char::from(columns.dialect.delimiter),
-        quote: match columns.dialect.quote {
+        packing,
+        member,
+        sheet: sheet.as_deref(),
+        encoding: encoding.name(),
+        delimiter: char::from(dialect.delimiter),
+        quote: match dialect.quote {
             Quote::By(quote) => Some(char::from(quote)),
             Quote::Never => None,
         },
-        header_line: columns.header_line,
+        header_line: *header_line,
         columns: columns.width,
         remarks: &columns.remarks,
     }
@@ -140,7 +156,7 @@ mod tests {
     use super::*;
     use crate::mapping::{Made, Unit, Worked};
     use crate::problem::Problem;
-    use crate::row::{Dialect, Row};
+    use crate::row::{Dialect, Encoding, Row};
 
     #[test]
     fn a_program_finds_each_trouble_with_its_rows_and_payloads_keep_their_order() {
@@ -158,8 +174,13 @@ mod tests {
         let columns = Columns {
             input: "orders\u{9b}.csv".to_owned(),
             bytes: 10,
-            dialect: Dialect::default(),
-            header_line: 2,
+            found: Found {
+                packing: Packing::Plain,
+                sheet: None,
+                encoding: Encoding::UTF8,
+                dialect: Dialect::default(),
+                header_line: 2,
+            },
             width: 3,
             remarks: Vec::new(),
             unused: vec!["Notes".to_owned()],

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::row::Dialect;
 use crate::shipment::Field;
+use crate::source::Found;
 use crate::survey::{Example, Group, Groups, Survey};
 use crate::text;
 
@@ -17,10 +17,8 @@ pub(super) struct Columns {
     pub(super) input: String,
     /// Its size on the disk.
     pub(super) bytes: u64,
-    /// How its lines are cut.
-    pub(super) dialect: Dialect,
-    /// The physical line of its header, from 1.
-    pub(super) header_line: u64,
+    /// Its form.
+    pub(super) found: Found,
     /// How many columns the header has.
     pub(super) width: usize,
     /// What reading it found odd.
@@ -130,7 +128,8 @@ mod tests {
     use super::*;
     use crate::mapping::{Made, Unit, Worked};
     use crate::problem::Problem;
-    use crate::row::Row;
+    use crate::row::{Dialect, Encoding, Row};
+    use crate::source::Packing;
 
     fn unit(row: Row, made: Made) -> Unit {
         let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
@@ -159,8 +158,13 @@ mod tests {
         let columns = Columns {
             input: "orders.csv".to_owned(),
             bytes: 400,
-            dialect: Dialect::default(),
-            header_line: 1,
+            found: Found {
+                packing: Packing::Plain,
+                sheet: None,
+                encoding: Encoding::UTF8,
+                dialect: Dialect::default(),
+                header_line: 1,
+            },
             width: 3,
             remarks: Vec::new(),
             unused: vec!["Notes".to_owned()],

@@ -58,6 +58,7 @@ fn a_program_gets_one_object_with_payloads_and_the_same_exit_code() {
     assert_eq!(report["unused_columns"], serde_json::json!(["Notes"]));
     let input = &report["inputs"][0];
     assert_eq!((&input["delimiter"], &input["header_line"], &input["columns"]), (&",".into(), &1.into(), &5.into()));
+    assert_eq!((&input["encoding"], &input["packing"]), (&"UTF-8".into(), &"plain".into()));
 
     let unusable = workdir.lateship(&["check", "missing.csv", "-m", "map.toml", "--format", "json"]);
     unusable.assert_code(2);
@@ -76,5 +77,9 @@ fn rows_that_make_fewer_shipments_are_counted_apart() {
 fn what_was_found_in_the_file_is_told_on_request() {
     let workdir = workdir(&ORDERS.replace(',', ";"));
     let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "-v"]);
-    assert!(run.stderr.contains("5 columns") && run.stderr.contains("';'"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("5 columns") && run.stderr.contains("UTF-8, cut at ;, header in line 1"),
+        "{}",
+        run.stderr
+    );
 }

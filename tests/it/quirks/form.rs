@@ -11,10 +11,10 @@ fn q01_a_byte_order_mark_is_no_part_of_the_first_column() {
 }
 
 #[test]
-#[ignore = "needs encodings"]
 fn q02_windows_1252_is_read_without_being_declared() {
     let checked = check(b"Order;Tracking;Name\n1;T1;Nu\xf1ez \x92 \x80\n", &plain("customer_name = \"Name\""));
     assert_eq!(checked.all("customer_name"), ["Nuñez ’ €"]);
+    assert_eq!(checked.report["inputs"][0]["encoding"], "windows-1252");
 }
 
 #[test]
@@ -23,13 +23,13 @@ fn q03_a_destroyed_letter_in_the_header_stands_for_any() {
                    carrier_type = { value = \"UPS\" }\ncustomer_name = \"Name\"\n";
     let checked = check("N\u{FFFD}mero de orden;Tracking;Name\n7;T1;Nu\u{FFFD}ez\n", mapping);
     assert_eq!((checked.all("order_no"), checked.all("customer_name")), (vec!["7"], vec!["Nu\u{FFFD}ez"]));
+    assert!(checked.remarks().contains("lost"), "{}", checked.remarks());
     // A look-alike in an intact header is another column.
     let (_, run) = attempt("Nomero de orden;Tracking;Name\n7;T1;Ada\n", mapping);
     run.assert_code(2);
 }
 
 #[test]
-#[ignore = "needs encodings"]
 fn q04_utf_16_with_tabs_is_read() {
     for big in [false, true] {
         let text = "\u{FEFF}Order\tTracking\tName\r\n1\tT1\tNuñez €\r\n";
@@ -41,7 +41,6 @@ fn q04_utf_16_with_tabs_is_read() {
 }
 
 #[test]
-#[ignore = "needs encodings"]
 fn q05_shift_jis_is_read_where_the_mapping_names_it() {
     let mapping = format!("[source]\nencoding = \"shift_jis\"\n\n{}", plain("customer_name = \"Name\""));
     let checked = check(b"Order\tTracking\tName\r\n1\tT1\t\x8e\x52\x93\x63\r\n", &mapping);
