@@ -20,7 +20,8 @@
 //! | [`limits`] | rate, attempts, times | | |
 //!
 //! Around it: [`cli`] (what a user types), [`settings`] (flag over environment over mapping over default), [`secret`]
-//! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`survey`] (rows counted, troubles grouped), [`progress`] and
+//! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`survey`] (rows counted, troubles grouped),
+//! [`packed`] (tables within a cell, recognised), [`progress`] and
 //! [`log`] (standard error), [`closing`] (the words before and after a run), [`sandbox`] (the local endpoint),
 //! [`error`] (every way to end, and its exit code), [`text`] (foreign text made fit to be shown), [`sorter`] (more records
 //! than memory holds).
@@ -44,6 +45,7 @@ pub mod limits;
 pub mod log;
 pub mod mapping;
 pub mod outcome;
+pub mod packed;
 pub mod problem;
 pub mod progress;
 pub mod results;

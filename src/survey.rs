@@ -13,6 +13,9 @@ use crate::text;
 /// Different reasons that are kept apart; what comes after them is only counted.
 pub const MAX_GROUPS: usize = 1_000;
 
+/// The rows of a group that are kept to be looked at: its first ones.
+pub const MAX_EXAMPLES: usize = 3;
+
 /// Rows seen, and what became of them.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
@@ -20,6 +23,8 @@ pub struct Survey {
     pub rows: u64,
     /// Shipments that could be sent.
     pub shipments: u64,
+    /// Rows that these are made of, each counted once.
+    pub shipping: u64,
     /// Rows of which no valid payload can be made.
     pub invalid: u64,
     /// Rows left out on purpose.
@@ -37,6 +42,9 @@ impl Survey {
     /// is wrong with them counts once.
     pub fn add(&mut self, unit: &Unit) {
         self.rows += unit.members.len() as u64;
+        if unit.shipments().next().is_some() {
+            self.shipping += unit.participants().count() as u64;
+        }
         for line in unit.lines() {
             match &line.worked.made {
                 Made::Shipment(_) => {}
@@ -88,8 +96,8 @@ pub struct Group {
     pub reason: String,
     /// How often.
     pub count: u64,
-    /// The first of them.
-    pub first: Example,
+    /// The first of them, at least one and at most [`MAX_EXAMPLES`].
+    pub examples: Vec<Example>,
 }
 
 /// A place to look at.
@@ -141,9 +149,17 @@ impl Groups {
         reason: &str,
         example: impl FnOnce() -> (Option<(String, usize)>, String),
     ) {
+        let example = || {
+            let (column, value) = example();
+            Example { input: row.input, row: row.number, line: row.line, column, value }
+        };
         let places = self.places.entry(field).or_default();
         if let Some(place) = places.get(reason) {
-            self.kept[*place].count += 1;
+            let group = &mut self.kept[*place];
+            group.count += 1;
+            if group.examples.len() < MAX_EXAMPLES {
+                group.examples.push(example());
+            }
             return;
         }
         if self.kept.len() >= MAX_GROUPS {
@@ -151,9 +167,7 @@ impl Groups {
             return;
         }
         places.insert(reason.to_owned(), self.kept.len());
-        let (column, value) = example();
-        let first = Example { input: row.input, row: row.number, line: row.line, column, value };
-        self.kept.push(Group { field, reason: reason.to_owned(), count: 1, first });
+        self.kept.push(Group { field, reason: reason.to_owned(), count: 1, examples: vec![example()] });
     }
 }
 
@@ -187,9 +201,10 @@ mod tests {
         survey.add(&unit(5, Made::Skipped("an empty row".to_owned())));
         assert_eq!((survey.rows, survey.shipments, survey.invalid, survey.skipped), (5, 0, 4, 1));
         let groups = survey.problems.by_count();
-        let shown: Vec<_> = groups.iter().map(|group| (group.field, group.count, group.first.row)).collect();
+        let shown: Vec<_> = groups.iter().map(|group| (group.field, group.count, group.examples[0].row)).collect();
         assert_eq!(shown, [(Some("order_date"), 3, 2), (Some("order_no"), 2, 1)]);
-        assert_eq!(groups[0].first.value, "31.02.\u{FFFD}");
+        assert_eq!(groups[0].examples[0].value, "31.02.\u{FFFD}");
+        assert_eq!(groups[0].examples.iter().map(|example| example.row).collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!(survey.skips.by_count()[0].reason, "an empty row");
         assert!(survey.warnings.is_empty());
     }
@@ -203,6 +218,10 @@ mod tests {
         groups.add(&row(9_999), &problem("order_no", "", "reason 7"));
         assert_eq!((groups.by_count().len(), groups.beyond()), (MAX_GROUPS, 2_000));
         assert_eq!(groups.by_count()[0].reason, "reason 7");
+        for number in 0..100 {
+            groups.add(&row(number), &problem("order_no", "", "reason 8"));
+        }
+        assert_eq!(groups.by_count()[0].examples.len(), MAX_EXAMPLES);
         assert!(groups.places.values().map(HashMap::len).sum::<usize>() <= MAX_GROUPS);
     }
 }

@@ -7,6 +7,7 @@
 mod check;
 mod fields;
 mod import;
+mod json;
 mod ledger;
 mod pretty;
 mod report;

@@ -3,12 +3,13 @@
 use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 use crate::text;
 
 /// The body of a request over several lines.
 pub(super) fn payload(body: &[u8]) -> String {
-    let Ok(Members(members)) = serde_json::from_slice(body) else {
+    let Some(Members(members)) = Members::of(body) else {
         // A body is made by this program from a map of strings; should that ever change, it is shown as it is.
         return format!("{}\n", text::printable(&String::from_utf8_lossy(body)));
     };
@@ -37,7 +38,20 @@ fn string(text: &str) -> String {
 }
 
 /// The members of an object in their order, which a map would lose.
-struct Members(Vec<(String, String)>);
+pub(super) struct Members(pub(super) Vec<(String, String)>);
+
+impl Members {
+    /// Those of a request's body.
+    pub(super) fn of(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,17 +3,24 @@
 use std::fmt::Write as _;
 
 use crate::shipment::Field;
-use crate::survey::{Group, Groups, Survey};
+use crate::source::Found;
+use crate::survey::{Example, Group, Groups, Survey};
 use crate::text;
 
 /// Groups of one kind that are shown; a mapping is mended from the top.
 const MAX_SHOWN: usize = 20;
 
-/// How the mapping fits the header of one input.
+/// What was found in one input, and how the mapping fits its header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     /// The input's name.
     pub(super) input: String,
+    /// Its size on the disk.
+    pub(super) bytes: u64,
+    /// Its form.
+    pub(super) found: Found,
+    /// How many columns the header has.
+    pub(super) width: usize,
     /// What reading it found odd.
     pub(super) remarks: Vec<String>,
     /// Columns that nothing reads.
@@ -31,6 +38,11 @@ pub(super) fn whole(survey: &Survey, columns: &[Columns], inputs: &[String]) -> 
         text::thousands(survey.invalid),
         text::thousands(survey.skipped)
     );
+    if survey.shipping != survey.shipments {
+        let (rows, shipments) = (text::counted(survey.shipping, "row"), text::counted(survey.shipments, "shipment"));
+        let makes = if survey.shipping == 1 { "makes" } else { "make" };
+        _ = writeln!(report, "{rows} {makes} {shipments}");
+    }
     groups(&mut report, "Errors (these rows would not be sent):", &survey.problems, inputs);
     groups(&mut report, "Warnings (these rows would be sent):", &survey.warnings, inputs);
     groups(&mut report, "Skipped:", &survey.skips, inputs);
@@ -83,17 +95,30 @@ fn trouble(group: &Group) -> String {
 
 /// `first in row 17 (line 18), column "Datum" (C): "31.02.2026"`
 fn place(group: &Group, inputs: &[String]) -> String {
-    let first = &group.first;
     let mut place = "first in ".to_owned();
-    if let (Some(input), true) = (inputs.get(first.input), inputs.len() > 1) {
-        _ = write!(place, "{input}, ");
-    }
-    _ = write!(place, "row {} (line {})", first.row, first.line);
-    if let Some((name, index)) = &first.column {
-        _ = write!(place, ", column {} ({})", text::quoted(name), text::column_letter(*index));
-    }
-    if !first.value.is_empty() {
-        _ = write!(place, ": {}", text::quoted(&first.value));
+    let mut before: Option<&Example> = None;
+    for (place_number, example) in group.examples.iter().enumerate() {
+        place.push_str(match before {
+            None => "",
+            Some(_) if place_number == 1 => "; then in ",
+            Some(_) => ", ",
+        });
+        if inputs.len() > 1
+            && before.is_none_or(|before| before.input != example.input)
+            && let Some(input) = inputs.get(example.input)
+        {
+            _ = write!(place, "{input}, ");
+        }
+        _ = write!(place, "row {} (line {})", example.row, example.line);
+        if let Some((name, index)) = &example.column
+            && before.is_none_or(|before| before.column != example.column)
+        {
+            _ = write!(place, ", column {} ({})", text::quoted(name), text::column_letter(*index));
+        }
+        if !example.value.is_empty() {
+            _ = write!(place, ": {}", text::quoted(&example.value));
+        }
+        before = Some(example);
     }
     place
 }
@@ -103,7 +128,8 @@ mod tests {
     use super::*;
     use crate::mapping::{Made, Unit, Worked};
     use crate::problem::Problem;
-    use crate::row::Row;
+    use crate::row::{Dialect, Encoding, Row};
+    use crate::source::Packing;
 
     fn unit(row: Row, made: Made) -> Unit {
         let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
@@ -131,6 +157,15 @@ mod tests {
     fn troubles_are_counted_and_the_first_can_be_found_in_a_spreadsheet() {
         let columns = Columns {
             input: "orders.csv".to_owned(),
+            bytes: 400,
+            found: Found {
+                packing: Packing::Plain,
+                sheet: None,
+                encoding: Encoding::UTF8,
+                dialect: Dialect::default(),
+                header_line: 1,
+            },
+            width: 3,
             remarks: Vec::new(),
             unused: vec!["Notes".to_owned()],
             unmapped: vec![Field::ORDER_NO],
@@ -139,7 +174,8 @@ mod tests {
         for part in [
             "13 rows: 0 shipments, 12 invalid, 1 skipped\n",
             "  12 × order_date: is not a date like 31.12.2026\n",
-            "first in row 1 (line 2), column \"Datum\" (C): \"31.02.2026\"\n",
+            "first in row 1 (line 2), column \"Datum\" (C): \"31.02.2026\"; \
+             then in row 2 (line 3): \"32.02.2026\", row 3 (line 4): \"33.02.2026\"\n",
             "  1 × an empty row\n",
             "Columns that nothing reads: \"Notes\"\n",
             "Fields without a source: order_no\n",
@@ -161,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_valid_file_ends_with_what_only_sending_can_tell() {
-        let survey = Survey { rows: 2, shipments: 2, ..Survey::default() };
+        let survey = Survey { rows: 2, shipments: 2, shipping: 2, ..Survey::default() };
         assert!(whole(&survey, &[], &["a.csv".to_owned()]).ends_with("try a few with --limit 5.\n"));
         assert!(whole(&Survey::default(), &[], &["a.csv".to_owned()]).contains("a header and no row"));
     }

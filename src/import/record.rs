@@ -288,7 +288,7 @@ fn sources(inputs: &Inputs, summary: &Path) -> Vec<Source> {
 fn warn(warnings: &Groups, inputs: &[Source]) {
     let groups = warnings.by_count();
     for group in groups.iter().take(WARNINGS_SHOWN) {
-        let (field, at) = (group.field.map_or_else(String::new, |field| format!("{field} ")), &group.first);
+        let (field, at) = (group.field.map_or_else(String::new, |field| format!("{field} ")), &group.examples[0]);
         let file = inputs.get(at.input).map_or("", |source| source.name.as_str());
         tracing::warn!(
             "{}: {field}{}, first in row {} (line {}) of {}",

@@ -9,6 +9,9 @@ use crate::mapping::{Bound, Unit};
 use crate::row::Row;
 use crate::source::{self, Digest, Source};
 
+/// Rows that take no part, within which the last group of a limited reading may go on.
+const MOST_BETWEEN: usize = 1_000;
+
 /// An input that is being read and mapped.
 #[derive(Debug)]
 pub struct Units {
@@ -18,6 +21,8 @@ pub struct Units {
     bound: Bound,
     /// Rows that may still be read.
     left: u64,
+    /// Rows beyond those that take no part themselves: read with the next that belongs to the last group, or not at all.
+    between: Vec<Row>,
     ended: bool,
     /// Why reading ended before the end; told once what was read before is handed out.
     broken: Option<Error>,
@@ -25,7 +30,7 @@ pub struct Units {
 
 impl Units {
     pub(super) fn new(source: Source, bound: Bound) -> Self {
-        Self { source, arranged: None, bound, left: u64::MAX, ended: false, broken: None }
+        Self { source, arranged: None, bound, left: u64::MAX, between: Vec::new(), ended: false, broken: None }
     }
 
     /// The same of an input whose rows were arranged.
@@ -71,17 +76,27 @@ impl Units {
                     self.ended = true;
                 }
             }
-            Ok(true) if self.bound.continues(&mut row) => self.bound.push(row),
-            Ok(_) => {
-                self.ended = true;
-                self.bound.finish();
-            }
+            Ok(true) if self.between.len() < MOST_BETWEEN => match self.bound.continues(&mut row) {
+                Some(true) => {
+                    self.between.drain(..).for_each(|row| self.bound.push(row));
+                    self.bound.push(row);
+                }
+                Some(false) => self.end(),
+                None => self.between.push(row),
+            },
+            Ok(_) => self.end(),
             Err(error) => {
                 self.ended = true;
                 self.broken = Some(error);
                 self.bound.break_off();
             }
         }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.between.clear();
+        self.bound.finish();
     }
 
     fn next_row(&mut self, row: &mut Row) -> Result<bool, Error> {

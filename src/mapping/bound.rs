@@ -105,12 +105,19 @@ impl Bound {
         self.grouping.as_ref().is_some_and(Grouping::is_open)
     }
 
-    /// Whether `row` belongs to the rows that came last.
-    pub fn continues(&mut self, row: &mut Row) -> bool {
-        let Some(grouping) = self.grouping.as_mut().filter(|_| row.reading == Reading::Data) else { return false };
+    /// Whether `row` belongs to the rows that came last; `None` where it takes no part itself and those after it may.
+    pub fn continues(&mut self, row: &mut Row) -> Option<bool> {
+        let Some(grouping) = self.grouping.as_mut().filter(|grouping| grouping.is_open()) else { return Some(false) };
+        match row.reading {
+            Reading::Data => {}
+            Reading::Skip(_) => return None,
+            Reading::Flawed(_) => return Some(false),
+        }
         self.fill.fill(row, &self.parts.empty);
-        let left_out = self.parts.left_out(&Cells::new(row, &self.parts.empty)).is_some();
-        !left_out && grouping.continues(row, &self.parts.empty)
+        if self.parts.left_out(&Cells::new(row, &self.parts.empty)).is_some() {
+            return None;
+        }
+        Some(grouping.continues(row, &self.parts.empty))
     }
 
     /// Ends what is open where the input broke: rows of which others may be missing make nothing.

@@ -3,17 +3,20 @@
 
 mod anywhere;
 mod bad_input;
+mod check;
 mod concurrency;
 mod disk_full;
 mod engine;
 mod examples;
 mod forms;
+mod groups;
 mod house;
 mod interrupt;
 mod join;
 mod mapping_reference;
 mod memory;
 mod outage;
+mod quirks;
 mod retry;
 mod run;
 mod sandbox_script;
