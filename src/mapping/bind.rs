@@ -108,7 +108,7 @@ pub(super) fn table(spec: &Spec, (file, header): (&str, &[String]), faults: &mut
         let mut note = |name: &str| read.extend(join.column(name).and_then(|column| columns.find(column).ok()));
         for source in spec.fields.iter().flat_map(|(_, sources)| sources) {
             match &source.take {
-                source::Take::Column(name) => note(name.get_ref()),
+                source::Take::Column(name) | source::Take::Carrier(name) => note(name.get_ref()),
                 source::Take::Template(template) => template.get_ref().columns().for_each(&mut note),
                 source::Take::Value(_) => {}
             }
@@ -220,6 +220,7 @@ impl Names<'_> {
             }
             let take = match &source.take {
                 source::Take::Column(name) => self.find(name).map(Take::Column),
+                source::Take::Carrier(name) => self.find(name).map(Take::Carrier),
                 source::Take::Value(value) => Some(Take::Value(value.clone())),
                 source::Take::Template(template) => {
                     let span = template.span();
@@ -246,7 +247,7 @@ impl Names<'_> {
     fn is_missing(&self, source: &source::Source) -> bool {
         let missing = |name: &str| self.look(name) == Err(NoColumn::Missing);
         match &source.take {
-            source::Take::Column(name) => missing(name.get_ref()),
+            source::Take::Column(name) | source::Take::Carrier(name) => missing(name.get_ref()),
             source::Take::Template(template) => template.get_ref().columns().any(missing),
             source::Take::Value(_) => false,
         }

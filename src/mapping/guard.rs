@@ -3,7 +3,7 @@
 //! Nothing is ever evaluated: a formula is text like any other. Peeling is idempotent and borrows from the cell.
 //! Called for every cell of a row before any other part of the mapping looks at it.
 
-pub use crate::shipment::check::is_scientific;
+pub use crate::shipment::check::{is_rounded, is_scientific};
 
 /// The value inside a cell: trimmed, and without what a spreadsheet (or a tool that feared one) put around it.
 ///

@@ -150,6 +150,7 @@ impl Maker {
         if !problems.is_empty() {
             return self.named(Made::Invalid(problems), warnings);
         }
+        self.mend_zips(&mut warnings);
         self.check(parts, &mut warnings);
         Worked { warnings, ..Worked::of(Made::Shipment(self.shipment(parts))) }
     }
@@ -177,9 +178,8 @@ impl Maker {
         if is_number_of_a_shipment(field) {
             let member = self.buffers.member;
             let cells = group.row(member);
-            let cell =
-                source.into_iter().flat_map(Source::columns).find(|column| guard::is_scientific(cells.get(*column)));
-            if cell.is_some() || guard::is_scientific(self.payload.value(field)) {
+            let cell = source.into_iter().flat_map(Source::columns).find(|column| is_destroyed(cells.get(*column)));
+            if cell.is_some() || is_destroyed(self.payload.value(field)) {
                 let value = cell.map_or_else(|| self.payload.value(field), |column| cells.get(column)).to_owned();
                 let column = cell.map(|column| parts.column(column));
                 return Err(Problem { member, field: Some(field.name()), column, value, reason: ROUNDED.to_owned() });
@@ -261,6 +261,25 @@ impl Maker {
             }
         }
         None
+    }
+
+    /// Gives postal codes of the United States the zeros back that a spreadsheet took from their front.
+    fn mend_zips(&mut self, warnings: &mut Vec<Problem>) {
+        for (zip, country) in [("shipping_zip", "shipping_country"), ("billing_zip", "billing_country")] {
+            let (Some(zip), Some(country)) = (Field::by_name(zip), Field::by_name(country)) else { continue };
+            let value = self.payload.value(zip);
+            let (short, rest) = value.split_once('-').map_or((value, ""), |(short, _)| (short, &value[short.len()..]));
+            let is_short = matches!(short.len(), 3 | 4) && short.bytes().all(|byte| byte.is_ascii_digit());
+            if is_short && is_united_states(self.payload.value(country)) {
+                let (mended, value) = (format!("{short:0>5}{rest}"), value.to_owned());
+                self.payload.set(zip, &mended);
+                warnings.push(Problem {
+                    field: Some(zip.name()),
+                    value,
+                    ..Problem::of_row("had lost the zeros at its front, as in a spreadsheet; they are sent again")
+                });
+            }
+        }
     }
 
     fn check(&self, parts: &Parts, warnings: &mut Vec<Problem>) {
@@ -348,6 +367,18 @@ const GIVES_NOTHING: &str = "gives no value, and the webhook takes no shipment w
 const DISAGREE: &str = "rows of one shipment have different values, and the first is taken";
 const ALL_EQUAL: &str = "is added up over rows that all have the same value; if it is a total that stands in each row, take it by \
      combine = \"first\"";
+
+/// Whether a spreadsheet took digits from the number that cannot be known any more.
+fn is_destroyed(value: &str) -> bool {
+    guard::is_scientific(value) || guard::is_rounded(value)
+}
+
+fn is_united_states(country: &str) -> bool {
+    let country = country.trim().trim_end_matches('.');
+    ["US", "USA", "U.S", "U.S.A", "United States", "United States of America"]
+        .iter()
+        .any(|name| country.eq_ignore_ascii_case(name))
+}
 
 /// Order and tracking number: what a person knows a shipment by, and what spreadsheets destroy.
 fn is_number_of_a_shipment(field: Field) -> bool {

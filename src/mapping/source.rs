@@ -36,6 +36,8 @@ pub(super) enum Take {
     Template(Spanned<Template>),
     /// A constant.
     Value(String),
+    /// The carrier whose tracking number a cell surely holds.
+    Carrier(Name),
 }
 
 /// What is done to a value, in this order.
@@ -96,6 +98,8 @@ pub(super) enum Shape {
 pub(super) struct LookUp {
     pub(super) table: Arc<Lookup>,
     pub(super) ignore_case: bool,
+    /// Whether a value that the table does not have is looked for among the carriers that are known.
+    pub(super) carriers: bool,
     pub(super) otherwise: Otherwise,
 }
 

@@ -133,5 +133,12 @@ pub(super) struct Lookup {
     pub(super) folded: HashMap<String, Option<String>>,
 }
 
+impl Lookup {
+    /// An empty one.
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), entries: HashMap::new(), folded: HashMap::new() }
+    }
+}
+
 /// All lookups by name.
 pub(super) type Lookups = HashMap<String, Arc<Lookup>>;

@@ -12,6 +12,7 @@ use super::condition::Condition;
 use super::guard;
 use super::source::{LookUp, Otherwise, Shape, Steps};
 use super::template::BoundTemplate;
+use crate::shipment::{carrier, tracking};
 use crate::text;
 
 /// What stands between joined values where the mapping does not say it.
@@ -34,6 +35,7 @@ pub(super) enum Take {
     Column(usize),
     Template(BoundTemplate),
     Value(String),
+    Carrier(usize),
 }
 
 /// The buffers in which values are worked.
@@ -62,7 +64,7 @@ impl Source {
     /// The places that what is taken comes from.
     pub(super) fn columns(&self) -> impl Iterator<Item = usize> {
         let (one, many) = match &self.take {
-            Take::Column(column) => (Some(*column), None),
+            Take::Column(column) | Take::Carrier(column) => (Some(*column), None),
             Take::Template(template) => (None, Some(template.columns())),
             Take::Value(_) => (None, None),
         };
@@ -172,6 +174,7 @@ impl Take {
             Self::Column(column) => out.push_str(cells.get(*column)),
             Self::Template(template) => template.render(|column| cells.get(column), out),
             Self::Value(value) => out.push_str(value),
+            Self::Carrier(column) => out.push_str(tracking::infer(cells.get(*column)).unwrap_or_default()),
         }
     }
 }
@@ -314,8 +317,10 @@ impl LookUp {
         } else {
             self.table.entries.get(buffers.value.as_str())
         };
-        match (found, &self.otherwise) {
-            (Some(value), _) | (None, Otherwise::Value(value)) => buffers.replace_value(value),
+        let folded = if self.carriers && found.is_none() { carrier::fold(&buffers.value) } else { None };
+        match (found.map(String::as_str).or(folded), &self.otherwise) {
+            (Some(value), _) => buffers.replace_value(value),
+            (None, Otherwise::Value(value)) => buffers.replace_value(value),
             (None, Otherwise::Keep) => {}
             (None, Otherwise::Empty) => buffers.value.clear(),
             (None, Otherwise::Error) => {

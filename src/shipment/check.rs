@@ -3,7 +3,7 @@
 //! A warning never blocks: the webhook documents no rule for them, and only a person knows whether "N/A" is meant.
 //! Called once per shipment by `mapping`; allocates nothing and compiles nothing.
 
-use super::{Field, Kind, Payload};
+use super::{Field, Kind, Payload, carrier, tracking};
 
 /// Calls `warn` for each value that does not look like what its field holds, with the reason, worded to follow the
 /// value: `is not a whole number`. Empty values are never warned of.
@@ -20,12 +20,22 @@ pub fn warnings(payload: &Payload, mut warn: impl FnMut(Field, &'static str)) {
             warn(field, reason);
         }
     }
+    if tracking::is_misprint(payload.value(Field::CARRIER_TYPE), payload.value(Field::TRACKINGNUMBER)) {
+        warn(Field::TRACKINGNUMBER, "has a wrong check digit for its carrier: is it copied right?");
+    }
 }
 
 /// What is wrong with `value`, if something is; it is not empty.
 fn trouble(kind: Kind, value: &str) -> Option<&'static str> {
     let (fine, reason) = match kind {
-        Kind::Text | Kind::Carrier | Kind::Country => return None,
+        Kind::Text | Kind::Country => return None,
+        Kind::Carrier => match carrier::fold(value) {
+            Some(name) => (
+                name == value,
+                "is usually written otherwise; lookup = \"carriers\" in the mapping brings it into that form",
+            ),
+            None => (false, "is no carrier that lateship knows; it is sent as it stands"),
+        },
         Kind::DateTime => (is_date_time(value), "is not a date and time like 2026-12-31 18:30:00"),
         Kind::Email => (is_email(value), "does not look like one e-mail address"),
         Kind::Amount => (is_amount(value), "is not a plain amount like 12.50"),
@@ -34,9 +44,10 @@ fn trouble(kind: Kind, value: &str) -> Option<&'static str> {
         Kind::Phone | Kind::OrderNumber | Kind::TrackingNumber if is_scientific(value) => (false, SHORTENED),
         Kind::Phone => (value.bytes().any(|byte| byte.is_ascii_digit()), "has no digits, so it is no telephone number"),
         Kind::PostalCode => (!is_scientific(value), SHORTENED),
-        Kind::OrderNumber | Kind::TrackingNumber => {
-            (!is_rounded(value), "ends in zeros after its 15th digit, as a number does that a spreadsheet has rounded")
-        }
+        Kind::OrderNumber | Kind::TrackingNumber => (
+            !ends_in_zeros(value, 16),
+            "ends in zeros after its 15th digit, as a number does that a spreadsheet has rounded",
+        ),
     };
     (!fine).then_some(reason)
 }
@@ -60,9 +71,15 @@ pub fn is_scientific(value: &str) -> bool {
         && exponent.len() <= 4
 }
 
-/// Whether `value` is all digits of which all after the 15th, at least three, are zeros: spreadsheets keep 15.
-fn is_rounded(value: &str) -> bool {
-    value.len() >= 18 && is_digits(value) && value.as_bytes()[15..].iter().all(|&byte| byte == b'0')
+/// Whether `value` is a number of 18 or more digits of which all after the 15th are zeros: a spreadsheet keeps 15, and the
+/// others are lost.
+pub fn is_rounded(value: &str) -> bool {
+    ends_in_zeros(value, 18)
+}
+
+/// Whether `value` is all digits, so many at least, and all after the 15th are zeros.
+fn ends_in_zeros(value: &str, digits: usize) -> bool {
+    value.len() >= digits && is_digits(value) && value.as_bytes()[15..].iter().all(|&byte| byte == b'0')
 }
 
 fn is_digits(value: &str) -> bool {

@@ -1,9 +1,11 @@
 //! The payload that the webhook takes: its fields, the values of one shipment, and their JSON on the wire.
 
 mod body;
+pub mod carrier;
 pub mod check;
 mod field;
 mod payload;
+pub mod tracking;
 
 pub use body::Wire;
 pub use field::{Field, Kind, Spec};

@@ -87,8 +87,8 @@ fn other_encodings_are_pinned_by_a_flag_or_by_the_mapping() {
 
 #[test]
 fn packed_files_are_read_by_their_content_whatever_their_names() {
-    let mut twice = gzip(TEXT[..22].as_bytes());
-    twice.extend(gzip(TEXT[22..].as_bytes()));
+    let mut twice = gzip(&TEXT.as_bytes()[..22]);
+    twice.extend(gzip(&TEXT.as_bytes()[22..]));
     let zstd = zstd::encode_all(TEXT.as_bytes(), 3).expect("packed");
     let forms = [
         ("gzip", gzip(TEXT.as_bytes())),
@@ -179,7 +179,7 @@ fn the_first_sheet_of_a_workbook_is_read_with_all_digits_and_real_dates() {
         format!(
             r#"<row r="6">{}{}{}</row>"#,
             number("A6", "1002.5"),
-            number("B6", "9.4001112e21"),
+            number("B6", "9.40011120621e11"),
             text("C6", "Málaga")
         ),
     ];
@@ -201,7 +201,7 @@ fn the_first_sheet_of_a_workbook_is_read_with_all_digits_and_real_dates() {
         .collect();
     assert_eq!(
         told,
-        ["1 4 100100000000001 00340434123456789012 sent", "2 5   skipped", "3 6 1002.5 9400111200000000000000 sent"]
+        ["1 4 100100000000001 00340434123456789012 sent", "2 5   skipped", "3 6 1002.5 940011120621 sent"]
     );
     let shown = workdir.lateship(&["check", "orders.xlsx", "-m", "map.toml", "--show", "1"]);
     assert!(shown.stdout.contains("\"2024-04-02 08:20:58\""), "{}", shown.stdout);

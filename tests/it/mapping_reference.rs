@@ -145,6 +145,7 @@ fn every_key_of_the_language_has_an_example() {
         "keep",
         "drop",
         "fill_down",
+        "infer_carrier",
         "group_by",
         "group",
         "split",

@@ -10,15 +10,13 @@ use crate::mapping::error::Faults;
 use crate::mapping::source::{Source, Steps, Take};
 use crate::mapping::spec::Lookups;
 use crate::mapping::template::Template;
-use crate::mapping::toml_tree::{Node, NotServed, Table};
+use crate::mapping::toml_tree::{Node, Table};
 use crate::shipment::Field;
 use crate::text;
 
 const EXPECTED: &str = "a column's name, a template, a table, or a list of them";
 
-const TAKES: &[&str] = &["column", "template", "value"];
-
-const NOT_SERVED: NotServed = &[("infer_carrier", "name the carrier by its column, a lookup, or { value = \"UPS\" }")];
+const TAKES: &[&str] = &["column", "template", "value", "infer_carrier"];
 
 /// Reads the table: the sources of each field, in the order of the wire.
 pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Vec<(Field, Vec<Source>)> {
@@ -77,7 +75,7 @@ fn one(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<Source
     }
     let table = node.table(EXPECTED, faults)?;
     let known: Vec<&str> = ["when"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
-    let all_known = table.check_keys(&known, NOT_SERVED, faults);
+    let all_known = table.check_keys(&known, &[], faults);
     let when = table.get("when").map(|node| condition::one(&node, faults));
     let take = take(&table, all_known, faults);
     let steps = steps::parse(&table, lookups, faults);
@@ -91,6 +89,7 @@ fn take(table: &Table<'_>, all_known: bool, faults: &mut Faults) -> Option<Take>
             let node = table.get(key)?;
             match key {
                 "column" => column(&node, faults),
+                "infer_carrier" => node.name("a column's name", faults).map(Take::Carrier),
                 "template" => template(&node, node.text(faults)?, faults),
                 _ => Some(Take::Value(node.text(faults)?.trim().to_owned())),
             }
@@ -98,7 +97,11 @@ fn take(table: &Table<'_>, all_known: bool, faults: &mut Faults) -> Option<Take>
         [] if !all_known => None,
         [] => {
             faults
-                .at(table.span(), format!("{}: a source needs one of column, template, value", table.path()), "")
+                .at(
+                    table.span(),
+                    format!("{}: a source needs one of column, template, value, infer_carrier", table.path()),
+                    "",
+                )
                 .advise(
                     r#"as { column = "Order ID" }, { template = "{First Name} {Last Name}" } or { value = "paid" }"#,
                 );

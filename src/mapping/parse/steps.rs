@@ -9,7 +9,7 @@ use crate::mapping::date::{DateFormat, DateRule};
 use crate::mapping::error::Faults;
 use crate::mapping::number::NumberRule;
 use crate::mapping::source::{LookUp, Otherwise, Pad, Shape, Steps};
-use crate::mapping::spec::Lookups;
+use crate::mapping::spec::{Lookup, Lookups};
 use crate::mapping::toml_tree::{Node, Table};
 use crate::text;
 
@@ -34,6 +34,9 @@ pub(super) const KEYS: &[&str] = &[
     "default",
     "required",
 ];
+
+/// The lookup that knows all carriers, besides what the mapping's own table of that name says.
+const CARRIERS: &str = "carriers";
 
 /// The longest that a value is filled up to.
 const MOST_PADDED: u64 = 255;
@@ -112,12 +115,16 @@ fn lookup(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<L
         return None;
     };
     let ignore_case = table.get("ignore_case").and_then(|node| node.flag(faults)).unwrap_or(false);
-    let otherwise = table.get("otherwise").map_or(Otherwise::Error, |node| otherwise(&node, faults));
+    let carriers = node.as_text() == Some(CARRIERS);
+    // A carrier that is not known is sent as it stands; `check` and the run warn of it.
+    let usual = if carriers { Otherwise::Keep } else { Otherwise::Error };
+    let otherwise = table.get("otherwise").map_or(usual, |node| otherwise(&node, faults));
+    let none = Lookups::from([(CARRIERS.to_owned(), Arc::new(Lookup::named(CARRIERS)))]);
     let Some(name) = node.as_text() else {
         node.expected("the name of a table [lookups.NAME], in quotes", faults);
         return None;
     };
-    let Some(found) = lookups.get(name) else {
+    let Some(found) = lookups.get(name).or_else(|| none.get(name)) else {
         let names: Vec<&str> = lookups.keys().map(String::as_str).collect();
         let title = format!("{}: there is no table [lookups.{}]", node.path(), text::printable(name));
         faults.at(node.span(), title, "no such lookup").nearest(name, &names, "the lookups are");
@@ -137,7 +144,7 @@ fn lookup(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<L
             faults.at(node.span(), title, "").advise("take one of them out, or leave ignore_case out");
         }
     }
-    Some(LookUp { table: Arc::clone(found), ignore_case, otherwise })
+    Some(LookUp { table: Arc::clone(found), ignore_case, carriers, otherwise })
 }
 
 fn otherwise(node: &Node<'_>, faults: &mut Faults) -> Otherwise {

@@ -46,7 +46,6 @@ fn broken_toml_is_shown_where_it_breaks() {
 fn what_is_not_served_yet_is_refused_and_never_ignored() {
     for (text, name) in [
         ("extends = \"shopify\"", "extends"),
-        ("[fields]\ncarrier_type = { infer_carrier = \"A\" }", "infer_carrier"),
         ("[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"\nvalue = \"V\"", "a lookup in a file"),
     ] {
         assert_shows(&error(text), &[&format!("{name} is not served yet"), "help: ", "shop.toml:"]);
@@ -100,7 +99,7 @@ fn sources_that_make_no_sense_are_refused() {
         ("{ column = \"A\", case = \"small\" }", "one of \"upper\", \"lower\", \"title\""),
         ("{ column = \"A\", pad_left = 5 }", "{ to = 5, with = \"0\" }"),
         ("{ column = \"A\", max_length = 0 }", "a whole number from 1"),
-        ("{ column = \"A\", lookup = \"carriers\" }", "did you mean \"carrier\""),
+        ("{ column = \"A\", lookup = \"carrie\" }", "did you mean \"carrier\""),
         ("{ column = \"A\", otherwise = \"keep\" }", "means nothing without lookup"),
         ("{ column = \"A\", lookup = \"carrier\", otherwise = \"drop\" }", "one of \"keep\", \"empty\", \"error\""),
         ("{ column = \"A\", lookup = \"carrier\", ignore_case = true }", "different things for \"ups\""),

@@ -42,7 +42,6 @@ fn q13_lost_zeros_are_put_back_where_the_mapping_says_so() {
 }
 
 #[test]
-#[ignore = "needs zips"]
 fn q13_a_short_zip_of_the_united_states_is_warned_of() {
     let fields = "shipping_zip = \"Zip\"\nshipping_country = \"Country\"";
     let checked = check("Order,Tracking,Zip,Country\n1,T1,2482,US\n2,T2,2482,BE\n", &plain(fields));
