@@ -74,6 +74,8 @@ pub struct Form {
     pub skip_lines: Option<u64>,
     /// The encoding of the text.
     pub encoding: Option<Encoding>,
+    /// The folded names of the columns that are read, by which the header is found.
+    pub wanted: Vec<String>,
 }
 
 /// What reading says of a row, before any mapping looks at it.

@@ -69,7 +69,8 @@ impl Mapping {
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let mut faults = Faults::default();
-        let spec = parse::parse(text, &mut faults);
+        let mut spec = parse::parse(text, &mut faults);
+        spec.form.wanted = spec.names().iter().map(|name| text::fold(name)).collect();
         if let Some(error) = faults.into_error(name, text) {
             return Err(error);
         }

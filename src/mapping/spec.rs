@@ -1,6 +1,6 @@
 //! The language of a mapping file as plain data, after parsing and before it meets a header.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use jiff::civil::Time;
 use regex::Regex;
 
 use super::condition::Condition;
-use super::source::Source;
+use super::source::{Source, Take};
 use super::toml_tree::Name;
 use crate::limits::{AnswerRule, Changed, InDoubt, MaxFailures, Rate};
 use crate::row::Form;
@@ -35,6 +35,33 @@ pub(super) struct Spec {
     pub(super) rename: Vec<(Field, String)>,
     /// `[delivery]`.
     pub(super) delivery: Delivery,
+}
+
+impl Spec {
+    /// The names of all columns that are read, without the number behind `#`.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut note = |name: &str| {
+            let base = name.rsplit_once('#').filter(|(base, _)| !base.trim().is_empty()).map_or(name, |(base, _)| base);
+            names.insert(base.to_owned());
+        };
+        for source in self.fields.iter().flat_map(|(_, sources)| sources) {
+            match &source.take {
+                Take::Column(name) | Take::Carrier(name) => note(name.get_ref()),
+                Take::Template(template) => template.get_ref().columns().for_each(&mut note),
+                Take::Value(_) => {}
+            }
+        }
+        let conditions = self.rows.keep.iter().chain(&self.rows.drop);
+        for condition in conditions {
+            condition.bind(&mut |name| {
+                note(name.get_ref());
+                Some(())
+            });
+        }
+        self.rows.fill_down.iter().chain(&self.rows.group_by).for_each(|name| note(name.get_ref()));
+        names
+    }
 }
 
 /// `[rows]`: which rows are data, and what they inherit.

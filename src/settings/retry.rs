@@ -296,7 +296,9 @@ fn form(used: &FormUsed, path: &Path) -> Form {
     Form {
         delimiter: delimiter.filter(|_| !elsewhere),
         quote: used.quote.map_or(Some(Quote::Never), |quote| byte(quote).map(Quote::By)),
-        skip_lines: Some(used.skip_lines),
+        // Without lines that are skipped the header is found again as it was.
+        skip_lines: Some(used.skip_lines).filter(|lines| *lines > 0),
+        wanted: Vec::new(),
         encoding: used.encoding.as_deref().and_then(|label| label.parse().ok()),
     }
 }

@@ -4,6 +4,8 @@
 //! The trial is aware of quotes, and the header's own width is the measure, so that commas inside the header or the
 //! cells of a semicolon file do not win. Pure; `open` calls it once per file.
 
+use std::collections::HashMap;
+
 use memchr::memchr_iter;
 
 use super::record::{Cut, Cutter, MAX_LINES, blank_lines, line_ends};
@@ -56,13 +58,14 @@ fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
 
-/// The width of the header (the first record that is not empty) and of the records after it; empty cells beyond the
-/// header's width are not counted.
+/// The width of the header (the first record that is not empty and as wide as most are) and of the other records; empty
+/// cells beyond the header's width are not counted.
 fn widths(sample: &[u8], last: bool, dialect: Dialect) -> Vec<usize> {
     let mut cutter = Cutter::new(dialect);
-    let mut widths = Vec::new();
+    // How many cells each record has, and how many up to its last filled one.
+    let mut counts: Vec<(usize, usize)> = Vec::new();
     let mut rest = sample;
-    while widths.len() < RECORDS {
+    while counts.len() < RECORDS {
         rest = &rest[blank_lines(rest, last).0..];
         let Cut::Record(extent) = cutter.cut(rest, last) else { break };
         if rest.is_empty() {
@@ -73,13 +76,17 @@ fn widths(sample: &[u8], last: bool, dialect: Dialect) -> Vec<usize> {
         }
         let filled = cutter.cells().enumerate().filter(|(_, cell)| !cell.trim_ascii().is_empty());
         let filled = filled.last().map_or(0, |(index, _)| index + 1);
-        match widths.first() {
-            None if filled > 0 => widths.push(cutter.cells().count()),
-            None => {}
-            Some(&header) => widths.push(if filled > header { filled } else { header.min(cutter.cells().count()) }),
-        }
+        counts.push((cutter.cells().count(), filled));
         rest = &rest[extent.next..];
     }
+    let mut often: HashMap<usize, usize> = HashMap::new();
+    counts.iter().filter(|(count, _)| *count > 1).for_each(|(count, _)| *often.entry(*count).or_default() += 1);
+    let usual = often.into_iter().max_by_key(|(width, times)| (*times, *width)).map_or(1, |(width, _)| width);
+    let Some(at) = counts.iter().position(|(count, filled)| *filled > 0 && *count >= usual) else { return Vec::new() };
+    let header = counts.remove(at).0;
+    let width = |(count, filled): (usize, usize)| if filled > header { filled } else { header.min(count) };
+    let mut widths = vec![header];
+    widths.extend(counts.into_iter().skip_while(|(_, filled)| *filled == 0).map(width));
     widths
 }
 

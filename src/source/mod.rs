@@ -10,6 +10,7 @@ mod encoding;
 mod error;
 mod first;
 mod found;
+mod header;
 mod open;
 mod record;
 mod rows;

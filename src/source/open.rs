@@ -14,6 +14,7 @@ use super::dialect::detect;
 use super::encoding::{Decoded, look};
 use super::first::{BOM, Kind, kind};
 use super::found::Packing;
+use super::header;
 use super::record::Cutter;
 use super::rows::{Source, Step};
 use super::unpack::unpack;
@@ -98,6 +99,7 @@ impl Source {
             number: 0,
             packing: Packing::Plain,
             sheet,
+            described: false,
             encoding: Encoding::UTF8,
         };
         source.look_ahead()?;
@@ -108,7 +110,8 @@ impl Source {
         source.dialect = detect(sample, last, &form);
         source.check_dialect()?;
         source.cutter = Cutter::new(source.dialect);
-        source.read_header()?;
+        source.read_header(&form)?;
+        source.look_for_description();
         source.remark_on_one_column();
         Ok(source)
     }
@@ -199,8 +202,22 @@ impl Source {
         }
     }
 
-    /// Reads the first record that is not empty.
-    fn read_header(&mut self) -> Result<(), Error> {
+    /// Whether the row below the header only describes its columns.
+    fn look_for_description(&mut self) {
+        let (sample, last) = self.sample();
+        if let [record, next, ..] = &header::records(sample, last, self.dialect, 2)[..] {
+            self.described = header::describes(record, next);
+        }
+    }
+
+    /// Reads the header: the first record that is not empty behind the lines that are skipped, or, where none are, behind
+    /// whatever else stands before it.
+    fn read_header(&mut self, form: &Form) -> Result<(), Error> {
+        let mut before = 0;
+        if form.skip_lines.is_none() {
+            let (sample, last) = self.sample();
+            before = header::before(&header::records(sample, last, self.dialect, 100), &form.wanted);
+        }
         loop {
             let step = self.step().map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
             let extent = match step {
@@ -208,7 +225,7 @@ impl Source {
                 Step::TooLong(_) => return Err(Error::LongHeader { file: self.file(), line: self.line }),
                 Step::Record(extent) => extent,
             };
-            if let Some(opening) = extent.unclosed {
+            if let (Some(opening), 0) = (extent.unclosed, before) {
                 return Err(Error::OpenHeader { file: self.file(), line: self.line + opening.lines });
             }
             let raw = &self.window.data()[..extent.len];
@@ -223,6 +240,10 @@ impl Source {
             let header_line = self.line;
             self.window.consume(extent.next);
             self.line += extent.lines;
+            if before > 0 {
+                before -= 1;
+                continue;
+            }
             if names.iter().all(String::is_empty) {
                 continue;
             }

@@ -9,6 +9,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 use super::Error;
 use super::found::{Found, Packing};
+use super::header;
 use super::record::{Cut, Cutter, Extent, MAX_RECORD, Opening, blank_lines};
 use super::window::Window;
 use crate::row::{Dialect, ERROR_COLUMN, Encoding, LEFT, Reading, Row, UNREADABLE};
@@ -32,6 +33,8 @@ pub struct Source {
     pub(super) cutter: Cutter,
     pub(super) line: u64,
     pub(super) number: u64,
+    /// Whether the first row only describes the columns.
+    pub(super) described: bool,
     pub(super) packing: Packing,
     pub(super) sheet: Option<String>,
     pub(super) encoding: Encoding,
@@ -221,8 +224,15 @@ impl Source {
         if row.cells().all(|cell| cell.trim_ascii().is_empty()) {
             return Reading::Skip("empty row".to_owned());
         }
-        if row.cells().map(str::trim).eq(self.header.iter().map(String::as_str)) {
+        let mut again = row.cells().map(|cell| cell.trim().trim_start_matches('\u{FEFF}'));
+        if again.by_ref().zip(&self.header).all(|(cell, name)| cell == name) && cells >= columns {
             return Reading::Skip("the header again".to_owned());
+        }
+        if self.described && self.number == 1 {
+            return Reading::Skip("describes the columns".to_owned());
+        }
+        if columns > 3 && cells < columns && cells <= 5 && header::is_footer(row.cells()) {
+            return Reading::Skip("a footer of the report".to_owned());
         }
         if let Some(flaw) = self.error_column.and_then(|column| unmended(row.get(column))) {
             return Reading::Flawed(flaw);

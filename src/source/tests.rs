@@ -386,7 +386,7 @@ proptest! {
         // A header wide enough for every record, so that none has cells to spare; quotes in pairs on each line.
         let pair = |line: &String| format!("{line}{}\n", "\"".repeat(line.matches('"').count() % 2));
         let text = format!("h,,,,,,,,,\n{}", lines.iter().map(pair).collect::<String>());
-        let form = Form { delimiter: Some(b','), ..Form::default() };
+        let form = Form { delimiter: Some(b','), skip_lines: Some(0), ..Form::default() };
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
         let oracle: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
         // A quote can still span lines, since one inside a cell is data: such records the oracle itself shows.

@@ -10,6 +10,7 @@ const KEYS: &[&str] = &["delimiter", "encoding", "quote", "skip_lines", "empty"]
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> (Form, Vec<String>) {
     table.check_keys(KEYS, &[], faults);
     let form = Form {
+        wanted: Vec::new(),
         delimiter: table.get("delimiter").and_then(|node| delimiter(&node, faults)),
         quote: table.get("quote").and_then(|node| quote(&node, faults)),
         skip_lines: table.get("skip_lines").and_then(|node| node.whole(0..=1_000_000, faults)),

@@ -23,7 +23,6 @@ fn q16_short_rows_are_filled_up_and_a_row_with_too_many_cells_is_told() {
 }
 
 #[test]
-#[ignore = "needs description rows"]
 fn q16_a_row_that_describes_the_columns_is_skipped_by_name() {
     let input = "Order ID,Tracking ID,Product Name,Quantity\nPlatform unique order ID.,Unique tracking ID.,Name of the product.,Sold quantity.,\n\
                  576000000000000001,T1,mug,1\n576000000000000002,T2,cup,2\n";
