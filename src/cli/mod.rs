@@ -9,6 +9,7 @@ mod fields;
 mod import;
 mod json;
 mod ledger;
+mod mappings;
 mod pretty;
 mod report;
 mod retry;
@@ -36,7 +37,7 @@ const LONG_ABOUT: &str = "\
 Delivers order exports (CSV) to LateShipment.com's custom-store webhook.
 
 Every row of an export is mapped to a payload, sent at a steady pace, and recorded with what became of it. A mapping \
-file says which column is which field; `lateship fields` lists the fields, `lateship check` tries a mapping without \
+file says which column is which field; `lateship mappings` lists those that come with it, `lateship check` tries a mapping without \
 sending anything, and `--sandbox` sends to a local endpoint that answers as the webhook does.";
 
 const AFTER_HELP: &str = "\
@@ -70,6 +71,7 @@ enum Command {
     Import(Box<import::Flags>),
     Retry(Box<retry::Flags>),
     Check(check::Flags),
+    Mappings(mappings::Flags),
     Fields(fields::Flags),
     Sandbox(sandbox::Flags),
     Ledger(ledger::Flags),
@@ -128,7 +130,11 @@ impl Cli {
         let progress = match &self.command {
             Command::Import(flags) => Some(flags.progress),
             Command::Retry(flags) => Some(flags.progress),
-            Command::Check(_) | Command::Fields(_) | Command::Sandbox(_) | Command::Ledger(_) => None,
+            Command::Check(_)
+            | Command::Mappings(_)
+            | Command::Fields(_)
+            | Command::Sandbox(_)
+            | Command::Ledger(_) => None,
         };
         let progress = match progress {
             Some(None) => environment.read("LATESHIP_PROGRESS", str::parse)?,
@@ -144,6 +150,7 @@ impl Cli {
             Command::Import(flags) => flags.run(around),
             Command::Retry(flags) => flags.run(around),
             Command::Check(flags) => flags.run(&around),
+            Command::Mappings(flags) => flags.run(),
             Command::Fields(flags) => flags.run(),
             Command::Sandbox(flags) => flags.run(&around),
             Command::Ledger(flags) => flags.run(&around),

@@ -50,7 +50,11 @@ pub(super) fn bind(
         if let Some((_, value)) = set.iter().rev().find(|(set, _)| *set == field) {
             plan.push((field, vec![Source { when: None, take: Take::Value(value.trim().to_owned()), steps: None }]));
         } else if let Some((_, sources)) = spec.fields.iter().find(|(mapped, _)| *mapped == field) {
-            plan.push((field, names.sources(sources)));
+            let bound = names.sources(sources);
+            if bound.is_empty() && field.spec().required && sources.iter().all(|source| source.optional) {
+                names.without_source(name, file, header, field);
+            }
+            plan.push((field, bound));
         } else if field.spec().required {
             names.without_source(name, file, header, field);
         }
@@ -206,18 +210,18 @@ impl Names<'_> {
     }
 
     /// Sources in their order. One whose column the header lacks is left out as long as another one reads a column that
-    /// it has: lists of alternatives serve files of which each has one of the names.
+    /// it has: lists of alternatives serve files of which each has one of the names. An optional one always is.
     fn sources(&mut self, sources: &[source::Source]) -> Vec<Source> {
         let present = sources.iter().any(|source| self.reads_a_present_column(source));
         let mut bound = Vec::with_capacity(sources.len());
         for source in sources {
+            if (present || source.optional) && self.is_missing(source) {
+                continue;
+            }
             let when = match &source.when {
                 Some(when) => self.condition(when).map(Some),
                 None => Some(None),
             };
-            if present && self.is_missing(source) {
-                continue;
-            }
             let take = match &source.take {
                 source::Take::Column(name) => self.find(name).map(Take::Column),
                 source::Take::Carrier(name) => self.find(name).map(Take::Carrier),
@@ -245,7 +249,7 @@ impl Names<'_> {
 
     /// Whether some column that the source takes is not in the header at all.
     fn is_missing(&self, source: &source::Source) -> bool {
-        let missing = |name: &str| self.look(name) == Err(NoColumn::Missing);
+        let missing = |name: &str| matches!(self.look(name), Err(NoColumn::Missing | NoColumn::TooFew(_)));
         match &source.take {
             source::Take::Column(name) | source::Take::Carrier(name) => missing(name.get_ref()),
             source::Take::Template(template) => template.get_ref().columns().any(missing),

@@ -5,10 +5,10 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use super::layers::Layers;
 use crate::text;
 
 /// Everything that is wrong with a mapping, or with a mapping and the header it is to be used on.
@@ -16,8 +16,7 @@ use crate::text;
 /// `Display` renders each trouble with file, line and a caret, without colours and over several lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    name: String,
-    text: Arc<str>,
+    layers: Layers,
     faults: Vec<Fault>,
 }
 
@@ -25,7 +24,7 @@ impl Error {
     /// A single trouble that has no place in a file, with a line of advice.
     pub(super) fn whole(title: String, advice: impl Into<String>) -> Self {
         let fault = Fault { title, span: None, label: String::new(), advice: vec![advice.into()] };
-        Self { name: String::new(), text: "".into(), faults: vec![fault] }
+        Self { layers: Layers::default(), faults: vec![fault] }
     }
 
     /// How many troubles were found; at least one.
@@ -41,12 +40,18 @@ impl Error {
     fn render(&self, fault: &Fault) -> String {
         let title = Level::ERROR.primary_title(fault.title.as_str());
         let advice = fault.advice.iter().map(|line| Level::HELP.message(line.as_str()));
-        let group = match &fault.span {
-            Some(span) => title.element(
-                Snippet::source(without_secrets(&self.text))
-                    .path(self.name.as_str())
-                    .annotation(AnnotationKind::Primary.span(span.clone()).label(fault.label.as_str())),
-            ),
+        let place = fault.span.as_ref().and_then(|span| Some((self.layers.at(span.start)?, span)));
+        let name = place.map(|(layer, _)| text::printable(layer.name())).unwrap_or_default();
+        let group = match place {
+            Some((layer, span)) => {
+                let text = shown(layer.text());
+                let span = within(&text, &layer.local(span));
+                title.element(
+                    Snippet::source(without_secrets(&text))
+                        .path(name.as_str())
+                        .annotation(AnnotationKind::Primary.span(span).label(fault.label.as_str())),
+                )
+            }
             None => annotate_snippets::Group::with_title(title),
         };
         Renderer::plain().render(&[group.elements(advice)])
@@ -90,7 +95,7 @@ impl std::error::Error for Error {}
 struct Fault {
     /// What is wrong, in one line.
     title: String,
-    /// Where, in bytes of the file; `None` where no place of it is to blame.
+    /// Where, in bytes over all layers; `None` where no place of them is to blame.
     span: Option<Range<usize>>,
     /// What stands beside the caret.
     label: String,
@@ -124,18 +129,13 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// The error that shows them all in the order of the file; `None` where nothing is wrong.
-    pub(super) fn into_error(mut self, name: &str, text: &str) -> Option<Error> {
+    /// The error that shows them all in the order of the files; `None` where nothing is wrong.
+    pub(super) fn into_error(mut self, layers: &Layers) -> Option<Error> {
         if self.is_empty() {
             return None;
         }
         self.0.sort_by_key(|fault| fault.span.as_ref().map_or(usize::MAX, |span| span.start));
-        for fault in &mut self.0 {
-            if let Some(span) = &mut fault.span {
-                *span = within(text, span);
-            }
-        }
-        Some(Error { name: text::printable(name), text: shown(text).into(), faults: self.0 })
+        Some(Error { layers: layers.clone(), faults: self.0 })
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
         faults.at(19..26, "the second is wrong", "here").advise("write another one");
         faults.at(0..5, "the first is wrong", "");
         faults.whole("something is missing");
-        let error = faults.into_error("m.toml", text).expect("three faults");
+        let error = faults.into_error(&Layers::single("m.toml", text)).expect("three faults");
         let shown = error.to_string();
         assert_eq!(error.titles().next(), Some("the first is wrong"));
         assert!(shown.contains("m.toml:2:10"), "{shown}");

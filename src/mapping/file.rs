@@ -10,6 +10,7 @@ use super::bind;
 use super::bound::Bound;
 use super::builtin;
 use super::error::{Error, Faults};
+use super::layers::Layers;
 use super::parse;
 use super::spec::{Delivery, Spec};
 use super::table::{Table, TableBuilder};
@@ -23,8 +24,7 @@ const MOST_BYTES: usize = 4 << 20;
 /// A parsed mapping.
 #[derive(Debug)]
 pub struct Mapping {
-    name: String,
-    text: Arc<str>,
+    layers: Layers,
     sha256: String,
     spec: Spec,
     /// Nothing is said of the form of a joined export.
@@ -37,10 +37,8 @@ impl Mapping {
     /// # Errors
     /// A file that cannot be read or is no mapping; a name that is not built in.
     pub fn load(name: &str) -> Result<Self, Error> {
-        if Self::is_path(name) {
-            return Self::parse(name, &read(name)?);
-        }
-        Self::parse(name, builtin::text(name).ok_or_else(|| unknown(name))?)
+        let text = if Self::is_path(name) { read(name) } else { builtin(name) };
+        Self::parse(name, &text.map_err(|(title, advice)| Error::whole(title, advice))?)
     }
 
     /// Whether `name` is taken for a file's path, not for a built-in mapping.
@@ -62,31 +60,39 @@ impl Mapping {
         self.spec.form.encoding = Some(encoding);
     }
 
-    /// Parses the text of a mapping; `name` is what errors call it.
+    /// Parses the text of a mapping; `name` is what errors call it, and the path from which a path in `extends` goes out.
+    /// What it extends is read.
     ///
     /// # Errors
     /// Everything that is wrong with it, each with its place.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let mut faults = Faults::default();
-        let mut spec = parse::parse(text, &mut faults);
+        let layers = Layers::gather(name, text, &mut faults);
+        let mut spec = parse::parse(&layers, &mut faults);
         spec.form.wanted = spec.names().iter().map(|name| text::fold(name)).collect();
-        if let Some(error) = faults.into_error(name, text) {
+        if let Some(error) = faults.into_error(&layers) {
             return Err(error);
         }
+        let mut digest = Sha256::new();
+        for (index, layer) in layers.iter().enumerate() {
+            if index > 0 {
+                digest.update([0]);
+            }
+            digest.update(layer.text().as_bytes());
+        }
         let mut sha256 = String::with_capacity(64);
-        for byte in Sha256::digest(text.as_bytes()) {
+        for byte in digest.finalize() {
             let _ = write!(sha256, "{byte:02x}");
         }
-        Ok(Self { name: name.to_owned(), text: text.into(), sha256, spec, detected: Form::default() })
+        Ok(Self { layers, sha256, spec, detected: Form::default() })
     }
 
     /// The name it was given by.
     pub fn name(&self) -> &str {
-        &self.name
+        self.layers.name()
     }
 
-    /// The SHA-256 of its text, in hex.
+    /// The SHA-256 of its text, in hex; of a mapping that extends others over all their texts.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -119,7 +125,7 @@ impl Mapping {
     /// The export that it joins by itself; a path relative to the mapping's.
     pub fn join_file(&self) -> Option<PathBuf> {
         let file = self.spec.join.as_ref()?.file.as_ref()?;
-        Some(Path::new(&self.name).parent().unwrap_or(Path::new("")).join(file.get_ref()))
+        Some(Path::new(self.name()).parent().unwrap_or(Path::new("")).join(file.get_ref()))
     }
 
     /// The table that it joins, to be filled with the rows of `file` (which errors name), whose header is this.
@@ -129,7 +135,7 @@ impl Mapping {
     pub fn table(&self, file: &str, header: &[String]) -> Result<TableBuilder, Error> {
         let mut faults = Faults::default();
         let table = bind::table(&self.spec, (file, header), &mut faults);
-        faults.into_error(&self.name, &self.text).map_or(Ok(table), Err)
+        faults.into_error(&self.layers).map_or(Ok(table), Err)
     }
 
     /// Binds it to the header of `file` (which errors name). `set` gives constants over the mapping's own sources; where a
@@ -153,12 +159,16 @@ impl Mapping {
         table: Option<&Arc<Table>>,
     ) -> Result<Bound, Error> {
         let mut faults = Faults::default();
-        let bound = bind::bind(&self.spec, &self.name, (file, header), table, set, &mut faults);
-        faults.into_error(&self.name, &self.text).map_or(Ok(bound), Err)
+        let bound = bind::bind(&self.spec, self.name(), (file, header), table, set, &mut faults);
+        faults.into_error(&self.layers).map_or(Ok(bound), Err)
     }
 }
 
-fn read(path: &str) -> Result<String, Error> {
+/// What is wrong with a mapping as a whole, and what to do.
+pub(super) type Trouble = (String, String);
+
+/// The text of a mapping file.
+pub(super) fn read(path: &str) -> Result<String, Trouble> {
     let shown = text::quoted(path);
     let bytes = std::fs::read(path).map_err(|error| {
         let stem = path.strip_suffix(".toml").unwrap_or(path);
@@ -169,29 +179,33 @@ fn read(path: &str) -> Result<String, Error> {
         } else {
             "see whether the path is right, and whether you may read the file".to_owned()
         };
-        Error::whole(format!("cannot read the mapping {shown}: {error}"), advice)
+        (format!("cannot read the mapping {shown}: {error}"), advice)
     })?;
     if bytes.len() > MOST_BYTES {
         let title = format!("{shown} is too large for a mapping");
-        return Err(Error::whole(title, "see whether it is the export, and -m was given the wrong file"));
+        return Err((title, "see whether it is the export, and -m was given the wrong file".to_owned()));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        Error::whole(format!("the mapping {shown} is not UTF-8: see line {line}"), "save it as UTF-8 in the editor")
+        (format!("the mapping {shown} is not UTF-8: see line {line}"), "save it as UTF-8 in the editor".to_owned())
     })
 }
 
-fn unknown(name: &str) -> Error {
-    let names: Vec<&str> = builtin::all().map(|(name, _)| name).collect();
-    let near = text::nearest(name, names.iter().copied());
+/// The text of a built-in mapping.
+pub(super) fn builtin(name: &str) -> Result<String, Trouble> {
+    builtin::text(name).map(str::to_owned).ok_or_else(|| unknown(name))
+}
+
+/// There is no such built-in mapping.
+pub(super) fn unknown(name: &str) -> Trouble {
+    let near = text::nearest(name, builtin::all().map(|(name, _)| name));
     let advice = match near.first() {
-        Some(near) => format!("did you mean {near}? The built-in mappings are {}", names.join(", ")),
+        Some(near) => format!("did you mean {near}? lateship mappings lists the built-in ones"),
         None => format!(
-            "the built-in mappings are {}; a file is given by its path, as {}",
-            names.join(", "),
+            "lateship mappings lists the built-in ones; a file is given by its path, as {}",
             text::printable(&format!("./{name}"))
         ),
     };
-    Error::whole(format!("there is no built-in mapping {}", text::quoted(name)), advice)
+    (format!("there is no built-in mapping {}", text::quoted(name)), advice)
 }

@@ -4,7 +4,7 @@
 //! text ─ parse ─▶ Spec ─ bind (header, --set) ─▶ Bound ─ Row … ─▶ Unit: Shipment | skipped | invalid
 //! ```
 //!
-//! Pure but for [`Mapping::load`], which reads the file. Everything that can be wrong with the file or with its fit to the
+//! Pure but for [`Mapping::load`], which reads the file and those that it extends. Everything that can be wrong with the file or with its fit to the
 //! header is found before the first row, and shown together; what is wrong with a row is a `Problem` of that row.
 
 mod bind;
@@ -22,6 +22,7 @@ mod fill;
 mod group;
 pub mod guard;
 mod join;
+mod layers;
 mod make;
 pub mod number;
 mod parse;

@@ -25,6 +25,8 @@ pub(super) struct Source {
     pub(super) take: Take,
     /// What is done to it.
     pub(super) steps: Arc<Steps>,
+    /// Whether it is left out where the header lacks what it takes.
+    pub(super) optional: bool,
 }
 
 /// What a source takes.

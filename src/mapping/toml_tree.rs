@@ -254,7 +254,10 @@ mod tests {
         let tree = DeTable::parse(text).expect("TOML");
         let mut faults = Faults::default();
         walk(&Table::root(tree.get_ref()), &mut faults);
-        faults.into_error("m.toml", text).map(|error| error.to_string()).unwrap_or_default()
+        faults
+            .into_error(&crate::mapping::layers::Layers::single("m.toml", text))
+            .map(|error| error.to_string())
+            .unwrap_or_default()
     }
 
     #[test]

@@ -9,6 +9,30 @@ use crate::support::Workdir;
 const EXAMPLES: [(&str, &str, i32); 3] =
     [("orders", "orders", 0), ("bestellungen", "erp-de", 0), ("orders-with-faults", "orders", 1)];
 
+/// Platforms of which the example is called like the mapping, and imports without a row left.
+const PLATFORMS: [&str; 20] = [
+    "aftership",
+    "amazon-fulfilled-shipments",
+    "dynamics-bc",
+    "easypost",
+    "ebay",
+    "fedex-ship-manager",
+    "linnworks",
+    "odoo-pickings",
+    "pirateship",
+    "shipstation",
+    "shipup",
+    "shopify",
+    "shopify-matrixify",
+    "tiendanube",
+    "tiktok",
+    "walmart",
+    "wix",
+    "woocommerce-ast",
+    "woocommerce-skyverge",
+    "xentral",
+];
+
 fn shipped(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -43,17 +67,26 @@ fn lasting(results: &str) -> String {
 
 #[test]
 fn every_example_gives_its_golden_payloads_and_results() {
-    for (example, mapping, code) in EXAMPLES {
+    let platforms = PLATFORMS.map(|name| (name, name, 0));
+    for (example, mapping, code) in EXAMPLES.into_iter().chain(platforms) {
         let workdir = Workdir::new();
         let input = format!("{example}.csv");
         workdir.write(&input, shipped(&format!("examples/{input}")));
         workdir.write("mapping.toml", shipped(&format!("mappings/{mapping}.toml")));
-        let check = workdir.lateship(&["check", &input, "-m", "mapping.toml", "--show", "1000"]);
+        // The export of shipments that is joined, where the mapping needs one.
+        let shipments = format!("{example}-shipments.csv");
+        let has_shipments = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(&shipments).exists();
+        let join = if has_shipments { vec!["--join", shipments.as_str()] } else { Vec::new() };
+        if has_shipments {
+            workdir.write(&shipments, shipped(&format!("examples/{shipments}")));
+        }
+        let run = |words: &[&str]| workdir.lateship(&[words, &join].concat());
+        let check = run(&["check", &input, "-m", "mapping.toml", "--show", "1000"]);
         check.assert_code(code);
         golden(&format!("{example}.payloads.json"), &check.stdout);
-        workdir.lateship(&["import", &input, "-m", "mapping.toml", "--sandbox"]).assert_code(code);
+        run(&["import", &input, "-m", "mapping.toml", "--sandbox"]).assert_code(code);
         golden(&format!("{example}.results.csv"), &lasting(&workdir.read(&format!("{example}.results.csv"))));
-        let built_in = workdir.lateship(&["check", &input, "-m", mapping, "--show", "1000"]);
+        let built_in = run(&["check", &input, "-m", mapping, "--show", "1000"]);
         assert_eq!(built_in.stdout, check.stdout, "the built-in mapping is the file");
     }
 }

@@ -183,6 +183,8 @@ fn every_key_of_the_language_has_an_example() {
         "max_length",
         "default",
         "required",
+        "optional",
+        "extends",
         "send_empty",
         "rename",
         "rate",

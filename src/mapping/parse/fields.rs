@@ -71,15 +71,16 @@ fn sources(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Vec<Sourc
 fn one(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<Source> {
     if let Some(text) = node.as_text() {
         let take = if text.contains(['{', '}']) { template(node, text, faults) } else { column(node, faults) };
-        return Some(Source { when: None, take: take?, steps: Arc::new(Steps::default()) });
+        return Some(Source { when: None, take: take?, steps: Arc::new(Steps::default()), optional: false });
     }
     let table = node.table(EXPECTED, faults)?;
-    let known: Vec<&str> = ["when"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
+    let known: Vec<&str> = ["when", "optional"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
     let all_known = table.check_keys(&known, &[], faults);
     let when = table.get("when").map(|node| condition::one(&node, faults));
     let take = take(&table, all_known, faults);
     let steps = steps::parse(&table, lookups, faults);
-    Some(Source { when: when.flatten(), take: take?, steps: Arc::new(steps) })
+    let optional = table.get("optional").and_then(|node| node.flag(faults)).unwrap_or_default();
+    Some(Source { when: when.flatten(), take: take?, steps: Arc::new(steps), optional })
 }
 
 fn take(table: &Table<'_>, all_known: bool, faults: &mut Faults) -> Option<Take> {

@@ -7,6 +7,7 @@ mod delivery;
 mod fields;
 mod join;
 mod lookups;
+mod merge;
 mod payload;
 mod rows;
 mod source;
@@ -15,33 +16,38 @@ mod steps;
 use toml::de::DeTable;
 
 use super::error::Faults;
+use super::layers::{Layer, Layers};
 use super::spec::Spec;
-use super::toml_tree::{NotServed, Table};
+use super::toml_tree::Table;
 
-const TABLES: &[&str] = &["source", "rows", "join", "fields", "lookups", "payload", "delivery"];
+const KEYS: &[&str] = &["extends", "source", "rows", "join", "fields", "lookups", "payload", "delivery"];
 
-const NOT_SERVED: NotServed =
-    &[("extends", "copy the mapping that you would start from (the folder mappings/ has some), and change it")];
-
-/// Reads the text of a mapping file.
-pub(super) fn parse(text: &str, faults: &mut Faults) -> Spec {
-    let (tree, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let message = error.message();
-        let span = error.span().unwrap_or(0..0);
-        let added = faults.at(span, format!("not valid TOML: {message}"), "");
-        if message.contains("duplicate key") {
-            added.advise("a key can stand once in a table: a field has one source, or a list of them");
-        } else if message.contains("escape") {
-            added.advise("write a text that holds backslashes between single quotes: '\\d+'");
+/// Reads a mapping of one or several layers: the tables of each, merged over those that it extends.
+pub(super) fn parse(layers: &Layers, faults: &mut Faults) -> Spec {
+    let texts: Vec<String> = layers.iter().map(Layer::placed).collect();
+    let mut merged: Option<DeTable<'_>> = None;
+    for text in texts.iter().rev() {
+        let (tree, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let message = error.message();
+            let span = error.span().unwrap_or(0..0);
+            let added = faults.at(span, format!("not valid TOML: {message}"), "");
+            if message.contains("duplicate key") {
+                added.advise("a key can stand once in a table: a field has one source, or a list of them");
+            } else if message.contains("escape") {
+                added.advise("write a text that holds backslashes between single quotes: '\\d+'");
+            }
         }
+        let own = tree.into_inner();
+        merged = Some(match merged {
+            Some(base) => merge::over(base, own),
+            None => own,
+        });
     }
-    if !errors.is_empty() {
-        return Spec::default();
-    }
+    let Some(tree) = merged.filter(|_| faults.is_empty()) else { return Spec::default() };
 
-    let root = Table::root(tree.get_ref());
-    root.check_keys(TABLES, NOT_SERVED, faults);
+    let root = Table::root(&tree);
+    root.check_keys(KEYS, &[], faults);
     let (form, empty) = root.section("source", faults).map(|table| source::parse(&table, faults)).unwrap_or_default();
     let rows = root.section("rows", faults).map(|table| rows::parse(&table, faults)).unwrap_or_default();
     let join = root.section("join", faults).and_then(|table| join::parse(&table, faults));

@@ -2,6 +2,7 @@
 
 mod builtins;
 mod errors;
+mod extends;
 mod fields;
 mod groups;
 mod rows;
