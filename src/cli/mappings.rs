@@ -18,8 +18,10 @@ const COLUMNS_SHOWN: usize = 5;
 /// that file's header begins, and whether the tracking numbers stand in another file that is joined.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-A built-in mapping is used by its name:
-  lateship check orders.csv -m shopify
+Examples:
+  lateship mappings                                         all of them
+  lateship check orders.csv -m wix                          used by its name
+  lateship import orders.csv -m shopify --join shipments.csv
 
 To change something, extend it in a file of your own that holds only what is different:
   extends = \"shopify\"

@@ -128,7 +128,8 @@ fn a_column_that_the_file_lacks_is_named_with_the_nearest_ones() {
 
 #[test]
 fn a_key_of_a_later_version_is_refused_and_not_ignored() {
-    Case::with("map.toml", format!("extends = \"orders\"\n{MAPPING}")).import_is_refused(&["map.toml", "version"]);
+    Case::with("map.toml", format!("{MAPPING}[lookups.t]\nfile = \"t.csv\"\nkey = \"K\"\nvalue = \"V\"\n"))
+        .import_is_refused(&["map.toml", "version"]);
 }
 
 #[test]
