@@ -92,6 +92,17 @@ fn every_example_gives_its_golden_payloads_and_results() {
 }
 
 #[test]
+fn every_example_of_a_platform_has_the_header_that_its_mapping_shows() {
+    for name in PLATFORMS {
+        let columns: String =
+            shipped(&format!("mappings/{name}.toml")).lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+        let example = shipped(&format!("examples/{name}.csv"));
+        let at_the_top = example.lines().take(2).any(|line| line.trim_start_matches('\u{FEFF}') == columns);
+        assert!(at_the_top, "{name}: {columns}");
+    }
+}
+
+#[test]
 fn the_readme_names_files_and_flags_that_exist() {
     let readme = shipped("README.md");
     let manuals = [

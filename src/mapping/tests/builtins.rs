@@ -28,6 +28,20 @@ fn every_built_in_mapping_parses() {
 }
 
 #[test]
+fn every_built_in_mapping_without_a_join_fits_the_header_that_its_comment_shows() {
+    for (name, text) in crate::mapping::builtin::all() {
+        let head = crate::mapping::builtin::head(text);
+        assert!(head.from.is_some() || matches!(name, "orders" | "erp-de"), "{name} says where its file comes from");
+        if head.join.is_some() {
+            continue;
+        }
+        let delimiter = [';', '\t'].into_iter().find(|other| head.header.contains(*other)).unwrap_or(',');
+        let (_, header) = built_in(name, delimiter);
+        assert!(header.len() > 1, "{name}");
+    }
+}
+
+#[test]
 fn orders_makes_a_payload_of_a_plain_row() {
     let (mut bound, header) = built_in("orders", ',');
     assert_eq!(header.len(), 23);
