@@ -1,7 +1,7 @@
 //! Carriers: the many ways in which shops and shipping systems write them, folded to one name each.
 //!
 //! A name is folded by its letters and digits alone, in lower case; the first rule that fits decides, so the order of
-//! [`RULES`] matters: a service of a carrier (`FedEx Ground`) is that carrier, but those that are delivered by another one
+//! the rules matters: a service of a carrier (`FedEx Ground`) is that carrier, but those that are delivered by another one
 //! (`SmartPost`) stand first. Pure; `mapping` looks names up here, `check` warns of those that are not known.
 
 /// How a folded text is recognised.
