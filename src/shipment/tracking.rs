@@ -196,7 +196,7 @@ fn fedex_96(number: &[u8]) -> bool {
 
 fn is_piece(number: &[u8]) -> bool {
     let letters = number.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    digits(&number[letters..]) && (9..=20).contains(&(number.len() - letters))
+    digits(&number[letters..]) && matches!(number.len() - letters, 9 | 10)
 }
 
 fn ontrac(number: &[u8]) -> bool {
@@ -318,6 +318,7 @@ mod tests {
             ("RB 12345678 5 GB", Some("Royal Mail")),
             ("9611020987654312345672", Some("FedEx")),
             ("JJD0099999999", Some("DHL")),
+            ("JJD0099999999123456", None),
             ("1Z999AA10123456785", None),
             ("986578788855", None),
             ("3318810025", None),
