@@ -94,6 +94,14 @@ fn may_be_header(records: &[Record], first: usize, at: usize) -> bool {
         // Nothing tells it from the rows below: only a single title above it can be no header.
         return record.filled > 2 && records[first..at].iter().all(|above| above.filled <= 1);
     }
+    // What stands above must not look like the rows below: then it is one of them, or heads them with numbers.
+    let is_like_them = |above: &Record| {
+        let alike = data.iter().filter(|&&column| above.class(column).is_data()).count();
+        is_as_wide(above, record) && 2 * alike > data.len()
+    };
+    if records[first..at].iter().any(is_like_them) {
+        return false;
+    }
     data.iter().all(|&column| record.class(column) != Class::Empty || column >= record.cells.len())
         && data.iter().any(|&column| record.class(column) == Class::Words)
         && data.iter().all(|&column| !record.class(column).is_data())
@@ -106,7 +114,11 @@ fn the_real_one(records: &[Record], mut at: usize) -> usize {
         let (upper, lower) = (&records[at], &records[next]);
         let data = data_columns(&records[next + 1..]);
         let contrast = data.len() >= 2 && data.iter().all(|&column| lower.class(column) == Class::Words);
-        if !contrast || lower.count(Class::is_data) > 0 || !are_alike(upper.filled, lower.filled) {
+        if !contrast
+            || lower.count(Class::is_data) > 0
+            || likeness(upper) < 0.6
+            || !are_alike(upper.filled, lower.filled)
+        {
             break;
         }
         let alike = !upper.is_for_machines() && !lower.is_for_machines() && !explains(upper, lower);
@@ -279,7 +291,7 @@ mod tests {
     #[test]
     fn a_row_of_data_is_never_taken_for_the_header_in_doubt() {
         for lines in [
-            &["Order,,,,", "a,b,c,d,e", "f,g,h,i,j"][..],
+            &["Order,Name,,,", "a,b,c,d,e", "f,g,h,i,j"][..],
             &["Order,Name,City", "x-1,Ada,Ulm", "x-2,Bob,Bonn"],
             &["Name,City", "Ada,Ulm"],
             &["10,20,30", "mug,cup,tea", "10,20,30"],

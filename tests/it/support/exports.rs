@@ -253,7 +253,7 @@ fn cell(rng: &mut Rng, name: &str, style: u64, number: u64) -> String {
         match style % 3 {
             0 => format!("{}", 100_200 + number),
             1 => format!("114-33{:05}-{:07}", number % 100_000, number),
-            _ => format!("S{:05}", number),
+            _ => format!("S{number:05}"),
         }
     } else if has(&["sku", "code", "artikelnr", "material", "item number", "-id", " id"]) {
         format!("SKU-{}", rng.u32(1000..9999))
@@ -353,6 +353,7 @@ const KINDS: [&str; 16] = [
 ];
 
 /// The file `number` of `seed`.
+#[expect(clippy::too_many_lines, reason = "a file from its first line to its last, as it is written")]
 pub(crate) fn export(seed: u64, number: u64) -> Export {
     let rng = &mut Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
     let kind = KINDS[usize::try_from(number).unwrap_or(0) % KINDS.len()];
@@ -456,7 +457,9 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
         for index in 0..count {
             let mut cells: Vec<String> = kinds_of_cells.iter().map(|name| cell(rng, name, style, index)).collect();
             if quoting == Quoting::Never {
-                cells.iter_mut().for_each(|cell| *cell = cell.replace(['\n', '\t'], " "));
+                for cell in &mut cells {
+                    *cell = cell.replace(['\n', '\t'], " ");
+                }
             }
             if kind == "packed cells" {
                 let last = cells.len() - 1;
@@ -471,7 +474,7 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
                 }
             }
             if cells.iter().all(String::is_empty) {
-                cells[0] = "x".to_owned();
+                cells[0].push('x');
             }
             if kind == "trailing delimiter" {
                 cells.push(String::new());
