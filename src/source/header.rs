@@ -121,13 +121,26 @@ fn the_real_one(records: &[Record], mut at: usize) -> usize {
         {
             break;
         }
-        let alike = !upper.is_for_machines() && !lower.is_for_machines() && !explains(upper, lower);
-        if !(lower.is_for_machines() && !upper.is_for_machines() || alike && words(lower) <= words(upper) + 0.5) {
+        if lower.is_for_machines() && !upper.is_for_machines() && are_names(lower) {
+            at = next;
+            continue;
+        }
+        // Without that sign much must speak for it: a row of data above the others must not go.
+        let alike =
+            data.len() >= 3 && are_names(lower) && records[next + 1..].iter().filter(|row| row.filled > 1).count() > 1;
+        if !alike || upper.is_for_machines() || explains(upper, lower) || words(lower) > words(upper) + 0.5 {
             break;
         }
         at = next;
     }
     at
+}
+
+/// Whether all cells are words, each another one.
+fn are_names(record: &Record) -> bool {
+    let has_letters = |cell: &str| cell.chars().filter(|c| c.is_alphabetic()).count() >= 2;
+    let names: HashSet<&str> = record.texts().map(|(_, cell)| cell).filter(|cell| has_letters(cell)).collect();
+    names.len() == record.filled
 }
 
 /// The number behind the header of the row that describes the columns: words where all rows below it hold data, which
@@ -295,6 +308,8 @@ mod tests {
             &["Order,Name,City", "x-1,Ada,Ulm", "x-2,Bob,Bonn"],
             &["Name,City", "Ada,Ulm"],
             &["10,20,30", "mug,cup,tea", "10,20,30"],
+            &["Aa,Aa,Aa,Aa", ";,a,;,b", "00,,,00"],
+            &["Order,Tracking,Carrier,Name", "TEST,pending,UPS,Ada", "1001,94001112,UPS,Bob", "1002,94001113,UPS,Cy"],
             &["Order,2026-11,2026-12", "1001,mug,12.50", "1002,cup,9.00"],
         ] {
             assert_eq!(place(lines, &[]).above, 0, "{lines:?}");
