@@ -1,20 +1,19 @@
 //! Finds how a text is cut into cells: every delimiter is tried on the first records, and the one that gives the most
 //! constant width wins.
 //!
-//! The trial is aware of quotes, and the header's own width is the measure, so that commas inside the header or the
-//! cells of a semicolon file do not win. Pure; `open` calls it once per file.
-
-use std::collections::HashMap;
+//! The trial is aware of quotes, and the width of the header is the measure, wherever `header` finds it, so that commas
+//! inside the header or the cells of a semicolon file do not win, nor lines above or below the table. Pure; `open` calls
+//! it once per file.
 
 use memchr::memchr_iter;
 
-use super::record::{Cut, Cutter, MAX_LINES, blank_lines, line_ends};
+use super::header::find;
+use super::record::{MAX_LINES, line_ends};
+use super::shape::{RECORDS, records};
 use crate::row::{Dialect, Form, Quote};
 
 /// The delimiters that are looked for; where two fit alike, the earlier one is taken, since a comma is often data.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
-/// Records that are looked at.
-const RECORDS: usize = 500;
 
 /// The dialect of the text that starts with `sample`, as far as `form` leaves it open; `last` says that nothing follows.
 pub(super) fn detect(sample: &[u8], last: bool, form: &Form) -> Dialect {
@@ -28,66 +27,12 @@ pub(super) fn detect(sample: &[u8], last: bool, form: &Form) -> Dialect {
     }
     let mut best = (0.0, with_quote(b','));
     for dialect in DELIMITERS.map(with_quote) {
-        let fit = fit(sample, last, dialect);
+        let fit = find(&records(sample, last, dialect), form).fit;
         if fit > best.0 {
             best = (fit, dialect);
         }
     }
     best.1
-}
-
-/// How well a dialect fits, from 0 (one column) to 1: the share of records as wide as the header, and more for a wider
-/// header. A record that is too short counts half at best, one with cells to spare not at all.
-fn fit(sample: &[u8], last: bool, dialect: Dialect) -> f64 {
-    let mut widths = widths(sample, last, dialect).into_iter();
-    let Some(header) = widths.next().filter(|&header| header > 1) else { return 0.0 };
-    let (mut records, mut fits) = (1.0, 1.0);
-    for width in widths {
-        records += 1.0;
-        if width == header {
-            fits += 1.0;
-        } else if width > 1 && width < header {
-            fits += 0.5 * share(width, header);
-        }
-    }
-    fits / records * (1.0 - share(1, header))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "widths are small")]
-fn share(part: usize, whole: usize) -> f64 {
-    part as f64 / whole as f64
-}
-
-/// The width of the header (the first record that is not empty and as wide as most are) and of the other records; empty
-/// cells beyond the header's width are not counted.
-fn widths(sample: &[u8], last: bool, dialect: Dialect) -> Vec<usize> {
-    let mut cutter = Cutter::new(dialect);
-    // How many cells each record has, and how many up to its last filled one.
-    let mut counts: Vec<(usize, usize)> = Vec::new();
-    let mut rest = sample;
-    while counts.len() < RECORDS {
-        rest = &rest[blank_lines(rest, last).0..];
-        let Cut::Record(extent) = cutter.cut(rest, last) else { break };
-        if rest.is_empty() {
-            break;
-        }
-        if extent.plain {
-            cutter.split(&rest[..extent.len]);
-        }
-        let filled = cutter.cells().enumerate().filter(|(_, cell)| !cell.trim_ascii().is_empty());
-        let filled = filled.last().map_or(0, |(index, _)| index + 1);
-        counts.push((cutter.cells().count(), filled));
-        rest = &rest[extent.next..];
-    }
-    let mut often: HashMap<usize, usize> = HashMap::new();
-    counts.iter().filter(|(count, _)| *count > 1).for_each(|(count, _)| *often.entry(*count).or_default() += 1);
-    let usual = often.into_iter().max_by_key(|(width, times)| (*times, *width)).map_or(1, |(width, _)| width);
-    let Some(at) = counts.iter().position(|(count, filled)| *filled > 0 && *count >= usual) else { return Vec::new() };
-    let header = counts.remove(at).0;
-    let width = |(count, filled): (usize, usize)| if filled > header { filled } else { header.min(count) };
-    let mut widths = vec![header];
-    widths.extend(counts.into_iter().skip_while(|(_, filled)| *filled == 0).map(width));
-    widths
 }
 
 /// Whether quotes in a tab file stand around cells, and are not inches or words in quotes: every cell that starts with

@@ -92,6 +92,14 @@ pub enum Error {
         /// The physical line at which it starts.
         line: u64,
     },
+    /// Data from the first line on.
+    #[error("{file}: line {line} looks like data, and so does what follows: the file has no header")]
+    NoNames {
+        /// The file's name.
+        file: String,
+        /// The physical line of the first record, from 1.
+        line: u64,
+    },
     /// The results of an earlier run.
     #[error("{file}: this is the results file of an earlier run, not an export")]
     Results {
@@ -159,6 +167,10 @@ impl Error {
             Self::LongHeader { .. } => "check that this is a CSV file with line ends",
             Self::Results { .. } => {
                 "name the export itself; to send what an earlier run left, name its failed-rows file (….failed.csv)"
+            }
+            Self::NoNames { .. } => {
+                "add a first line with the columns' names; if that line does hold them, set skip_lines in the \
+                 mapping's [source] to the number of lines above it"
             }
             Self::Form { .. } => return None,
             Self::Archive { .. } => "unpack it, and import the file that holds the orders",

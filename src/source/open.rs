@@ -14,9 +14,10 @@ use super::dialect::detect;
 use super::encoding::{Decoded, look};
 use super::first::{BOM, Kind, kind};
 use super::found::Packing;
-use super::header;
+use super::header::{Place, find};
 use super::record::Cutter;
 use super::rows::{Source, Step};
+use super::shape::records;
 use super::unpack::unpack;
 use super::window::{LOOK_AHEAD, Raw, Window};
 use crate::row::{Dialect, ERROR_COLUMN, Encoding, Form, Quote, RESULTS_COLUMNS};
@@ -99,7 +100,7 @@ impl Source {
             number: 0,
             packing: Packing::Plain,
             sheet,
-            described: false,
+            describing: None,
             encoding: Encoding::UTF8,
         };
         source.look_ahead()?;
@@ -110,8 +111,9 @@ impl Source {
         source.dialect = detect(sample, last, &form);
         source.check_dialect()?;
         source.cutter = Cutter::new(source.dialect);
-        source.read_header(&form)?;
-        source.look_for_description();
+        let (sample, last) = source.sample();
+        let place = find(&records(sample, last, source.dialect), &form);
+        source.read_header(place)?;
         source.remark_on_one_column();
         Ok(source)
     }
@@ -202,22 +204,10 @@ impl Source {
         }
     }
 
-    /// Whether the row below the header only describes its columns.
-    fn look_for_description(&mut self) {
-        let (sample, last) = self.sample();
-        if let [record, next, ..] = &header::records(sample, last, self.dialect, 2)[..] {
-            self.described = header::describes(record, next);
-        }
-    }
-
-    /// Reads the header: the first record that is not empty behind the lines that are skipped, or, where none are, behind
-    /// whatever else stands before it.
-    fn read_header(&mut self, form: &Form) -> Result<(), Error> {
-        let mut before = 0;
-        if form.skip_lines.is_none() {
-            let (sample, last) = self.sample();
-            before = header::before(&header::records(sample, last, self.dialect, 100), &form.wanted);
-        }
+    /// Reads the header in its place, or the first record behind it that is not empty.
+    fn read_header(&mut self, place: Place) -> Result<(), Error> {
+        let mut above = place.above;
+        let mut left_out = false;
         loop {
             let step = self.step().map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
             let extent = match step {
@@ -225,7 +215,14 @@ impl Source {
                 Step::TooLong(_) => return Err(Error::LongHeader { file: self.file(), line: self.line }),
                 Step::Record(extent) => extent,
             };
-            if let (Some(opening), 0) = (extent.unclosed, before) {
+            if above > 0 {
+                above -= 1;
+                left_out |= self.window.data()[..extent.len].iter().any(u8::is_ascii_alphanumeric);
+                self.window.consume(extent.next);
+                self.line += extent.lines;
+                continue;
+            }
+            if let Some(opening) = extent.unclosed {
                 return Err(Error::OpenHeader { file: self.file(), line: self.line + opening.lines });
             }
             let raw = &self.window.data()[..extent.len];
@@ -240,16 +237,22 @@ impl Source {
             let header_line = self.line;
             self.window.consume(extent.next);
             self.line += extent.lines;
-            if before > 0 {
-                before -= 1;
-                continue;
-            }
             if names.iter().all(String::is_empty) {
                 continue;
             }
             if names.len() >= 6 && names.iter().zip(RESULTS_COLUMNS).take(6).all(|(name, ours)| name == ours) {
                 return Err(Error::Results { file: self.file() });
             }
+            if place.is_data {
+                return Err(Error::NoNames { file: self.file(), line: header_line });
+            }
+            if left_out {
+                self.remarks.push(format!(
+                    "the header was found in line {header_line}; set skip_lines = {} in the mapping's [source] to pin it",
+                    header_line - 1
+                ));
+            }
+            self.describing = place.describing;
             self.error_column = names.iter().position(|name| name == ERROR_COLUMN);
             self.header = names;
             self.header_line = header_line;

@@ -8,8 +8,8 @@ use std::io;
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::Error;
+use super::footer::{is_footer, is_header};
 use super::found::{Found, Packing};
-use super::header;
 use super::record::{Cut, Cutter, Extent, MAX_RECORD, Opening, blank_lines};
 use super::window::Window;
 use crate::row::{Dialect, ERROR_COLUMN, Encoding, LEFT, Reading, Row, UNREADABLE};
@@ -33,8 +33,8 @@ pub struct Source {
     pub(super) cutter: Cutter,
     pub(super) line: u64,
     pub(super) number: u64,
-    /// Whether the first row only describes the columns.
-    pub(super) described: bool,
+    /// The number of the row that only describes the columns.
+    pub(super) describing: Option<u64>,
     pub(super) packing: Packing,
     pub(super) sheet: Option<String>,
     pub(super) encoding: Encoding,
@@ -224,14 +224,13 @@ impl Source {
         if row.cells().all(|cell| cell.trim_ascii().is_empty()) {
             return Reading::Skip("empty row".to_owned());
         }
-        let mut again = row.cells().map(|cell| cell.trim().trim_start_matches('\u{FEFF}'));
-        if again.by_ref().zip(&self.header).all(|(cell, name)| cell == name) && cells >= columns {
+        if is_header(row.cells(), &self.header) {
             return Reading::Skip("the header again".to_owned());
         }
-        if self.described && self.number == 1 {
+        if self.describing == Some(row.number) {
             return Reading::Skip("describes the columns".to_owned());
         }
-        if columns > 3 && cells < columns && cells <= 5 && header::is_footer(row.cells()) {
+        if is_footer(row.cells(), columns) {
             return Reading::Skip("a footer of the report".to_owned());
         }
         if let Some(flaw) = self.error_column.and_then(|column| unmended(row.get(column))) {

@@ -364,7 +364,13 @@ proptest! {
         reader.delimiter(delimiter).quote(quote).flexible(true).has_headers(false);
         let oracle: Vec<Vec<String>> =
             reader.from_reader(&text[..]).deserialize().collect::<Result<_, _>>().unwrap();
-        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), ..Form::default() };
+        // Of arbitrary texts nobody could say which is the header.
+        let form = Form {
+            delimiter: Some(delimiter),
+            quote: Some(Quote::By(quote)),
+            skip_lines: Some(0),
+            ..Form::default()
+        };
         let mut source = open_in_pieces(&text, &form, step).unwrap();
         prop_assert_eq!(source.dialect(), Dialect { delimiter, quote: Quote::By(quote) });
         prop_assert_eq!(source.header(), &table[0][..]);
@@ -376,6 +382,37 @@ proptest! {
             prop_assert_eq!((row.number, row.line), (index as u64 + 1, lines[index + 1]));
             let empty = table[index + 1].iter().all(|cell| cell.trim_ascii().is_empty());
             prop_assert_eq!(&row.reading, &if empty { Reading::Skip("empty row".into()) } else { Reading::Data });
+        }
+    }
+
+    #[test]
+    fn any_table_whose_columns_are_wanted_is_found_below_any_titles(
+        rows in prop::collection::vec(prop::collection::vec("[a-z0-9 ,;|\"\n]{0,9}", 4), 0..6),
+        titles in prop::collection::vec("[A-Za-z0-9 :.]{0,20}", 0..6),
+        delimiter in prop::sample::select(b",;\t|".to_vec()),
+        end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+        step in 1_usize..40,
+    ) {
+        let names = ["Order Number", "Tracking-No", "Ship To / Name", "E-Mail"];
+        let mut text: String = titles.iter().flat_map(|title| [title.as_str(), end]).collect();
+        let mut line = titles.len() as u64 + 1;
+        let mut lines = Vec::new();
+        let header: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        for record in std::iter::once(&header).chain(&rows) {
+            let cells: Vec<String> = record.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+            let written = cells.join(&char::from(delimiter).to_string());
+            lines.push(line);
+            line += ends_in(written.as_bytes()) + 1;
+            text += &(written + end);
+        }
+        let wanted = names[..3].iter().map(|name| crate::text::fold(name)).collect();
+        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(b'"')), wanted, ..Form::default() };
+        let mut source = open_in_pieces(text.as_bytes(), &form, step).unwrap();
+        prop_assert_eq!((source.header(), source.header_line()), (&header[..], lines[0]));
+        let found = rows_of(&mut source);
+        prop_assert_eq!(found.iter().map(|row| row.line).collect::<Vec<_>>(), &lines[1..]);
+        for (row, cells) in found.iter().zip(&rows) {
+            prop_assert_eq!(row.cells().collect::<Vec<_>>(), cells.iter().collect::<Vec<_>>());
         }
     }
 

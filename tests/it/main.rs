@@ -5,6 +5,7 @@ mod anywhere;
 mod bad_input;
 mod check;
 mod concurrency;
+mod detection;
 mod disk_full;
 mod engine;
 mod examples;

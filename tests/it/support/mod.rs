@@ -1,6 +1,7 @@
 //! What the integration tests stand on: a fresh folder with the real program in it, and servers that answer as told.
 
 mod answer;
+pub(crate) mod exports;
 pub(crate) mod proof;
 pub(crate) mod request;
 pub(crate) mod server;
