@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod proof;
+pub(crate) mod proposals;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod tls;
