@@ -8,7 +8,7 @@ use std::{fmt, io};
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
-use crate::{endpoint, ledger, mapping, results, sandbox, secret, settings, source};
+use crate::{endpoint, init, ledger, mapping, results, sandbox, secret, settings, source};
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
@@ -152,6 +152,20 @@ pub enum Error {
     /// A second signal came while the run finished what was in flight.
     #[error("ended at once by a second signal: what was in flight may have been accepted, and is not in the results")]
     EndedAtOnce(Signal),
+    /// Nothing can be proposed for an input.
+    #[error(transparent)]
+    Unproposable(#[from] init::Unproposable),
+    /// A proposed mapping would replace a file.
+    #[error("{} exists, and the proposal would replace it", text::quoted(&.0.to_string_lossy()))]
+    MappingExists(PathBuf),
+    /// A proposed mapping cannot be written.
+    #[error("cannot write the mapping {}: {source}", text::quoted(&path.to_string_lossy()))]
+    MappingUnwritable {
+        /// Where it was to go.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Standard output takes nothing more (a full disk, say; a reader that went away is no error).
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
@@ -206,6 +220,9 @@ impl Error {
             | Self::TooFewShipments { .. }
             | Self::NothingToJoin(_)
             | Self::NothingJoined { .. }
+            | Self::Unproposable(_)
+            | Self::MappingExists(_)
+            | Self::MappingUnwritable { .. }
             | Self::Output(_)
             | Self::Runtime(_) => exit::NOTHING_SENT,
         }
@@ -234,6 +251,14 @@ impl Error {
             ),
             Self::UnknownInput { .. } => {
                 Some("results and summary are not of one run: give the right summary with --summary".to_owned())
+            }
+            Self::Unproposable(_) => Some(
+                "put a line with the names of the columns above the data (an export has an option for it, as a rule), \
+                 or say in [source] skip_lines where the header is"
+                    .to_owned(),
+            ),
+            Self::MappingExists(_) => {
+                Some("give another place with -o, or --force to replace it; -o - prints the mapping".to_owned())
             }
             Self::HeadersDiffer { .. } => Some("import them one after the other".to_owned()),
             Self::TooFewShipments { .. } => Some(

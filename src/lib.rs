@@ -20,7 +20,7 @@
 //! | [`limits`] | rate, attempts, times | | |
 //!
 //! Around it: [`cli`] (what a user types), [`settings`] (flag over environment over mapping over default), [`secret`]
-//! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`survey`] (rows counted, troubles grouped),
+//! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows), [`survey`] (rows counted, troubles grouped),
 //! [`packed`] (tables within a cell, recognised), [`progress`] and
 //! [`log`] (standard error), [`closing`] (the words before and after a run), [`sandbox`] (the local endpoint),
 //! [`error`] (every way to end, and its exit code), [`text`] (foreign text made fit to be shown), [`sorter`] (more records
@@ -39,6 +39,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod error;
 pub mod import;
+pub mod init;
 pub mod inputs;
 pub mod ledger;
 pub mod limits;

@@ -7,6 +7,7 @@
 mod check;
 mod fields;
 mod import;
+mod init;
 mod json;
 mod ledger;
 mod mappings;
@@ -42,6 +43,7 @@ sending anything, and `--sandbox` sends to a local endpoint that answers as the 
 
 const AFTER_HELP: &str = "\
 Start here:
+  lateship init orders.csv                            propose a mapping for an export
   lateship check orders.csv -m shop.toml              does the mapping fit?
   lateship import orders.csv -m shop.toml --sandbox   a rehearsal: nothing leaves this machine
   lateship import orders.csv -m shop.toml             the real thing
@@ -71,6 +73,7 @@ enum Command {
     Import(Box<import::Flags>),
     Retry(Box<retry::Flags>),
     Check(check::Flags),
+    Init(init::Flags),
     Mappings(mappings::Flags),
     Fields(fields::Flags),
     Sandbox(sandbox::Flags),
@@ -131,6 +134,7 @@ impl Cli {
             Command::Import(flags) => Some(flags.progress),
             Command::Retry(flags) => Some(flags.progress),
             Command::Check(_)
+            | Command::Init(_)
             | Command::Mappings(_)
             | Command::Fields(_)
             | Command::Sandbox(_)
@@ -150,6 +154,7 @@ impl Cli {
             Command::Import(flags) => flags.run(around),
             Command::Retry(flags) => flags.run(around),
             Command::Check(flags) => flags.run(&around),
+            Command::Init(flags) => flags.run(&around),
             Command::Mappings(flags) => flags.run(),
             Command::Fields(flags) => flags.run(),
             Command::Sandbox(flags) => flags.run(&around),

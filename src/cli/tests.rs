@@ -44,7 +44,7 @@ fn the_parser_is_sound() {
 fn only_commands_that_exist_are_listed() {
     let command = Cli::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["import", "retry", "check", "mappings", "fields", "sandbox", "ledger"]);
+    assert_eq!(names, ["import", "retry", "check", "init", "mappings", "fields", "sandbox", "ledger"]);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn every_variable_that_help_names_is_read() {
 
 #[test]
 fn every_command_has_a_manual() {
-    for command in ["import", "retry", "check", "mappings", "fields", "sandbox"] {
+    for command in ["import", "retry", "check", "init", "mappings", "fields", "sandbox"] {
         let help = long_help(command);
         for part in ["Examples:", "Exit codes:", "lateship "] {
             assert!(help.contains(part), "{command} without {part}");
@@ -210,7 +210,7 @@ fn every_command_has_a_manual() {
 
 #[test]
 fn no_help_shows_a_credential_of_the_environment() {
-    for command in ["import", "retry", "check", "mappings", "fields", "sandbox"] {
+    for command in ["import", "retry", "check", "init", "mappings", "fields", "sandbox"] {
         assert!(!long_help(command).contains("[env: LATESHIPMENT_"), "{command}");
     }
 }

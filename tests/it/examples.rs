@@ -110,6 +110,7 @@ fn the_readme_names_files_and_flags_that_exist() {
         &["retry", "--help"],
         &["sandbox", "--help"],
         &["check", "--help"],
+        &["init", "--help"],
         &["ledger", "--help"],
         &["ledger", "resolve", "--help"],
     ];

@@ -17,6 +17,7 @@ mod join;
 mod mapping_reference;
 mod memory;
 mod outage;
+mod proposals;
 mod quirks;
 mod retry;
 mod run;

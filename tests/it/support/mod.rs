@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod exports;
 pub(crate) mod proof;
+pub(crate) mod proposals;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod tls;
