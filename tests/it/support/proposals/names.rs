@@ -1,5 +1,5 @@
 //! Names for the columns of each field in eight languages: English, German, French, Spanish, Italian, Portuguese, Dutch,
-//! Polish. Written down without a look into the dictionary of `init`, which knows many of their words and not all.
+//! Polish. The dictionary of `init` knows many of their words, and some were added to it since it was scored by them.
 
 /// A line for each field: its name, and behind bars the column's name in each language.
 const NAMES: &str = "\
