@@ -150,7 +150,7 @@ impl Maker {
         if !problems.is_empty() {
             return self.named(Made::Invalid(problems), warnings);
         }
-        self.mend_zips(&mut warnings);
+        self.mend_zips(parts, &mut warnings);
         self.check(parts, &mut warnings);
         Worked { warnings, ..Worked::of(Made::Shipment(self.shipment(parts))) }
     }
@@ -264,17 +264,19 @@ impl Maker {
     }
 
     /// Gives postal codes of the United States the zeros back that a spreadsheet took from their front.
-    fn mend_zips(&mut self, warnings: &mut Vec<Problem>) {
+    fn mend_zips(&mut self, parts: &Parts, warnings: &mut Vec<Problem>) {
         for (zip, country) in [("shipping_zip", "shipping_country"), ("billing_zip", "billing_country")] {
             let (Some(zip), Some(country)) = (Field::by_name(zip), Field::by_name(country)) else { continue };
             let value = self.payload.value(zip);
             let (short, rest) = value.split_once('-').map_or((value, ""), |(short, _)| (short, &value[short.len()..]));
             let is_short = matches!(short.len(), 3 | 4) && short.bytes().all(|byte| byte.is_ascii_digit());
-            if is_short && is_united_states(self.payload.value(country)) {
+            let is_plus_4 = rest.is_empty() || rest.len() == 5 && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
+            if is_short && is_plus_4 && is_united_states(self.payload.value(country)) {
                 let (mended, value) = (format!("{short:0>5}{rest}"), value.to_owned());
                 self.payload.set(zip, &mended);
                 warnings.push(Problem {
                     field: Some(zip.name()),
+                    column: parts.column_of(zip),
                     value,
                     ..Problem::of_row("had lost the zeros at its front, as in a spreadsheet; they are sent again")
                 });
@@ -284,17 +286,12 @@ impl Maker {
 
     fn check(&self, parts: &Parts, warnings: &mut Vec<Problem>) {
         check::warnings(&self.payload, |field, reason| {
-            let column = parts
-                .plan
-                .iter()
-                .find(|(mapped, _)| *mapped == field)
-                .and_then(|(_, sources)| sources.iter().find_map(|source| source.columns().next()));
             warnings.push(Problem {
                 member: 0,
                 field: Some(field.name()),
-                column: column.map(|column| parts.column(column)),
+                column: parts.column_of(field),
                 value: self.payload.value(field).to_owned(),
-                reason: reason.to_owned(),
+                reason: reason.into_owned(),
             });
         });
     }
@@ -326,6 +323,12 @@ impl Parts {
         }
         let condition = self.drop.iter().find(|condition| condition.holds(cells))?;
         Some(condition.dropped(cells, &self.header))
+    }
+
+    /// The first column that a field reads.
+    fn column_of(&self, field: Field) -> Option<(String, usize)> {
+        let (_, sources) = self.plan.iter().find(|(mapped, _)| *mapped == field)?;
+        sources.iter().find_map(|source| source.columns().next()).map(|column| self.column(column))
     }
 
     fn column(&self, place: usize) -> (String, usize) {

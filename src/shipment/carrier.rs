@@ -8,11 +8,11 @@
 enum Sign {
     /// It stands anywhere in it.
     Has(&'static str),
-    /// It begins with it.
-    Starts(&'static str),
+    /// It is one of its words, with or without digits behind it.
+    Word(&'static str),
 }
 
-use Sign::{Has, Starts};
+use Sign::{Has, Word};
 
 /// A carrier's name and its signs, in the order in which they are looked for.
 const RULES: &[(&str, &[Sign])] = &[
@@ -21,18 +21,18 @@ const RULES: &[(&str, &[Sign])] = &[
         &[
             Has("endicia"),
             Has("stampscom"),
-            Starts("stamps"),
+            Word("stamps"),
             Has("pbowes"),
             Has("usps"),
             Has("unitedstatespostal"),
-            Starts("uspostal"),
-            Starts("usmail"),
+            Has("uspostal"),
+            Has("usmail"),
         ],
     ),
     ("UPS Mail Innovations", &[Has("mailinnovations")]),
-    ("UPS", &[Has("worldship"), Has("unitedparcel"), Starts("ups")]),
+    ("UPS", &[Has("worldship"), Has("unitedparcel"), Word("ups"), Has("upsready"), Has("upsonline"), Has("upsground")]),
     ("FedEx SmartPost", &[Has("smartpost"), Has("groundeconomy")]),
-    ("FedEx", &[Has("fedex"), Has("federalexpress"), Starts("fdx")]),
+    ("FedEx", &[Has("fedex"), Has("federalexpress"), Word("fdx")]),
     ("DHL eCommerce", &[Has("dhlecommerce"), Has("globalmail")]),
     ("DHL", &[Has("dhl")]),
     ("Parcelforce", &[Has("parcelforce")]),
@@ -41,11 +41,11 @@ const RULES: &[(&str, &[Sign])] = &[
     ("Canada Post", &[Has("canadapost"), Has("postescanada")]),
     ("Purolator", &[Has("purolator")]),
     ("DPD", &[Has("dpd"), Has("geopost")]),
-    ("GLS", &[Starts("gls"), Has("generallogistics")]),
-    ("Evri", &[Has("evri"), Has("hermes")]),
+    ("GLS", &[Word("gls"), Has("generallogistics")]),
+    ("Evri", &[Word("evri"), Has("hermes")]),
     ("Yodel", &[Has("yodel")]),
     ("OnTrac", &[Has("ontrac"), Has("lasership")]),
-    ("Amazon", &[Has("amzn"), Has("amazon"), Starts("swiship")]),
+    ("Amazon", &[Has("amzn"), Has("amazon"), Word("swiship")]),
     ("PostNL", &[Has("postnl")]),
     ("Deutsche Post", &[Has("deutschepost")]),
     ("La Poste", &[Has("laposte"), Has("colissimo"), Has("chronopost")]),
@@ -61,9 +61,9 @@ const RULES: &[(&str, &[Sign])] = &[
     ("China Post", &[Has("chinapost")]),
     ("India Post", &[Has("indiapost")]),
     ("Poste Italiane", &[Has("posteitaliane")]),
-    ("TNT", &[Starts("tnt")]),
-    ("Landmark", &[Starts("landmark")]),
-    ("GOFO", &[Starts("gofo")]),
+    ("TNT", &[Word("tnt")]),
+    ("Landmark", &[Word("landmark")]),
+    ("GOFO", &[Word("gofo")]),
     ("Asendia", &[Has("asendia")]),
     ("Newgistics", &[Has("newgistics")]),
     ("Delhivery", &[Has("delhivery")]),
@@ -73,20 +73,83 @@ const RULES: &[(&str, &[Sign])] = &[
     ("Old Dominion", &[Has("olddominion")]),
 ];
 
+/// Other carriers that marketplaces list; each has this one name.
+const OTHERS: &[&str] = &[
+    "A-1",
+    "AAA Cooper",
+    "ABF",
+    "Best Buy",
+    "Blue Package",
+    "CEVA",
+    "City Link",
+    "Conway",
+    "Estes",
+    "Fastway",
+    "First Mile",
+    "GO!",
+    "Hunter Logistics",
+    "JCEX",
+    "JP_EXPRESS",
+    "Letian",
+    "NipponExpress",
+    "NITTSU",
+    "OSM",
+    "Parcelnet",
+    "Pilot Freight",
+    "PTT Kargo",
+    "R+L",
+    "Roadrunner",
+    "Saia",
+    "SDA",
+    "SFC",
+    "ShipEntegra",
+    "Smartmail",
+    "South Eastern Freight Lines",
+    "StreamLite",
+    "Target",
+    "Urban Express",
+    "Watkins and Shepard",
+    "XPO Freight",
+    "Yellow Freight",
+    "YF Logistics",
+    "YHT",
+];
+
 /// The carrier that `text` means; `None` where it is none that is known.
 pub fn fold(text: &str) -> Option<&'static str> {
-    let mut folded = [0_u8; 64];
-    let mut length = 0;
-    for byte in text.bytes().filter(u8::is_ascii_alphanumeric).take(folded.len()) {
-        folded[length] = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    let folded = std::str::from_utf8(&folded[..length]).unwrap_or_default();
+    let itself = RULES.iter().map(|(name, _)| *name).find(|name| *name == text);
+    itself.or_else(|| by_signs(text))
+}
+
+fn by_signs(text: &str) -> Option<&'static str> {
+    let mut buffer = [0_u8; 64];
+    let folded = folded(text, &mut buffer);
+    let is_word = |sign: &str| {
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| {
+            let start = word.get(..sign.len()).filter(|start| start.eq_ignore_ascii_case(sign));
+            start.is_some() && word[sign.len()..].bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
     let fits = |sign: &Sign| match sign {
         Has(part) => folded.contains(part),
-        Starts(part) => folded.starts_with(part),
+        Word(word) => is_word(word),
     };
-    RULES.iter().find(|(_, signs)| signs.iter().any(fits)).map(|(name, _)| *name)
+    let ruled = RULES.iter().find(|(_, signs)| signs.iter().any(fits)).map(|(name, _)| *name);
+    ruled.or_else(|| {
+        let mut other = [0_u8; 64];
+        OTHERS.iter().copied().find(|name| !folded.is_empty() && self::folded(name, &mut other) == folded)
+    })
+}
+
+/// The letters and digits of `text` in lower case, as many as there is room for.
+fn folded<'a>(text: &str, buffer: &'a mut [u8; 64]) -> &'a str {
+    let mut length = 0;
+    for byte in text.bytes().filter(u8::is_ascii_alphanumeric).take(buffer.len()) {
+        buffer[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    std::str::from_utf8(&buffer[..length]).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -134,11 +197,26 @@ mod tests {
 
     #[test]
     fn what_is_no_carrier_stays_unknown_and_names_fold_to_themselves() {
-        for text in ["", "Standard", "Free shipping", "Groups of parcels", "Correo Argentino", "Yurtiçi Kargo"] {
+        for text in [
+            "",
+            "Standard",
+            "Free shipping",
+            "Groups of parcels",
+            "Correo Argentino",
+            "Yurtiçi Kargo",
+            "Upstream Couriers",
+            "Stampsville Riders",
+            "Sevriens",
+            "Everi",
+        ] {
             assert_eq!(fold(text), None, "{text}");
         }
         for (name, _) in RULES {
             assert_eq!(fold(name), Some(*name));
+            assert_eq!(by_signs(name), Some(*name), "by its own signs too");
+        }
+        for name in OTHERS {
+            assert_eq!(fold(&name.to_uppercase()), Some(*name));
         }
     }
 }

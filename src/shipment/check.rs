@@ -1,13 +1,15 @@
 //! Looks at a payload's values by the kind of their field, and warns of those that look wrong.
 //!
 //! A warning never blocks: the webhook documents no rule for them, and only a person knows whether "N/A" is meant.
-//! Called once per shipment by `mapping`; allocates nothing and compiles nothing.
+//! Called once per shipment by `mapping`; allocates nothing but for a warning, and compiles nothing.
+
+use std::borrow::Cow;
 
 use super::{Field, Kind, Payload, carrier, tracking};
 
 /// Calls `warn` for each value that does not look like what its field holds, with the reason, worded to follow the
 /// value: `is not a whole number`. Empty values are never warned of.
-pub fn warnings(payload: &Payload, mut warn: impl FnMut(Field, &'static str)) {
+pub fn warnings(payload: &Payload, mut warn: impl FnMut(Field, Cow<'static, str>)) {
     for field in Field::all() {
         let kind = field.spec().kind;
         if kind == Kind::Text {
@@ -21,20 +23,21 @@ pub fn warnings(payload: &Payload, mut warn: impl FnMut(Field, &'static str)) {
         }
     }
     if tracking::is_misprint(payload.value(Field::CARRIER_TYPE), payload.value(Field::TRACKINGNUMBER)) {
-        warn(Field::TRACKINGNUMBER, "has a wrong check digit for its carrier: is it copied right?");
+        warn(Field::TRACKINGNUMBER, "has a wrong check digit for its carrier: is it copied right?".into());
     }
 }
 
 /// What is wrong with `value`, if something is; it is not empty.
-fn trouble(kind: Kind, value: &str) -> Option<&'static str> {
+fn trouble(kind: Kind, value: &str) -> Option<Cow<'static, str>> {
     let (fine, reason) = match kind {
         Kind::Text | Kind::Country => return None,
         Kind::Carrier => match carrier::fold(value) {
-            Some(name) => (
-                name == value,
-                "is usually written otherwise; lookup = \"carriers\" in the mapping brings it into that form",
-            ),
-            None => (false, "is no carrier that lateship knows; it is sent as it stands"),
+            Some(name) if name != value => {
+                return Some(
+                    format!("is usually written {name}; lookup = \"carriers\" in the mapping does that").into(),
+                );
+            }
+            known => (known.is_some(), "is no carrier that lateship knows; it is sent as it stands"),
         },
         Kind::DateTime => (is_date_time(value), "is not a date and time like 2026-12-31 18:30:00"),
         Kind::Email => (is_email(value), "does not look like one e-mail address"),
@@ -49,7 +52,7 @@ fn trouble(kind: Kind, value: &str) -> Option<&'static str> {
             "ends in zeros after its 15th digit, as a number does that a spreadsheet has rounded",
         ),
     };
-    (!fine).then_some(reason)
+    (!fine).then_some(Cow::Borrowed(reason))
 }
 
 const SHORTENED: &str = "is a number that a spreadsheet has shortened: export it again as text";

@@ -4,6 +4,8 @@
 //! formats are so wide that a tenth of all numbers pass them, so a carrier is inferred from a few alone: [`infer`]. A
 //! number is looked at without spaces and dashes, in capitals. Pure.
 
+use smallvec::SmallVec;
+
 use super::carrier;
 
 /// A format of tracking numbers.
@@ -34,7 +36,7 @@ const FORMATS: &[Format] = &[
     Format { carrier: "OnTrac", fits: |n| ontrac(n) || lasership(n), sure: true },
     Format {
         carrier: "UPS",
-        fits: |n| n.len() == 11 && b"AHJKTV".contains(&n[0]) && mod_10(&n[1..10], 1, 2) == n[10],
+        fits: |n| n.len() == 11 && b"AHJKTV".contains(&n[0]) && digits(&n[1..]) && mod_10(&n[1..10], 1, 2) == n[10],
         sure: false,
     },
     Format {
@@ -70,8 +72,8 @@ const FORMATS: &[Format] = &[
 ];
 
 /// The number without spaces and dashes, in capitals; `None` where it holds anything but letters and digits then.
-fn bare(number: &str) -> Option<Vec<u8>> {
-    let bytes: Vec<u8> =
+fn bare(number: &str) -> Option<SmallVec<[u8; 48]>> {
+    let bytes: SmallVec<[u8; 48]> =
         number.bytes().filter(|byte| !matches!(byte, b' ' | b'-')).map(|byte| byte.to_ascii_uppercase()).collect();
     (bytes.len() >= 9 && bytes.iter().all(u8::is_ascii_alphanumeric)).then_some(bytes)
 }
@@ -109,7 +111,7 @@ pub fn is_misprint(stated: &str, number: &str) -> bool {
             15 => mod_10(&number[..14], 1, 3) != number[14],
             _ => false,
         },
-        Some(_) => has_s10_shape(&number) && !s10(&number),
+        Some(stated) => has_s10_shape(&number) && post_of(&number) == Some(stated) && !s10(&number),
         None => false,
     }
 }
@@ -348,6 +350,7 @@ mod tests {
         assert!(is_misprint("usps", "9400111206213642173008"));
         assert!(is_misprint("Royal Mail", "RB123456784GB"));
         assert!(!is_misprint("FedEx SmartPost", "9400111206213642173008"), "the post's number, whatever its digit");
+        assert!(!is_misprint("DHL eCommerce", "RB123456784GB"), "a parcel that is handed to the post");
         assert!(!is_misprint("UPS", "T1") && !is_misprint("Steadfast", "1Z999AA10123456785"));
     }
 }

@@ -115,3 +115,22 @@ fn nothing_of_a_row_stays_for_the_next() {
     assert_eq!(made(&mut bound, &["mug"]).expect("a shipment")["product"], "mug");
     assert_eq!(made(&mut bound, &[""]).expect("a shipment").get("product"), None);
 }
+
+#[test]
+fn a_postal_code_of_the_united_states_gets_its_zeros_back_and_no_other_does() {
+    let mut bound = bound("Zip,Country", "shipping_zip = \"Zip\"\nshipping_country = \"Country\"", "");
+    for (zip, country, sent) in [
+        ("2482", "US", "02482"),
+        ("2482-1234", "United States", "02482-1234"),
+        ("501", "usa", "00501"),
+        ("2482-AB", "US", "2482-AB"),
+        ("12", "US", "12"),
+        ("2482", "BE", "2482"),
+    ] {
+        let worked = worked(&mut bound, row(&["1001", "T1", "UPS", zip, country]));
+        let warned = worked.warnings.iter().any(|warning| warning.field == Some("shipping_zip"));
+        let Made::Shipment(shipment) = worked.made else { panic!("no shipment") };
+        let payload: serde_json::Value = serde_json::from_slice(&shipment.body).expect("JSON");
+        assert_eq!((payload["shipping_zip"].as_str(), warned), (Some(sent), sent != zip), "{zip} {country}");
+    }
+}
