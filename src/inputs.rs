@@ -13,7 +13,7 @@ use crate::mapping::{Bound, Mapping};
 use crate::row::{Dialect, Encoding};
 use crate::settings::Input;
 use crate::shipment::Field;
-use crate::source::{self, Readable, Source};
+use crate::source::{self, Found, Readable, Source};
 use crate::survey::Survey;
 
 mod arranged;
@@ -36,7 +36,8 @@ pub struct Inputs {
     stamps: Vec<Stamp>,
     header: Vec<String>,
     dialect: Dialect,
-    encoding: Encoding,
+    /// What each file turned out to be.
+    found: Vec<Found>,
     remarks: Vec<String>,
     bytes: u64,
     /// The rows of each input, where those that belong together may stand anywhere.
@@ -112,7 +113,7 @@ impl Inputs {
             stamps,
             header: Vec::new(),
             dialect: Dialect::default(),
-            encoding: Encoding::UTF8,
+            found: Vec::new(),
             remarks: Vec::new(),
             bytes: 0,
             arranged: Vec::new(),
@@ -134,12 +135,12 @@ impl Inputs {
             if index == 0 {
                 prepared.header = source.header().to_vec();
                 prepared.dialect = source.dialect();
-                prepared.encoding = source.found().encoding;
             } else if source.header() != prepared.header {
                 let first = prepared.files[0].shown().to_owned();
                 return Err(Error::HeadersDiffer { first, other: source.name().to_owned() });
             }
             prepared.bytes += source.size();
+            prepared.found.push(source.found());
         }
         if prepared.mapping.groups_anywhere() {
             for index in 0..prepared.len() {
@@ -166,7 +167,8 @@ impl Inputs {
     /// When it cannot be read (any more), or does not fit the mapping.
     pub fn open(&self, index: usize) -> Result<(Source, Bound), Error> {
         let file = &self.files[index];
-        let source = Source::open(index, file.path(), file.shown(), self.mapping.form())?;
+        let found = self.found.get(index);
+        let source = Source::open_again(index, file.path(), file.shown(), self.mapping.form(), found)?;
         let bound = self.mapping.bind_joined(
             source.name(),
             source.header(),
@@ -209,8 +211,8 @@ impl Inputs {
     }
 
     /// The encoding of the first of them.
-    pub const fn encoding(&self) -> Encoding {
-        self.encoding
+    pub fn encoding(&self) -> Encoding {
+        self.found.first().map_or(Encoding::UTF8, |found| found.encoding)
     }
 
     /// What an operator should know of them, with their names.

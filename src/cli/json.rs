@@ -126,7 +126,8 @@ fn place<'a>(example: &'a Example, names: &'a [String]) -> Place<'a> {
 }
 
 fn input(columns: &Columns) -> Input<'_> {
-    let Found { packing, sheet, encoding, dialect, header_line } = &columns.found;
+    // Lost characters stand among the remarks.
+    let Found { packing, sheet, encoding, dialect, header_line, lost_characters: _ } = &columns.found;
     let (packing, member) = match packing {
         Packing::Plain => ("plain", None),
         Packing::Gzip => ("gzip", None),
@@ -178,6 +179,7 @@ mod tests {
                 packing: Packing::Plain,
                 sheet: None,
                 encoding: Encoding::UTF8,
+                lost_characters: false,
                 dialect: Dialect::default(),
                 header_line: 2,
             },

@@ -162,6 +162,7 @@ mod tests {
                 packing: Packing::Plain,
                 sheet: None,
                 encoding: Encoding::UTF8,
+                lost_characters: false,
                 dialect: Dialect::default(),
                 header_line: 1,
             },

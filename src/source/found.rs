@@ -28,6 +28,8 @@ pub struct Found {
     pub sheet: Option<String>,
     /// The encoding of its text; UTF-8 for a workbook.
     pub encoding: Encoding,
+    /// Whether characters were lost before it was exported (U+FFFD stands in their place).
+    pub lost_characters: bool,
     /// How the text is cut into cells.
     pub dialect: Dialect,
     /// The physical line at which the header starts, from 1.

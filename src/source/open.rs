@@ -11,14 +11,14 @@ use memchr::memchr;
 
 use super::Error;
 use super::dialect::detect;
-use super::encoding::{Decoded, look};
+use super::encoding::{Decoded, Looked, look};
 use super::first::{BOM, Kind, kind};
-use super::found::Packing;
+use super::found::{Found, Packing};
 use super::header::{Place, find};
 use super::record::Cutter;
 use super::rows::{Source, Step};
 use super::shape::records;
-use super::unpack::unpack;
+use super::unpack::{Unpacked, unpack};
 use super::window::{LOOK_AHEAD, Raw, Window};
 use crate::row::{Dialect, ERROR_COLUMN, Encoding, Form, Quote, RESULTS_COLUMNS};
 use crate::text;
@@ -28,8 +28,22 @@ impl Source {
     /// `form` what is known of its form.
     ///
     /// # Errors
-    /// The file is missing, unreadable, empty, no CSV in UTF-8, a results file, or has no header that can be read.
+    /// The file is missing, unreadable, empty, no table of text, a results file, or has no header that can be read.
     pub fn open(index: usize, path: &Path, shown: &str, form: &Form) -> Result<Self, Error> {
+        Self::open_again(index, path, shown, form, None)
+    }
+
+    /// The same of a file that was opened before: what was `found` then by looking through it is not looked for again.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_again(
+        index: usize,
+        path: &Path,
+        shown: &str,
+        form: &Form,
+        found: Option<&Found>,
+    ) -> Result<Self, Error> {
         let of_system = |cause| Error::of_system(shown, 0, cause);
         let meta = fs::metadata(path).map_err(of_system)?;
         if meta.is_dir() {
@@ -39,26 +53,36 @@ impl Source {
             return Err(Error::NoFile { file: text::printable(shown) });
         }
         let broken = |(line, cause)| Error::of_system(shown, line, cause);
-        let first = unpack(path, shown, &Arc::default())?;
-        let pinned = if first.sheet.is_some() { Some(Encoding::UTF8) } else { form.encoding };
-        let looked = look(first.text, pinned).map_err(broken)?;
+        let mut read = Arc::default();
+        let mut unpacked = unpack(path, shown, &read)?;
+        // The text of a sheet is made here, and is UTF-8.
+        let known = found.map(|found| Looked { encoding: found.encoding, replaced: found.lost_characters });
+        let of_sheet = unpacked.sheet.as_ref().map(|_| Looked { encoding: Encoding::UTF8, replaced: false });
+        let looked = if let Some(known) = known.or(of_sheet) {
+            known
+        } else {
+            let looked = look(unpacked.text, form.encoding).map_err(broken)?;
+            read = Arc::default();
+            unpacked = unpack(path, shown, &read)?;
+            looked
+        };
+        let Unpacked { text, packing, sheet, remark } = unpacked;
         let file = File::open(path).map_err(of_system)?;
-        let window = if looked.encoding == Encoding::UTF8 && first.packing == Packing::Plain && first.sheet.is_none() {
+        let window = if looked.encoding == Encoding::UTF8 && packing == Packing::Plain && sheet.is_none() {
             Window::new(Box::new(file))
         } else {
-            let read = Arc::default();
-            let text = unpack(path, shown, &read)?.text;
             let decoded: Box<dyn Read + Send> =
                 if looked.encoding == Encoding::UTF8 { text } else { Box::new(Decoded::new(text, looked.encoding)) };
             Window::over(decoded, Raw { file, read })
         };
-        let form = match &first.sheet {
+        let form = match &sheet {
             Some(_) => &Form { delimiter: Some(b','), quote: Some(Quote::By(b'"')), ..form.clone() },
             None => form,
         };
-        let mut source = Self::start_with(index, window, meta.len(), shown, form, first.sheet)?;
-        (source.encoding, source.packing) = (looked.encoding, first.packing);
-        source.remarks.extend(first.remark);
+        let mut source = Self::start_with(index, window, meta.len(), shown, form, sheet)?;
+        (source.encoding, source.packing) = (looked.encoding, packing);
+        source.lost_characters = looked.replaced;
+        source.remarks.extend(remark);
         if looked.replaced {
             source.remarks.push(
                 "some characters were lost before (they read \u{FFFD}): look at the names, or set another encoding"
@@ -102,6 +126,7 @@ impl Source {
             sheet,
             describing: None,
             encoding: Encoding::UTF8,
+            lost_characters: false,
         };
         source.look_ahead()?;
         source.check_first_bytes()?;

@@ -38,6 +38,7 @@ pub struct Source {
     pub(super) packing: Packing,
     pub(super) sheet: Option<String>,
     pub(super) encoding: Encoding,
+    pub(super) lost_characters: bool,
 }
 
 /// What the bytes of an input were, so that a later run knows whether they are the same.
@@ -66,6 +67,7 @@ impl Source {
             packing: self.packing.clone(),
             sheet: self.sheet.clone(),
             encoding: self.encoding,
+            lost_characters: self.lost_characters,
             dialect: self.dialect,
             header_line: self.header_line,
         }
