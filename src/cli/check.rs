@@ -64,7 +64,7 @@ Exit codes: 0 all rows valid, 1 some rows invalid, 2 usage, mapping or input are
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub(super) struct Flags {
-    /// CSV exports, in this order; - for standard input
+    /// Exports, in this order: CSV, packed or not, or a workbook; - for standard input
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<OsString>,
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one

@@ -38,7 +38,7 @@ const PACE: &str = "Pace and patience (flag, else environment, else the mapping'
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = after_long_help())]
 pub(super) struct Flags {
-    /// CSV exports, in this order; - for standard input, which is read to its end
+    /// Exports, in this order: CSV, packed or not, or a workbook; - for standard input, which is read to its end
     /// before anything is sent
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<OsString>,

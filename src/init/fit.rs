@@ -94,7 +94,8 @@ fn agreement(shape: &Shape, field: Field) -> f64 {
         (_, Kind::Country) => between(0.75, shape.country) * between(0.1, shape.text) * (1.0 - shape.digit),
         ("customer_name" | "shipping_name" | "billing_name", _) => {
             // Companies receive parcels, too.
-            between(0.6, shape.person) * between(0.2, shape.text) * words * (1.0 - 0.7 * shape.digit)
+            let nobody = (1.0 - 0.7 * shape.digit) * (1.0 - 0.8 * shape.carrier);
+            between(0.6, shape.person) * between(0.2, shape.text) * words * nobody
         }
         ("product", _) => {
             let person = 1.0 - 0.35 * shape.person;

@@ -3,35 +3,19 @@
 use std::fs;
 use std::path::Path;
 
+use lateship::mapping::builtin;
+
 use crate::support::Workdir;
 
 /// Input, mapping, and the exit code of its import.
 const EXAMPLES: [(&str, &str, i32); 3] =
     [("orders", "orders", 0), ("bestellungen", "erp-de", 0), ("orders-with-faults", "orders", 1)];
 
-/// Platforms of which the example is called like the mapping, and imports without a row left.
-const PLATFORMS: [&str; 20] = [
-    "aftership",
-    "amazon-fulfilled-shipments",
-    "dynamics-bc",
-    "easypost",
-    "ebay",
-    "fedex-ship-manager",
-    "linnworks",
-    "odoo-pickings",
-    "pirateship",
-    "shipstation",
-    "shipup",
-    "shopify",
-    "shopify-matrixify",
-    "tiendanube",
-    "tiktok",
-    "walmart",
-    "wix",
-    "woocommerce-ast",
-    "woocommerce-skyverge",
-    "xentral",
-];
+/// The built-in mappings that have an example of their own name, which imports without a row left: all but those above.
+fn platforms() -> impl Iterator<Item = &'static str> {
+    let names = builtin::all().map(|(name, _)| name);
+    names.filter(|name| !EXAMPLES.iter().any(|(_, mapping, _)| mapping == name))
+}
 
 fn shipped(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -67,7 +51,7 @@ fn lasting(results: &str) -> String {
 
 #[test]
 fn every_example_gives_its_golden_payloads_and_results() {
-    let platforms = PLATFORMS.map(|name| (name, name, 0));
+    let platforms = platforms().map(|name| (name, name, 0));
     for (example, mapping, code) in EXAMPLES.into_iter().chain(platforms) {
         let workdir = Workdir::new();
         let input = format!("{example}.csv");
@@ -93,7 +77,7 @@ fn every_example_gives_its_golden_payloads_and_results() {
 
 #[test]
 fn every_example_of_a_platform_has_the_header_that_its_mapping_shows() {
-    for name in PLATFORMS {
+    for name in platforms() {
         let columns: String =
             shipped(&format!("mappings/{name}.toml")).lines().filter_map(|line| line.strip_prefix("#   ")).collect();
         let example = shipped(&format!("examples/{name}.csv"));
