@@ -68,8 +68,8 @@ pub enum Error {
         /// What there is.
         but_for: &'static str,
     },
-    /// Known by its first bytes as something else than CSV in UTF-8.
-    #[error("{file}: this is {kind}, not CSV in UTF-8")]
+    /// Known by its first bytes as something else than a table of text.
+    #[error("{file}: this is {kind}, and no table of text")]
     Other {
         /// The file's name.
         file: String,

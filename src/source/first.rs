@@ -1,4 +1,4 @@
-//! What the first bytes of a file say of it, so that what is no CSV in UTF-8 is refused by its name.
+//! What the first bytes of a file say of it, so that what is packed is unpacked, and what is no table is refused by its name.
 //!
 //! Pure; `open` calls it once per file.
 

@@ -91,9 +91,9 @@ fn what_is_no_csv_is_refused_by_its_name_with_advice() {
         (b"", "orders.csv: the file is empty"),
         (b"\xEF\xBB\xBF", "orders.csv: the file is empty but for a byte order mark: there is no header"),
         (b"\n\r\n,,\n", "orders.csv: the file is empty but for blank lines: there is no header"),
-        (b"\x1F\x8B\x08\0", "orders.csv: this is a file compressed by gzip, not CSV in UTF-8"),
-        (b"Or\0der,b\n1,2\n", "orders.csv: this is binary data, not CSV in UTF-8"),
-        (b"\xFF\xFEO\0", "orders.csv: this is text in UTF-16, not CSV in UTF-8"),
+        (b"\x1F\x8B\x08\0", "orders.csv: this is a file compressed by gzip, and no table of text"),
+        (b"Or\0der,b\n1,2\n", "orders.csv: this is binary data, and no table of text"),
+        (b"\xFF\xFEO\0", "orders.csv: this is text in UTF-16, and no table of text"),
         (b"a,\"b\n1,2\n", "orders.csv: the quote opened in line 1 of the header is never closed"),
         (
             b"file,row,line,order_no,trackingnumber,status,http_status,attempts,message,finished_at,duration_ms,fingerprint,shipment,payload\n",
