@@ -40,7 +40,7 @@ use self::watch::Watch;
 use crate::closing;
 use crate::delivery::{self, Ending, Engine, Gauge, StopSender, SystemClock};
 use crate::error::Error;
-use crate::inputs::{Inputs, JoinedFile};
+use crate::inputs::{Inputs, OtherFile};
 use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
@@ -138,7 +138,7 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
     if let Err(error) = memory.close() {
         findings.broken.get_or_insert(Error::Forgetful(error));
     }
-    if let Some(unmatched) = inputs.joined().filter(|_| settings.limit.is_none()).and_then(JoinedFile::unmatched)
+    if let Some(unmatched) = inputs.joined().filter(|_| settings.limit.is_none()).and_then(OtherFile::unmatched)
         && findings.broken.is_none()
     {
         tracing::warn!("{unmatched}");

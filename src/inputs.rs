@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use self::arranged::Arranged;
 use crate::error::Error;
-use crate::mapping::{Bound, Mapping};
+use crate::mapping::{Bound, Mapping, Tables};
 use crate::row::{Dialect, Encoding};
 use crate::settings::Input;
 use crate::shipment::Field;
@@ -17,10 +17,10 @@ use crate::source::{self, Found, Readable, Source};
 use crate::survey::Survey;
 
 mod arranged;
-mod joined;
+mod other;
 mod units;
 
-pub use joined::JoinedFile;
+pub use other::OtherFile;
 pub use units::Units;
 
 /// Rows that are looked at before the start, unless more are needed.
@@ -43,7 +43,11 @@ pub struct Inputs {
     /// The rows of each input, where those that belong together may stand anywhere.
     arranged: Vec<Arc<Arranged>>,
     /// The export that is joined.
-    joined: Option<JoinedFile>,
+    joined: Option<OtherFile>,
+    /// The files of lookups, with the lookups' names.
+    lookups: Vec<(String, OtherFile)>,
+    /// Both as the mapping wants them.
+    tables: Tables,
 }
 
 /// By what it shows that a file was written to.
@@ -103,7 +107,12 @@ impl Inputs {
                 Input::Known { path, name } => Readable::file(path, folder)?.called(name),
             });
         }
-        let joined = JoinedFile::open(&mapping, join)?;
+        let joined = OtherFile::joined(&mapping, join)?;
+        let lookups = OtherFile::lookups(&mapping)?;
+        let tables = Tables {
+            join: joined.as_ref().map(|joined| Arc::clone(joined.table())),
+            lookups: lookups.iter().map(|(name, file)| (name.clone(), Arc::clone(file.table()))).collect(),
+        };
         let unstamped = Stamp { bytes: 0, modified: None };
         let stamps = files.iter().map(|file| Stamp::of(file.path()).unwrap_or(unstamped)).collect();
         let mut prepared = Self {
@@ -118,10 +127,11 @@ impl Inputs {
             bytes: 0,
             arranged: Vec::new(),
             joined,
+            lookups,
+            tables,
         };
-        if let Some(joined) = &prepared.joined {
-            prepared.remarks.extend_from_slice(joined.table().remarks());
-        }
+        let others = prepared.joined.iter().chain(prepared.lookups.iter().map(|(_, file)| file));
+        prepared.remarks = others.flat_map(|other| other.table().remarks()).cloned().collect();
         for index in 0..prepared.len() {
             let (source, _) = prepared.open(index)?;
             tracing::info!(
@@ -169,12 +179,7 @@ impl Inputs {
         let file = &self.files[index];
         let found = self.found.get(index);
         let source = Source::open_again(index, file.path(), file.shown(), self.mapping.form(), found)?;
-        let bound = self.mapping.bind_joined(
-            source.name(),
-            source.header(),
-            &self.set,
-            self.joined.as_ref().map(JoinedFile::table),
-        )?;
+        let bound = self.mapping.bind_with(source.name(), source.header(), &self.set, &self.tables)?;
         Ok((source, bound))
     }
 
@@ -221,8 +226,13 @@ impl Inputs {
     }
 
     /// The export that is joined to them.
-    pub const fn joined(&self) -> Option<&JoinedFile> {
+    pub const fn joined(&self) -> Option<&OtherFile> {
         self.joined.as_ref()
+    }
+
+    /// The files that are read besides the inputs.
+    pub fn others(&self) -> impl Iterator<Item = &OtherFile> {
+        self.joined.iter().chain(self.lookups.iter().map(|(_, file)| file))
     }
 
     /// Their names, as they stand in the results.
@@ -240,7 +250,7 @@ impl Inputs {
         let mut pairs = self.files.iter().zip(&self.stamps);
         let own = pairs.find(|(file, stamp)| Stamp::of(file.path()).as_ref() != Some(*stamp));
         own.map(|(file, _)| file.shown())
-            .or_else(|| self.joined.as_ref().filter(|joined| joined.is_changed()).map(|joined| joined.table().file()))
+            .or_else(|| self.others().find(|other| other.is_changed()).map(|other| other.table().file()))
     }
 
     /// Whether some of them are copies of what can be read only once.

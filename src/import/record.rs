@@ -9,7 +9,7 @@ use super::site::Site;
 use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Gauge, Signal, Wish};
 use crate::error::{Error, exit};
-use crate::inputs::{Ahead, Inputs, JoinedFile};
+use crate::inputs::{Ahead, Inputs, OtherFile};
 use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Rate};
 use crate::outcome::Status;
@@ -96,7 +96,7 @@ pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
 /// When one of the files cannot be written, or another run writes them or was killed while it did.
 pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results, Error> {
     let read: Vec<&Path> = inputs.paths().collect();
-    let read: Vec<&Path> = read.into_iter().chain(inputs.joined().map(JoinedFile::path)).collect();
+    let read: Vec<&Path> = read.into_iter().chain(inputs.others().map(OtherFile::path)).collect();
     settings.paths.check(&read)?;
     let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
     let unordered = inputs.are_arranged();

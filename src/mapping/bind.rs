@@ -1,6 +1,6 @@
 //! A mapping and a header to a [`Bound`] mapping: every name is looked up here, once, and what does not fit is noted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::join::BoundJoin;
 use super::make::{Oldest, Parts, Split};
 use super::source::{self, Steps};
 use super::spec::{Join, Missing, Spec};
-use super::table::{Table, TableBuilder};
+use super::table::{Table, TableBuilder, Tables};
 use super::toml_tree::Name;
 use super::work::{Source, Take};
 use crate::shipment::{Field, Wire};
@@ -27,10 +27,11 @@ pub(super) fn bind(
     spec: &Spec,
     name: &str,
     (file, header): (&str, &[String]),
-    table: Option<&Arc<Table>>,
+    tables: &Tables,
     set: &[(Field, String)],
     faults: &mut Faults,
 ) -> Bound {
+    let table = tables.join.as_ref();
     let joined = spec.join.as_ref().map(|join| Joined {
         join,
         table: table.map(|table| (table.as_ref(), Columns::new(table.file(), table.header()))),
@@ -40,7 +41,12 @@ pub(super) fn bind(
             .at(join.span.clone(), "[join]: the other export is not given", "no file")
             .advise("give its path with --join, or as file in [join], relative to the mapping");
     }
-    let mut names = Names { columns: Columns::new(file, header), joined, used: HashSet::new(), faults };
+    for (lookup, from) in spec.filed.iter().filter(|(lookup, _)| !tables.lookups.contains_key(lookup)) {
+        let title = format!("[lookups.{}]: its file was not read", text::printable(lookup));
+        faults.at(from.file.span(), title, "no table");
+    }
+    let columns = Columns::new(file, header);
+    let mut names = Names { columns, joined, lookups: &tables.lookups, used: HashSet::new(), faults };
     let keep = names.conditions(&spec.rows.keep);
     let drop = names.conditions(&spec.rows.drop);
     let filled: Vec<usize> = spec.rows.fill_down.iter().filter_map(|name| names.find_own(name)).collect();
@@ -48,7 +54,10 @@ pub(super) fn bind(
     let mut plan: Vec<(Field, Vec<Source>)> = Vec::new();
     for field in Field::all() {
         if let Some((_, value)) = set.iter().rev().find(|(set, _)| *set == field) {
-            plan.push((field, vec![Source { when: None, take: Take::Value(value.trim().to_owned()), steps: None }]));
+            plan.push((
+                field,
+                vec![Source { when: None, take: Take::Value(value.trim().to_owned()), steps: None, filed: None }],
+            ));
         } else if let Some((_, sources)) = spec.fields.iter().find(|(mapped, _)| *mapped == field) {
             let bound = names.sources(sources);
             if bound.is_empty() && field.spec().required && sources.iter().all(|source| source.optional) {
@@ -130,6 +139,26 @@ pub(super) fn table(spec: &Spec, (file, header): (&str, &[String]), faults: &mut
     TableBuilder::new(file, header, &keys, &read, &spec.empty)
 }
 
+/// The table that the lookup of that name wants of `file`: its key, then its value.
+pub(super) fn lookup_table(
+    spec: &Spec,
+    name: &str,
+    (file, header): (&str, &[String]),
+    faults: &mut Faults,
+) -> TableBuilder {
+    let columns = Columns::new(file, header);
+    let (mut keys, mut read) = (Vec::new(), Vec::new());
+    if let Some((_, from)) = spec.filed.iter().find(|(lookup, _)| lookup == name) {
+        for (column, places) in [(&from.key, &mut keys), (&from.value, &mut read)] {
+            match columns.find(column.get_ref()) {
+                Ok(place) => places.push(place),
+                Err(trouble) => columns.complain(column.get_ref(), &trouble, column.span(), faults),
+            }
+        }
+    }
+    TableBuilder::new(file, header, &keys, &read, &spec.empty)
+}
+
 /// The other table of a join.
 struct Joined<'a> {
     join: &'a Join,
@@ -149,6 +178,8 @@ impl Joined<'_> {
 struct Names<'a> {
     columns: Columns<'a>,
     joined: Option<Joined<'a>>,
+    /// The lookups that are files, by name.
+    lookups: &'a HashMap<String, Arc<Table>>,
     /// The places that something reads.
     used: HashSet<usize>,
     faults: &'a mut Faults,
@@ -237,7 +268,9 @@ impl Names<'_> {
                 }
             };
             if let (Some(when), Some(take)) = (when, take) {
-                bound.push(Source { when, take, steps: some_steps(&source.steps) });
+                let lookup = source.steps.lookup.as_ref().filter(|lookup| lookup.table.from.is_some());
+                let filed = lookup.and_then(|lookup| self.lookups.get(&lookup.table.name)).map(Arc::clone);
+                bound.push(Source { when, take, steps: some_steps(&source.steps), filed });
             }
         }
         bound

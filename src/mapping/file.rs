@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -10,10 +9,11 @@ use super::bind;
 use super::bound::Bound;
 use super::builtin;
 use super::error::{Error, Faults};
-use super::layers::Layers;
+use super::layers::{Layer, Layers};
 use super::parse;
 use super::spec::{Delivery, Spec};
-use super::table::{Table, TableBuilder};
+use super::table::{TableBuilder, Tables};
+use super::toml_tree::Name;
 use crate::row::{Encoding, Form};
 use crate::shipment::Field;
 use crate::text;
@@ -124,8 +124,18 @@ impl Mapping {
 
     /// The export that it joins by itself; a path relative to the mapping's.
     pub fn join_file(&self) -> Option<PathBuf> {
-        let file = self.spec.join.as_ref()?.file.as_ref()?;
-        Some(Path::new(self.name()).parent().unwrap_or(Path::new("")).join(file.get_ref()))
+        self.spec.join.as_ref()?.file.as_ref().map(|file| self.path_of(file))
+    }
+
+    /// The lookups that are files: their names, and paths relative to the mapping's.
+    pub fn lookup_files(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        self.spec.filed.iter().map(|(name, from)| (name.as_str(), self.path_of(&from.file)))
+    }
+
+    /// A path as it stands in a mapping: from the folder of the very file that says it, which may be an extended one.
+    fn path_of(&self, file: &Name) -> PathBuf {
+        let layer = self.layers.at(file.span().start).map_or(self.name(), Layer::name);
+        Path::new(layer).parent().unwrap_or(Path::new("")).join(file.get_ref())
     }
 
     /// The table that it joins, to be filled with the rows of `file` (which errors name), whose header is this.
@@ -138,28 +148,38 @@ impl Mapping {
         faults.into_error(&self.layers).map_or(Ok(table), Err)
     }
 
+    /// The table of the lookup of that name, to be filled with the rows of `file` (which errors name), whose header is this.
+    ///
+    /// # Errors
+    /// Columns of `key` and `value` that the header lacks or that are not clear.
+    pub fn lookup_table(&self, name: &str, file: &str, header: &[String]) -> Result<TableBuilder, Error> {
+        let mut faults = Faults::default();
+        let table = bind::lookup_table(&self.spec, name, (file, header), &mut faults);
+        faults.into_error(&self.layers).map_or(Ok(table), Err)
+    }
+
     /// Binds it to the header of `file` (which errors name). `set` gives constants over the mapping's own sources; where a
     /// field stands in it twice the last one counts.
     ///
     /// # Errors
     /// Columns that the header lacks or that are not clear, and required fields without a source; all of them.
     pub fn bind(&self, file: &str, header: &[String], set: &[(Field, String)]) -> Result<Bound, Error> {
-        self.bind_joined(file, header, set, None)
+        self.bind_with(file, header, set, &Tables::default())
     }
 
-    /// The same with the table that `[join]` wants.
+    /// The same with the tables that `[join]` and `[lookups]` want.
     ///
     /// # Errors
-    /// As [`Mapping::bind`]; and a join without its table.
-    pub fn bind_joined(
+    /// As [`Mapping::bind`]; and a join or a lookup in a file without its table.
+    pub fn bind_with(
         &self,
         file: &str,
         header: &[String],
         set: &[(Field, String)],
-        table: Option<&Arc<Table>>,
+        tables: &Tables,
     ) -> Result<Bound, Error> {
         let mut faults = Faults::default();
-        let bound = bind::bind(&self.spec, self.name(), (file, header), table, set, &mut faults);
+        let bound = bind::bind(&self.spec, self.name(), (file, header), tables, set, &mut faults);
         faults.into_error(&self.layers).map_or(Ok(bound), Err)
     }
 }

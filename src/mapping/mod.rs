@@ -38,7 +38,7 @@ pub use bound::Bound;
 pub use error::Error;
 pub use file::Mapping;
 pub use spec::Delivery;
-pub use table::{Table, TableBuilder, Unmatched};
+pub use table::{Table, TableBuilder, Tables, Unmatched};
 pub use unit::{Line, Made, Member, Unit, Worked};
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(super) struct Spec {
     pub(super) rows: Rows,
     /// `[join]`.
     pub(super) join: Option<Join>,
+    /// The lookups that are files, by name.
+    pub(super) filed: Vec<(String, FromFile)>,
     /// `[fields]`: the sources of each field, the first that gives a value wins.
     pub(super) fields: Vec<(Field, Vec<Source>)>,
     /// `[payload] send_empty`.
@@ -158,12 +160,25 @@ pub(super) struct Lookup {
     pub(super) entries: HashMap<String, String>,
     /// The same in lower case, for `ignore_case`; `None` stands for two entries that are then alike and differ.
     pub(super) folded: HashMap<String, Option<String>>,
+    /// The file that is asked for what the entries do not have.
+    pub(super) from: Option<FromFile>,
+}
+
+/// Two columns of a file, as a lookup.
+#[derive(Debug, Clone)]
+pub(super) struct FromFile {
+    /// Its path, relative to the mapping's.
+    pub(super) file: Name,
+    /// The column in which a value is looked for.
+    pub(super) key: Name,
+    /// The column of what is written instead.
+    pub(super) value: Name,
 }
 
 impl Lookup {
     /// An empty one.
     pub(super) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), entries: HashMap::new(), folded: HashMap::new() }
+        Self { name: name.to_owned(), entries: HashMap::new(), folded: HashMap::new(), from: None }
     }
 }
 

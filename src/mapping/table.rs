@@ -4,9 +4,9 @@
 //! hashes of their keys, so that millions of rows fit. Which rows were found is remembered, and the table is shared by
 //! all who read at once. `inputs` builds it, a `Bound` asks it.
 
-use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -48,10 +48,20 @@ pub struct Table {
     asked: OnceLock<String>,
 }
 
+/// The tables of the other files that a mapping reads.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    /// What `[join]` joins.
+    pub join: Option<Arc<Table>>,
+    /// The lookups that are files, by name.
+    pub lookups: HashMap<String, Arc<Table>>,
+}
+
 /// A row of a table.
 #[derive(Debug, Clone)]
 pub(super) struct Found<'a> {
-    number: u64,
+    /// Its number in the file, from 1.
+    pub(super) number: u64,
     /// The cells that are kept.
     pub(super) cells: Vec<&'a str>,
 }

@@ -26,9 +26,6 @@ pub(super) struct Table<'a> {
     entries: &'a DeTable<'a>,
 }
 
-/// Keys that the language has, but this version does not serve: the key, and what to do instead.
-pub(super) type NotServed = &'static [(&'static str, &'static str)];
-
 impl<'a> Node<'a> {
     pub(super) fn path(&self) -> &str {
         &self.path
@@ -197,28 +194,18 @@ impl<'a> Table<'a> {
 
     /// Notes every key that is not `known`; one of the language's that this version does not serve with its advice.
     /// Returns whether all are known, so that what an unknown one was meant for is not missed too.
-    pub(super) fn check_keys(&self, known: &[&str], not_served: NotServed, faults: &mut Faults) -> bool {
-        self.check_keys_but(|_| false, known, not_served, faults)
+    pub(super) fn check_keys(&self, known: &[&str], faults: &mut Faults) -> bool {
+        self.check_keys_but(|_| false, known, faults)
     }
 
     /// The same but for keys of which the caller has something to say.
-    pub(super) fn check_keys_but(
-        &self,
-        callers: impl Fn(&str) -> bool,
-        known: &[&str],
-        not_served: NotServed,
-        faults: &mut Faults,
-    ) -> bool {
+    pub(super) fn check_keys_but(&self, callers: impl Fn(&str) -> bool, known: &[&str], faults: &mut Faults) -> bool {
         let mut all_known = true;
         for (key, span, _) in self.entries() {
             if known.contains(&key) || callers(key) {
                 continue;
             }
             all_known = false;
-            if let Some((_, instead)) = not_served.iter().find(|(name, _)| *name == key) {
-                faults.at(span, not_served_title(key), "not served yet").advise(*instead);
-                continue;
-            }
             let place = if self.path.is_empty() { "the file".to_owned() } else { self.path.clone() };
             faults.at(span, format!("{place} has no key {}", text::quoted(key)), "unknown key").nearest(
                 key,
@@ -239,11 +226,6 @@ impl<'a> Table<'a> {
         };
         Node { path, value }
     }
-}
-
-/// How a part of the language that is still to come is refused.
-pub(super) fn not_served_title(what: &str) -> String {
-    format!("{what} is not served yet by this version of lateship")
 }
 
 #[cfg(test)]
@@ -276,9 +258,9 @@ mod tests {
     fn unknown_keys_are_refused_with_the_nearest_known_one() {
         let shown = faults_of("[rows]\nkep = 1\nlater = 2\n", |root, faults| {
             let rows = root.section("rows", faults).expect("a table");
-            rows.check_keys(&["keep", "drop"], &[("later", "wait")], faults);
+            rows.check_keys(&["keep", "drop"], faults);
         });
-        for part in ["[rows] has no key \"kep\"", "did you mean \"keep\"", "later is not served yet", "help: wait"] {
+        for part in ["[rows] has no key \"kep\"", "did you mean \"keep\"", "[rows] has no key \"later\""] {
             assert!(shown.contains(part), "{part} in {shown}");
         }
     }

@@ -11,6 +11,7 @@ use super::combine::{Combine, Gathered};
 use super::condition::Condition;
 use super::guard;
 use super::source::{LookUp, Otherwise, Shape, Steps};
+use super::table::Table;
 use super::template::BoundTemplate;
 use crate::shipment::{carrier, tracking};
 use crate::text;
@@ -27,6 +28,8 @@ pub(super) struct Source {
     pub(super) take: Take,
     /// What is done to it; `None` where the value passes as it was taken.
     pub(super) steps: Option<Arc<Steps>>,
+    /// The file of the lookup among the steps, where it is one.
+    pub(super) filed: Option<Arc<Table>>,
 }
 
 /// What a bound source takes.
@@ -74,7 +77,7 @@ impl Source {
     /// The cell that is the value, where nothing is asked of it or done to it.
     pub(super) fn plain(&self) -> Option<usize> {
         match self {
-            Self { when: None, take: Take::Column(column), steps: None } => Some(*column),
+            Self { when: None, take: Take::Column(column), steps: None, filed: _ } => Some(*column),
             _ => None,
         }
     }
@@ -154,7 +157,7 @@ impl Source {
         if buffers.value.is_empty() {
             return Ok(());
         }
-        steps.shape_value(buffers).map_err(|reason| {
+        steps.shape_value(buffers, self.filed.as_deref()).map_err(|reason| {
             let mut value = String::new();
             self.take.put(cells, &mut value);
             Trouble { member, value, reason: reason.into_owned() }
@@ -219,7 +222,7 @@ impl Steps {
         Ok(())
     }
 
-    fn shape_value(&self, buffers: &mut Buffers) -> Result<(), Cow<'static, str>> {
+    fn shape_value(&self, buffers: &mut Buffers, filed: Option<&Table>) -> Result<(), Cow<'static, str>> {
         if self.empty.contains(&buffers.value) {
             buffers.value.clear();
         }
@@ -233,7 +236,7 @@ impl Steps {
             return Ok(());
         }
         if let Some(lookup) = &self.lookup {
-            lookup.run(buffers)?;
+            lookup.run(buffers, filed)?;
             if buffers.value.is_empty() {
                 return Ok(());
             }
@@ -303,8 +306,29 @@ fn replace(regex: &regex::Regex, with: &str, buffers: &mut Buffers) {
     buffers.trim();
 }
 
+/// What the file of a lookup (its key, then its value) says of `value`: empty where all its rows are, `None` where it has
+/// no row of that key. Several values would lose all but one of them.
+fn look_in<'t>(table: &'t Table, value: &str) -> Result<Option<&'t str>, Cow<'static, str>> {
+    let found = table.find(&[value]);
+    let mut filled = found.iter().filter_map(|row| {
+        let value = row.cells.last().copied().unwrap_or_default();
+        (!value.is_empty()).then_some((row.number, value))
+    });
+    let Some((row, value)) = filled.next() else { return Ok(found.first().map(|_| "")) };
+    if let Some((other, another)) = filled.find(|(_, other)| *other != value) {
+        let (file, value, another) = (table.file(), text::quoted(value), text::quoted(another));
+        let rows = format!("{value} (row {row}) and {another} (row {other})");
+        return Err(format!(
+            "stands in {file} with different values, {rows}; leave one of them there, or take [join], which makes a \
+             shipment for each"
+        )
+        .into());
+    }
+    Ok(Some(value))
+}
+
 impl LookUp {
-    fn run(&self, buffers: &mut Buffers) -> Result<(), Cow<'static, str>> {
+    fn run(&self, buffers: &mut Buffers, filed: Option<&Table>) -> Result<(), Cow<'static, str>> {
         let found = if self.ignore_case {
             buffers.spare.clear();
             if buffers.value.is_ascii() {
@@ -317,18 +341,25 @@ impl LookUp {
         } else {
             self.table.entries.get(buffers.value.as_str())
         };
+        let found = match (found, filed) {
+            (None, Some(table)) => look_in(table, &buffers.value)?,
+            (found, _) => found.map(String::as_str),
+        };
         let folded = if self.carriers && found.is_none() { carrier::fold(&buffers.value) } else { None };
-        match (found.map(String::as_str).or(folded), &self.otherwise) {
+        match (found.or(folded), &self.otherwise) {
             (Some(value), _) => buffers.replace_value(value),
             (None, Otherwise::Value(value)) => buffers.replace_value(value),
             (None, Otherwise::Keep) => {}
             (None, Otherwise::Empty) => buffers.value.clear(),
             (None, Otherwise::Error) => {
                 let name = text::printable(&self.table.name);
-                return Err(format!(
-                    "is not in [lookups.{name}]; add it there, or say in the mapping what to do otherwise"
-                )
-                .into());
+                let place = match filed {
+                    Some(table) => format!("{} ([lookups.{name}])", table.file()),
+                    None => format!("[lookups.{name}]"),
+                };
+                return Err(
+                    format!("is not in {place}; add it there, or say in the mapping what to do otherwise").into()
+                );
             }
         }
         Ok(())

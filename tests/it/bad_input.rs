@@ -127,9 +127,12 @@ fn a_column_that_the_file_lacks_is_named_with_the_nearest_ones() {
 }
 
 #[test]
-fn a_key_of_a_later_version_is_refused_and_not_ignored() {
-    Case::with("map.toml", format!("{MAPPING}[lookups.t]\nfile = \"t.csv\"\nkey = \"K\"\nvalue = \"V\"\n"))
-        .import_is_refused(&["map.toml", "version"]);
+fn a_lookup_whose_file_is_not_there_or_lacks_its_columns_is_refused_before_anything_is_sent() {
+    let lookup = "[lookups.t]\nfile = \"t.csv\"\nkey = \"K\"\nvalue = \"V\"\n";
+    Case::with("map.toml", format!("{MAPPING}{lookup}")).import_is_refused(&["t.csv", "no such file"]);
+    let lacking = Case::with("map.toml", format!("{MAPPING}{lookup}"));
+    lacking.workdir.write("t.csv", "Key,V\na,b\n");
+    lacking.import_is_refused(&["map.toml:8", "\"K\"", "t.csv"]);
 }
 
 #[test]

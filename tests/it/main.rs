@@ -14,6 +14,7 @@ mod groups;
 mod house;
 mod interrupt;
 mod join;
+mod lookups;
 mod mapping_reference;
 mod memory;
 mod outage;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lateship::mapping::{Made, Mapping};
+use lateship::mapping::{self, Made, Mapping, TableBuilder, Tables};
 use lateship::problem;
 use lateship::row::Row;
 use lateship::shipment::Field;
@@ -73,14 +73,19 @@ fn every_example_of_the_reference_gives_what_it_says() {
 fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
     let mapping = Mapping::parse("shop.toml", &toml.text).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
     let delimiter = mapping.form().delimiter.unwrap_or(b',');
-    let table = other.map(|other| {
+    let mut tables = Tables::default();
+    if let Some(other) = other {
         let (header, rows) = rows_of(other, b',');
-        let mut table = mapping.table("shipments.csv", &header).unwrap_or_else(|error| panic!("{error}"));
-        for row in &rows {
-            table.push(row);
+        let filled = |table: Result<TableBuilder, mapping::Error>| {
+            let mut table = table.unwrap_or_else(|error| panic!("{error}"));
+            rows.iter().for_each(|row| table.push(row));
+            Arc::new(table.finish())
+        };
+        tables.join = mapping.joins().then(|| filled(mapping.table("shipments.csv", &header)));
+        for (name, _) in mapping.lookup_files() {
+            tables.lookups.insert(name.to_owned(), filled(mapping.lookup_table(name, "shipments.csv", &header)));
         }
-        Arc::new(table.finish())
-    });
+    }
     let (header, rows) = rows_of(csv, delimiter);
 
     // The required fields that an example leaves out are given by hand, and not compared.
@@ -88,7 +93,7 @@ fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
         .filter(|field| field.spec().required && !toml.text.contains(&format!("{field} = ")))
         .map(|field| (field, field.spec().example.to_owned()))
         .collect();
-    let bound = mapping.bind_joined("orders.csv", &header, &given, table.as_ref());
+    let bound = mapping.bind_with("orders.csv", &header, &given, &tables);
     let mut bound = bound.unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
     for row in rows {
         bound.push(row);

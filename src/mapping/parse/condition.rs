@@ -27,7 +27,7 @@ pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name
         return Some(Condition::All(members.iter().filter_map(|member| one(member, faults)).collect()));
     }
     let table = node.table(EXPECTED, faults)?;
-    let all_known = table.check_keys(KEYS, &[], faults);
+    let all_known = table.check_keys(KEYS, faults);
     if let Some(any) = table.get("any") {
         return any_of(&table, &any, faults);
     }

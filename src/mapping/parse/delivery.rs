@@ -48,7 +48,7 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
                 .advise(*instead);
         }
     }
-    table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, &[], faults);
+    table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, faults);
 
     let mut duration = |key: &str| table.get(key).and_then(|node| read(&node, parse_duration, faults));
     let [timeout, connect_timeout, give_up_after, max_duration, wait] =
@@ -107,7 +107,7 @@ fn max_failures(node: &Node<'_>, faults: &mut Faults) -> Option<MaxFailures> {
 
 fn answer(node: &Node<'_>, faults: &mut Faults) -> Option<AnswerRule> {
     let table = node.table("a table, as { status = 409, message = \"already\", is = \"sent\" }", faults)?;
-    table.check_keys(&["status", "message", "is"], &[], faults);
+    table.check_keys(&["status", "message", "is"], faults);
     for key in ["status", "is"] {
         if !table.has(key) {
             faults.at(table.span(), format!("{}: {key} is missing", table.path()), "");

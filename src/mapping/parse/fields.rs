@@ -75,7 +75,7 @@ fn one(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<Source
     }
     let table = node.table(EXPECTED, faults)?;
     let known: Vec<&str> = ["when", "optional"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
-    let all_known = table.check_keys(&known, &[], faults);
+    let all_known = table.check_keys(&known, faults);
     let when = table.get("when").map(|node| condition::one(&node, faults));
     let take = take(&table, all_known, faults);
     let steps = steps::parse(&table, lookups, faults);

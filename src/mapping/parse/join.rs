@@ -12,7 +12,7 @@ const DEFAULT_ALIAS: &str = "join";
 
 /// Reads the table.
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Option<Join> {
-    let all_known = table.check_keys(KEYS, &[], faults);
+    let all_known = table.check_keys(KEYS, faults);
     let on = table.get("on").map(|node| {
         let pairs = node.table(EXPECTED_ON, faults)?;
         if pairs.entries().is_empty() {

@@ -1,11 +1,14 @@
-//! `[lookups.NAME]`: tables of what is written instead of what stands in a cell.
+//! `[lookups.NAME]`: tables of what is written instead of what stands in a cell, in the mapping or in a file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::mapping::error::Faults;
-use crate::mapping::spec::{Lookup, Lookups};
-use crate::mapping::toml_tree::{Table, not_served_title};
+use crate::mapping::spec::{FromFile, Lookup, Lookups};
+use crate::mapping::toml_tree::Table;
+
+/// The keys of a lookup that is a file; together they are no entries.
+const FILE_KEYS: [&str; 3] = ["file", "key", "value"];
 
 /// Reads all lookups.
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Lookups {
@@ -20,14 +23,15 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Lookups {
 }
 
 fn lookup(name: &str, table: &Table<'_>, faults: &mut Faults) -> Lookup {
-    let mut lookup = Lookup { name: name.to_owned(), entries: HashMap::new(), folded: HashMap::new() };
-    if table.has("file") && (table.has("key") || table.has("value")) {
-        faults
-            .at(table.span(), not_served_title("a lookup in a file"), "not served yet")
-            .advise("write its lines into this table: \"as in the cell\" = \"as sent\"");
-        return lookup;
+    let mut lookup = Lookup::named(name);
+    let is_file = table.has("file") && (table.has("key") || table.has("value"));
+    if is_file {
+        lookup.from = from_file(table, faults);
     }
     for (key, span, node) in table.entries() {
+        if is_file && FILE_KEYS.contains(&key) {
+            continue;
+        }
         let Some(value) = node.text(faults) else { continue };
         let key = key.trim();
         if key.is_empty() {
@@ -49,4 +53,17 @@ fn lookup(name: &str, table: &Table<'_>, faults: &mut Faults) -> Lookup {
         lookup.entries.insert(key.to_owned(), value.to_owned());
     }
     lookup
+}
+
+fn from_file(table: &Table<'_>, faults: &mut Faults) -> Option<FromFile> {
+    let [file, key, value] = FILE_KEYS.map(|name| match table.get(name) {
+        Some(node) => node.name("a text: the path of a file, and two of its columns", faults),
+        None => {
+            faults
+                .at(table.span(), format!("{}: {name} is missing", table.path()), "")
+                .advise("a lookup in a file says file, key and value: its path, the column that is searched, the column that is taken");
+            None
+        }
+    });
+    Some(FromFile { file: file?, key: key?, value: value? })
 }

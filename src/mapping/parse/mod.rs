@@ -47,7 +47,7 @@ pub(super) fn parse(layers: &Layers, faults: &mut Faults) -> Spec {
     let Some(tree) = merged.filter(|_| faults.is_empty()) else { return Spec::default() };
 
     let root = Table::root(&tree);
-    root.check_keys(KEYS, &[], faults);
+    root.check_keys(KEYS, faults);
     let (form, empty) = root.section("source", faults).map(|table| source::parse(&table, faults)).unwrap_or_default();
     let rows = root.section("rows", faults).map(|table| rows::parse(&table, faults)).unwrap_or_default();
     let join = root.section("join", faults).and_then(|table| join::parse(&table, faults));
@@ -57,5 +57,8 @@ pub(super) fn parse(layers: &Layers, faults: &mut Faults) -> Spec {
     let (send_empty, rename) =
         root.section("payload", faults).map(|table| payload::parse(&table, faults)).unwrap_or_default();
     let delivery = root.section("delivery", faults).map(|table| delivery::parse(&table, faults)).unwrap_or_default();
-    Spec { form, empty, rows, join, fields, send_empty, rename, delivery }
+    let mut filed: Vec<_> =
+        lookups.values().filter_map(|lookup| Some((lookup.name.clone(), lookup.from.clone()?))).collect();
+    filed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    Spec { form, empty, rows, join, filed, fields, send_empty, rename, delivery }
 }

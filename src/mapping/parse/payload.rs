@@ -11,7 +11,7 @@ use super::fields;
 
 /// `send_empty` and `rename`.
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> (bool, Vec<(Field, String)>) {
-    table.check_keys(&["send_empty", "rename"], &[], faults);
+    table.check_keys(&["send_empty", "rename"], faults);
     let send_empty = table.get("send_empty").and_then(|node| node.flag(faults)).unwrap_or(false);
     let rename = table
         .get("rename")

@@ -15,7 +15,7 @@ const MOST_DAYS: i64 = 36_500;
 
 /// Reads the table.
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Rows {
-    table.check_keys(KEYS, &[], faults);
+    table.check_keys(KEYS, faults);
     let group_by = names(table, "group_by", faults);
     Rows {
         keep: table.get("keep").map(|node| condition::list(&node, faults)).unwrap_or_default(),
@@ -49,7 +49,7 @@ fn anywhere(node: &Node<'_>, table: &Table<'_>, faults: &mut Faults) -> bool {
 fn split(node: &Node<'_>, faults: &mut Faults) -> Option<(Name, Regex)> {
     const EXPECTED: &str = r#"a table, as { column = "Tracking", at = '[;,\s]+' }"#;
     let table = node.table(EXPECTED, faults)?;
-    let all_known = table.check_keys(&["column", "at"], &[], faults);
+    let all_known = table.check_keys(&["column", "at"], faults);
     let column = table.get("column").map(|node| node.name("a column's name", faults));
     let at = table.get("at").map(|node| condition::regex(&node, faults));
     if (column.is_none() || at.is_none()) && all_known {

@@ -8,7 +8,7 @@ const KEYS: &[&str] = &["delimiter", "encoding", "quote", "skip_lines", "empty"]
 
 /// The form, and the cells that count as empty.
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> (Form, Vec<String>) {
-    table.check_keys(KEYS, &[], faults);
+    table.check_keys(KEYS, faults);
     let form = Form {
         wanted: Vec::new(),
         delimiter: table.get("delimiter").and_then(|node| delimiter(&node, faults)),

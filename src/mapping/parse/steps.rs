@@ -156,7 +156,7 @@ fn otherwise(node: &Node<'_>, faults: &mut Faults) -> Otherwise {
         Some(_) => node.expected_one_of(EXPECTED, faults),
         None => {
             let Some(table) = node.table(EXPECTED, faults) else { return Otherwise::Error };
-            table.check_keys(&["value"], &[], faults);
+            table.check_keys(&["value"], faults);
             match table.get("value") {
                 Some(value) => return Otherwise::Value(value.text(faults).unwrap_or_default().trim().to_owned()),
                 None => node.expected(EXPECTED, faults),
@@ -232,7 +232,7 @@ fn number(table: &Table<'_>, faults: &mut Faults) -> Option<NumberRule> {
     if let Some(node) = table.get("number") {
         span = node.span();
         let inner = node.table(r#"a table, as { decimal = ",", thousands = "." }"#, faults)?;
-        inner.check_keys(&["decimal", "thousands"], &[], faults);
+        inner.check_keys(&["decimal", "thousands"], faults);
         decimal = inner.get("decimal").map_or(Some('.'), |node| character(&node, faults))?;
         thousands = match inner.get("thousands") {
             Some(node) => Some(character(&node, faults)?),
@@ -267,7 +267,7 @@ fn combine(table: &Table<'_>, faults: &mut Faults) -> Combine {
 fn pad_left(node: &Node<'_>, faults: &mut Faults) -> Option<Pad> {
     const EXPECTED: &str = r#"a table, as { to = 5, with = "0" }"#;
     let table = node.table(EXPECTED, faults)?;
-    table.check_keys(&["to", "with"], &[], faults);
+    table.check_keys(&["to", "with"], faults);
     let with = table.get("with").map_or(Some('0'), |node| character(&node, faults));
     let Some(to) = table.get("to") else {
         faults.at(table.span(), format!("{}: to is missing", table.path()), "").advise(format!("write {EXPECTED}"));

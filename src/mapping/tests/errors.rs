@@ -43,10 +43,9 @@ fn broken_toml_is_shown_where_it_breaks() {
 }
 
 #[test]
-fn what_is_not_served_yet_is_refused_and_never_ignored() {
-    let text = "[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"\nvalue = \"V\"";
-    assert_shows(&error(text), &["a lookup in a file is not served yet", "help: ", "shop.toml:"]);
-    assert!(Mapping::parse("m", "[source]\nencoding = \"Windows-1252\"").is_ok());
+fn a_lookup_in_a_file_says_file_key_and_value() {
+    let text = "[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"";
+    assert_shows(&error(text), &["[lookups.t]: value is missing", "the column that is taken", "shop.toml:1"]);
 }
 
 #[test]

@@ -1,46 +1,69 @@
-//! The export that a mapping joins: read once into a [`Table`], which all inputs share.
+//! Other files that a mapping reads, the export that it joins and its lookups: each once into a [`Table`], which all
+//! inputs share.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Stamp;
 use crate::error::Error;
-use crate::mapping::{Mapping, Table};
+use crate::mapping::{self, Mapping, Table, TableBuilder};
 use crate::row::Row;
 use crate::source::{Digest, Source};
 use crate::text;
 
-/// A joined export.
+/// A joined export, or a lookup's file.
 #[derive(Debug)]
-pub struct JoinedFile {
+pub struct OtherFile {
     path: PathBuf,
     stamp: Option<Stamp>,
     table: Arc<Table>,
     digest: Digest,
 }
 
-impl JoinedFile {
+impl OtherFile {
     /// Reads the export that was `given`, else the one that the mapping names; `None` where the mapping joins none, or
     /// names none (which binding tells).
     ///
     /// # Errors
     /// A given one that the mapping does not join; one that cannot be read, or lacks the columns that are compared.
-    pub(super) fn open(mapping: &Mapping, given: Option<&Path>) -> Result<Option<Self>, Error> {
+    pub(super) fn joined(mapping: &Mapping, given: Option<&Path>) -> Result<Option<Self>, Error> {
         if let (false, Some(given)) = (mapping.joins(), given) {
             return Err(Error::NothingToJoin(given.to_owned()));
         }
         let Some(path) = given.map(Path::to_owned).or_else(|| mapping.join_file()) else { return Ok(None) };
+        Self::read(path, mapping, |file, header| mapping.table(file, header)).map(Some)
+    }
+
+    /// Reads the files of the mapping's lookups, with their names.
+    ///
+    /// # Errors
+    /// One that cannot be read, or lacks its columns.
+    pub(super) fn lookups(mapping: &Mapping) -> Result<Vec<(String, Self)>, Error> {
+        mapping
+            .lookup_files()
+            .map(|(name, path)| {
+                let file = Self::read(path, mapping, |file, header| mapping.lookup_table(name, file, header))?;
+                Ok((name.to_owned(), file))
+            })
+            .collect()
+    }
+
+    fn read(
+        path: PathBuf,
+        mapping: &Mapping,
+        table: impl FnOnce(&str, &[String]) -> Result<TableBuilder, mapping::Error>,
+    ) -> Result<Self, Error> {
         let stamp = Stamp::of(&path);
         let mut source = Source::open(0, &path, &path.to_string_lossy(), mapping.join_form())?;
-        let mut builder = mapping.table(source.name(), source.header())?;
+        let mut builder = table(source.name(), source.header())?;
         let mut row = Row::default();
         while source.read(&mut row)? {
             builder.push(&row);
         }
         let digest = source.finish()?;
         let table = Arc::new(builder.finish());
-        tracing::info!("{}: {} to be joined", table.file(), text::counted(table.len() as u64, "row"));
-        Ok(Some(Self { path, stamp, table, digest }))
+        tracing::info!("{}: {} to be found", table.file(), text::counted(table.len() as u64, "row"));
+        Ok(Self { path, stamp, table, digest })
     }
 
     /// Where it lies.
