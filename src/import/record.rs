@@ -16,7 +16,7 @@ use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary};
 use crate::results::{FailedRows, Leftover, Results, Terms};
-use crate::row::{Encoding, Quote};
+use crate::row::Quote;
 use crate::settings::{Import, Input, Target};
 use crate::survey::Groups;
 use crate::text;
@@ -100,9 +100,9 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     settings.paths.check(&read)?;
     let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
     let unordered = inputs.are_arranged();
-    let marked = inputs.encoding() != Encoding::UTF8;
+    let encoding = inputs.encoding();
     let terms = if settings.dry_run {
-        Terms { marked, leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines, unordered }
+        Terms { encoding, leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines, unordered }
     } else {
         // A ledger knows what a killed run sent; without one its partial results are all there is.
         let leftover = if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
@@ -110,7 +110,7 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
             InDoubt::Resend => FailedRows::All,
             InDoubt::Hold => FailedRows::ButInDoubt,
         };
-        Terms { marked, leftover, failed_rows, skip_lines, unordered }
+        Terms { encoding, leftover, failed_rows, skip_lines, unordered }
     };
     Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }

@@ -1,7 +1,7 @@
 //! The rows that were not accepted, as they stood in the input, with the reason in a last column.
 //!
-//! The file can be mended and imported with the same mapping: it has the input's columns, delimiter and quotes, and
-//! as many lines before its header as the mapping skips. A row stands in it once, however many of its shipments were
+//! The file can be mended and imported with the same mapping: it has the input's columns, delimiter, quotes and
+//! encoding, and as many lines before its header as the mapping skips. A row stands in it once, however many of its shipments were
 //! not accepted; those that were are known to the ledger.
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::Error;
 use super::cells::{push_cell, safe_message};
 use super::draft::Draft;
 use crate::outcome::{Outcome, Status};
-use crate::row::{Dialect, ERROR_COLUMN, Quote, Reading, Row, UNREADABLE};
+use crate::row::{Dialect, ERROR_COLUMN, Encoding, Quote, Reading, Row, UNREADABLE};
 
 /// Which rows are worth another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,6 +102,7 @@ pub(super) fn error_cell(row: &Row, outcome: &Outcome) -> String {
 pub(super) struct FailedFile {
     draft: Draft,
     layout: Layout,
+    encoding: Encoding,
     /// The row last added, which waits for the failures of its other shipments.
     pending: Option<Failure>,
     rows: u64,
@@ -109,15 +110,34 @@ pub(super) struct FailedFile {
 
 impl FailedFile {
     /// Writes the header, behind as many empty lines as the mapping has skipped.
-    pub(super) fn begin(mut draft: Draft, layout: Layout, header: &[String], skipped: u64) -> Result<Self, Error> {
+    pub(super) fn begin(
+        draft: Draft,
+        layout: Layout,
+        encoding: Encoding,
+        header: &[String],
+        skipped: u64,
+    ) -> Result<Self, Error> {
+        let mut file = Self { draft, layout, encoding, pending: None, rows: 0 };
         let mut line = Vec::new();
-        for _ in 0..skipped {
-            draft.push(b"\n")?;
+        // UTF-16 without a mark is a guess for whoever opens it.
+        if encoding.is_utf16() {
+            line.extend_from_slice("\u{FEFF}".as_bytes());
         }
-        layout.push_cells(header.iter().map(String::as_str), &mut line);
-        layout.push_error(ERROR_COLUMN, &mut line);
-        draft.push(&line)?;
-        Ok(Self { draft, layout, pending: None, rows: 0 })
+        for _ in 0..skipped {
+            line.push(b'\n');
+        }
+        file.layout.push_cells(header.iter().map(String::as_str), &mut line);
+        file.layout.push_error(ERROR_COLUMN, &mut line);
+        file.push(&line)?;
+        Ok(file)
+    }
+
+    fn push(&mut self, line: &[u8]) -> Result<(), Error> {
+        if self.encoding == Encoding::UTF8 {
+            return self.draft.push(line);
+        }
+        // Lines are made of text, so nothing is replaced.
+        self.draft.push(&self.encoding.encode(&String::from_utf8_lossy(line)))
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -166,13 +186,15 @@ impl FailedFile {
         let Some(Failure { mut cells, message, .. }) = self.pending.take() else { return Ok(()) };
         self.layout.push_error(&message, &mut cells);
         self.rows += 1;
-        self.draft.push(&cells)
+        self.push(&cells)
     }
 }
 
 /// Whether a file that starts so holds failed rows.
 pub(super) fn is_failed_rows(start: &[u8]) -> bool {
-    memchr::memmem::find(start, ERROR_COLUMN.as_bytes()).is_some()
+    // In UTF-16 there is a zero beside each of its letters.
+    let letters: Vec<u8> = start.iter().copied().filter(|byte| *byte != 0).collect();
+    memchr::memmem::find(&letters, ERROR_COLUMN.as_bytes()).is_some()
 }
 
 #[cfg(test)]

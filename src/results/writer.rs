@@ -14,7 +14,7 @@ use super::line::{self, Labels};
 use super::reasons::{Reason, Reasons};
 use super::{Error, Paths, summary};
 use crate::outcome::{Outcome, Status, Tally, Ticket};
-use crate::row::{Dialect, Row};
+use crate::row::{Dialect, Encoding, Row};
 use crate::sorter::Sorter;
 
 /// Lines between the first that waits for its outcome and the last that was expected, at most.
@@ -33,8 +33,8 @@ const STOPPED: &str = "the run stopped before its turn";
 /// What a run does with the files of an earlier one, and which rows it writes out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Terms {
-    /// Whether the failed rows open with a byte order mark: it wins over an encoding that is pinned for the input.
-    pub marked: bool,
+    /// The encoding of the failed rows: the input's, which a mapping or a flag may have pinned.
+    pub encoding: Encoding,
     /// What becomes of the partial results of a killed run.
     pub leftover: Leftover,
     /// Which rows go to the failed-rows file.
@@ -129,11 +129,8 @@ impl Results {
         // At once, so that a run killed before its first flush is known by a partial file that is not empty.
         draft.flush()?;
         let sorter = terms.unordered.then(|| Sorter::new(draft.folder()));
-        let mut failed = failed;
-        if terms.marked {
-            failed.push(b"\xEF\xBB\xBF")?;
-        }
-        let failed = FailedFile::begin(failed, Layout::new(header, dialect), header, terms.skip_lines)?;
+        let layout = Layout::new(header, dialect);
+        let failed = FailedFile::begin(failed, layout, terms.encoding, header, terms.skip_lines)?;
         Ok(Self {
             draft,
             failed,

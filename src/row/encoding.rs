@@ -39,6 +39,13 @@ const KNOWN: [&str; 24] = [
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Encoding(&'static encoding_rs::Encoding);
 
+impl Default for Encoding {
+    /// UTF-8.
+    fn default() -> Self {
+        Self::UTF8
+    }
+}
+
 impl Encoding {
     /// UTF-8.
     pub const UTF8: Self = Self(UTF_8);

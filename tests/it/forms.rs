@@ -86,6 +86,33 @@ fn other_encodings_are_pinned_by_a_flag_or_by_the_mapping() {
 }
 
 #[test]
+fn failed_rows_have_the_encoding_of_the_input_and_go_in_again_with_the_same_command() {
+    type Encode = fn(&str) -> Vec<u8>;
+    let forms: [(Encode, &[u8], &[&str], &str); 4] = [
+        (|text| SHIFT_JIS.encode(text).0.into_owned(), b"", &["--encoding", "sjis"], "東京"),
+        (|text| utf16(text, u16::to_le_bytes, false), b"\xFF\xFE", &[], "東京"),
+        (|text| utf16(text, u16::to_be_bytes, false), b"\xFE\xFF", &[], "東京"),
+        (|text| WINDOWS_1252.encode(text).0.into_owned(), b"", &[], "Málaga"),
+    ];
+    for (encode, mark, flags, city) in forms {
+        let workdir = Workdir::new();
+        let text = encode(&format!("Order,Tracking,Ciudad\n1001,,{city}\n1002,T2,{city}\n"));
+        workdir.write("orders.csv", [mark, &text].concat());
+        workdir.write("map.toml", MAPPING);
+        let import =
+            |input: &str| workdir.lateship(&[&["import", input, "-m", "map.toml", "--sandbox"], flags].concat());
+        let failed = |name: &str| std::fs::read(workdir.path(name)).expect("failed rows");
+        import("orders.csv").assert_code(1);
+        let first = failed("orders.failed.csv");
+        let row = [mark, &encode("Order,Tracking,Ciudad,lateship_error\n1001,,"), &encode(city)].concat();
+        assert!(first.starts_with(&row), "{city}: {first:?}");
+        // Invalid for the same reason, so everything was read as before.
+        import("orders.failed.csv").assert_code(1);
+        assert_eq!(failed("orders.failed.failed.csv"), first, "{city}");
+    }
+}
+
+#[test]
 fn packed_files_are_read_by_their_content_whatever_their_names() {
     let mut twice = gzip(&TEXT.as_bytes()[..22]);
     twice.extend(gzip(&TEXT.as_bytes()[22..]));
