@@ -31,7 +31,7 @@ mod tests;
 pub use environment::{Environment, NotACount, parse_count};
 pub use error::Error;
 pub use rerun::Rerun;
-pub use retry::{Carried, Edit, Retry, Unretryable};
+pub use retry::{Carried, Edit, Retry, Unretryable, form_used};
 
 /// How long another run in the way is waited for, unless told otherwise.
 pub const DEFAULT_WAIT: Duration = Duration::ZERO;

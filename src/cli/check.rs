@@ -16,7 +16,7 @@ use super::values::parse_set;
 use super::{Surroundings, json, parser_of, pretty, print};
 use crate::Error;
 use crate::error::exit;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, OtherFile};
 use crate::mapping::Bound;
 use crate::packed::Watch;
 use crate::row::Encoding;
@@ -110,8 +110,9 @@ impl Flags {
             check.input(&inputs, index)?;
         }
         let names = inputs.names();
-        if let (Some(joined), Some(first)) = (inputs.joined(), check.columns.first_mut()) {
-            first.remarks.extend(joined.table().remarks().iter().cloned().chain(joined.unmatched()));
+        if let Some(first) = check.columns.first_mut() {
+            first.remarks.extend(inputs.others().flat_map(|other| other.table().remarks()).cloned());
+            first.remarks.extend(inputs.joined().and_then(OtherFile::unmatched));
         }
         match self.format {
             Format::Json => print(&json::whole(&check.survey, &check.columns, &names, &check.shown))?,

@@ -1,26 +1,21 @@
 //! `lateship ledger`: look at what is remembered of accepted shipments, and put it right.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::values::{flag, parse_set};
+use self::adopt::Adopt;
+use super::values::flag;
 use super::{Surroundings, print};
 use crate::Error;
-use crate::endpoint::Endpoint;
 use crate::error::exit;
-use crate::inputs::Inputs;
-use crate::ledger::{self, Archive, Decision, Forget, Key, Remembered, Scope};
-use crate::outcome::Status;
-use crate::results::{self, Summary};
-use crate::row::Row;
-use crate::secret::EMAIL_VARIABLE;
-use crate::settings::{self, Environment, Input};
-use crate::shipment::Field;
+use crate::ledger::{self, Archive, Decision, Forget, Remembered};
+use crate::results;
 use crate::text;
+
+mod adopt;
 
 const LONG_ABOUT: &str = "\
 Look at what is remembered of accepted shipments, and put it right.
@@ -40,6 +35,7 @@ Examples:
   lateship ledger forget --older-than 400d          not seen by any run for so long
   lateship ledger export > ledger.csv
   lateship ledger adopt orders.csv -m shop.toml     sent by another tool: remembered as accepted
+  lateship ledger adopt orders.csv -m shopify --join shipments.csv
   lateship ledger adopt orders.results.csv          what these results say was accepted
 
 Environment: LATESHIP_LEDGER, and LATESHIPMENT_EMAIL for adopt.
@@ -95,28 +91,6 @@ enum What {
     },
     /// Remember shipments as accepted without sending them
     Adopt(Adopt),
-}
-
-#[derive(Debug, Args)]
-struct Adopt {
-    /// An export (with -m), or the results of a run (without): of these what was accepted
-    #[arg(value_name = "INPUT|RESULTS")]
-    input: PathBuf,
-    /// The mapping of the export: a file, or the name of a built-in one
-    #[arg(short, long, value_name = "MAPPING")]
-    mapping: Option<String>,
-    /// Where they were sent [default: the webhook's address, or that of the results]
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<Endpoint>,
-    #[arg(
-        long,
-        value_name = "EMAIL",
-        help = format!("The account's e-mail address [default: {EMAIL_VARIABLE} in the environment]")
-    )]
-    account: Option<String>,
-    /// A constant for one field, over the mapping; may be given several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
-    set: Vec<(Field, String)>,
 }
 
 impl Flags {
@@ -209,84 +183,6 @@ fn doubts(doubts: &[Remembered]) -> String {
          arrived\n  lateship ledger resolve ORDER… --resend   where they did not\n",
     );
     told
-}
-
-impl Adopt {
-    fn run(self, ledger: &Path, environment: &Environment<'_>) -> Result<u64, Error> {
-        let account = match self.account {
-            Some(account) => account,
-            None => environment
-                .read(EMAIL_VARIABLE, |text| Ok::<_, std::convert::Infallible>(text.to_owned()))?
-                .ok_or(settings::Error::NoAccount)?,
-        };
-        let Some(mapping) = &self.mapping else {
-            return adopt_results(ledger, &self.input, self.endpoint, account);
-        };
-        let mapping = Arc::new(settings::load_mapping(mapping)?);
-        let inputs = Inputs::prepare(&[Input::Path(self.input)], mapping, self.set, None, &std::env::temp_dir())?;
-        let scope = Scope { endpoint: self.endpoint.unwrap_or_default().shown(), account };
-        remember(ledger, &scope, &inputs, |_, _| true)
-    }
-}
-
-/// Adopts what the results at `path` say was accepted; the shipments are made anew from the inputs, for the results do
-/// not say all that tells one shipment from another.
-fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account: String) -> Result<u64, Error> {
-    let summary_path = path.with_extension("json");
-    let summary = Summary::read(&summary_path)?;
-    let folder = summary_path.parent().unwrap_or(Path::new(""));
-    let inputs: Vec<Input> = summary
-        .inputs
-        .iter()
-        .filter_map(|input| input.path.as_ref())
-        .map(|path| Input::Path(folder.join(path)))
-        .collect();
-    let mapping = match &summary.mapping.path {
-        Some(path) => folder.join(path).to_string_lossy().into_owned(),
-        None => summary.mapping.name.clone(),
-    };
-    let set = summary.set.iter().filter_map(|(field, value)| Some((Field::by_name(field)?, value.clone()))).collect();
-    let join = summary.join.as_ref().and_then(|join| join.path.as_ref()).map(|path| folder.join(path));
-    let mapping = Arc::new(settings::load_mapping(&mapping)?);
-    let inputs = Inputs::prepare(&inputs, mapping, set, join.as_deref(), &std::env::temp_dir())?;
-    let mut accepted = std::collections::HashSet::new();
-    for entry in results::Reader::open(path)? {
-        let entry = entry?;
-        if matches!(entry.outcome.status, Status::Sent | Status::AlreadySent)
-            && let Some(payload) = entry.payload
-        {
-            accepted.insert((entry.fingerprint, payload));
-        }
-    }
-    let scope = Scope { endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()), account };
-    remember(ledger, &scope, &inputs, |row, key| accepted.contains(&(row.fingerprint, key.payload)))
-}
-
-/// Remembers the shipments of `inputs` that are `wanted`; gives how many. All is read twice: nothing is remembered before
-/// it is known that it can be read to its end, and it is never all in memory.
-fn remember(ledger: &Path, scope: &Scope, inputs: &Inputs, wanted: impl Fn(&Row, Key) -> bool) -> Result<u64, Error> {
-    let mut row = Row::default();
-    for index in 0..inputs.len() {
-        let (mut source, _) = inputs.open(index)?;
-        while source.read(&mut row)? {}
-    }
-    let archive = Archive::open_or_make(ledger)?;
-    let adopted = archive.adopt(scope, "lateship ledger adopt", |adoption| {
-        for index in 0..inputs.len() {
-            let mut units = inputs.units(index)?;
-            while let Some(unit) = units.read()? {
-                for shipment in unit.shipments() {
-                    let key = Key { identity: shipment.identity, payload: shipment.payload };
-                    if unit.participants().all(|row| wanted(row, key)) {
-                        adoption.add(key, &shipment.order_no, &shipment.trackingnumber)?;
-                    }
-                }
-            }
-        }
-        Ok::<(), Error>(())
-    })?;
-    archive.close()?;
-    Ok(adopted)
 }
 
 fn days_ago(days: i64) -> Timestamp {

@@ -118,14 +118,9 @@ impl FailedFile {
         skipped: u64,
     ) -> Result<Self, Error> {
         let mut file = Self { draft, layout, encoding, pending: None, rows: 0 };
-        let mut line = Vec::new();
         // UTF-16 without a mark is a guess for whoever opens it.
-        if encoding.is_utf16() {
-            line.extend_from_slice("\u{FEFF}".as_bytes());
-        }
-        for _ in 0..skipped {
-            line.push(b'\n');
-        }
+        let mark = if encoding.is_utf16() { "\u{FEFF}" } else { "" };
+        let mut line = format!("{mark}{}", "\n".repeat(usize::try_from(skipped).unwrap_or(0))).into_bytes();
         file.layout.push_cells(header.iter().map(String::as_str), &mut line);
         file.layout.push_error(ERROR_COLUMN, &mut line);
         file.push(&line)?;

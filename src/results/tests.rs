@@ -10,7 +10,7 @@ use super::draft::{Draft, partial_of};
 use super::failed::{FailedFile, Layout};
 use super::*;
 use crate::outcome::{Outcome, Status};
-use crate::row::{Dialect, Quote, RESULTS_COLUMNS, Reading, Row};
+use crate::row::{Dialect, Encoding, Quote, RESULTS_COLUMNS, Reading, Row};
 
 struct Desk {
     folder: TempDir,
@@ -264,6 +264,6 @@ fn a_full_disk_stops_the_run_and_is_told_in_plain_words() {
     assert!(told.starts_with("no space left on the device while writing ") && told.ends_with("out.csv"), "{told}");
     assert!(matches!(draft.publish(), Err(Error::Write { .. })), "a broken file never takes its place");
 
-    let failed = FailedFile::begin(full("failed.csv"), Layout::new(&header(), dialect()), &header(), 0);
+    let failed = FailedFile::begin(full("failed.csv"), Layout::new(&header(), dialect()), Encoding::UTF8, &header(), 0);
     assert!(matches!(failed.expect("gathered").finish(), Ok(None)), "without a row nothing is to be written");
 }

@@ -170,7 +170,7 @@ impl Import {
         if let ([Input::Known { path, .. }], Some(used)) = (&inputs[..], &summary.form)
             && let Some(mapping) = Arc::get_mut(&mut import.mapping)
         {
-            mapping.assume(&form(used, path));
+            mapping.assume(&form_used(used, path));
         }
         // Another mapping may join nothing.
         if !join_was_typed && !import.mapping.joins() {
@@ -280,7 +280,7 @@ fn constants(
 }
 
 /// How the earlier run cut the input at `path`; without its delimiter where a spreadsheet saved it with another one.
-fn form(used: &FormUsed, path: &Path) -> Form {
+pub fn form_used(used: &FormUsed, path: &Path) -> Form {
     let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii);
     let mut start = Vec::new();
     // What cannot be read is told by whoever reads the whole of it.

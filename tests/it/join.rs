@@ -100,3 +100,17 @@ fn a_group_is_joined_once_and_a_joined_column_is_refused_before_the_join() {
     run.assert_code(2);
     assert!(run.stderr.contains("is a joined column, and rows are joined only later"), "{}", run.stderr);
 }
+
+#[test]
+fn what_was_sent_before_is_adopted_from_orders_with_their_shipments() {
+    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    workdir.write("other.csv", "Order;Tracking\n1001;T1\n1002;T2\n1003;T3\n");
+    let url = server.url();
+    let adopt = ["ledger", "--ledger", "l.db", "adopt", "orders.csv", "-m", "map.toml", "--join", "other.csv"];
+    let run =
+        workdir.launch(&[&adopt[..], &["--endpoint", &url]].concat()).credentials("ops@example.com", "key-1").run();
+    run.assert_code(0);
+    assert_eq!(run.stdout, "remembered as accepted: 3 shipments\n");
+    import(&workdir, &server, &["--ledger", "l.db", "--join", "other.csv"]).assert_code(0);
+    assert!(arrived(&server).is_empty());
+}

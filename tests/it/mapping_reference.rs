@@ -78,7 +78,9 @@ fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
         let (header, rows) = rows_of(other, b',');
         let filled = |table: Result<TableBuilder, mapping::Error>| {
             let mut table = table.unwrap_or_else(|error| panic!("{error}"));
-            rows.iter().for_each(|row| table.push(row));
+            for row in &rows {
+                table.push(row);
+            }
             Arc::new(table.finish())
         };
         tables.join = mapping.joins().then(|| filled(mapping.table("shipments.csv", &header)));

@@ -56,14 +56,14 @@ fn lookup(name: &str, table: &Table<'_>, faults: &mut Faults) -> Lookup {
 }
 
 fn from_file(table: &Table<'_>, faults: &mut Faults) -> Option<FromFile> {
-    let [file, key, value] = FILE_KEYS.map(|name| match table.get(name) {
-        Some(node) => node.name("a text: the path of a file, and two of its columns", faults),
-        None => {
-            faults
-                .at(table.span(), format!("{}: {name} is missing", table.path()), "")
-                .advise("a lookup in a file says file, key and value: its path, the column that is searched, the column that is taken");
-            None
+    let [file, key, value] = FILE_KEYS.map(|name| {
+        if let Some(node) = table.get(name) {
+            return node.name("a text: the path of a file, and two of its columns", faults);
         }
+        faults.at(table.span(), format!("{}: {name} is missing", table.path()), "").advise(
+            "a lookup in a file says file, key and value: its path, the column that is searched, the column that is taken",
+        );
+        None
     });
     Some(FromFile { file: file?, key: key?, value: value? })
 }
