@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Stamp;
 use crate::error::Error;
 use crate::mapping::{self, Mapping, Table, TableBuilder};
-use crate::row::Row;
+use crate::row::{Form, Row};
 use crate::source::{Digest, Source};
 use crate::text;
 
@@ -31,7 +31,7 @@ impl OtherFile {
             return Err(Error::NothingToJoin(given.to_owned()));
         }
         let Some(path) = given.map(Path::to_owned).or_else(|| mapping.join_file()) else { return Ok(None) };
-        Self::read(path, mapping, |file, header| mapping.table(file, header)).map(Some)
+        Self::read(path, &mapping.join_form(), |file, header| mapping.table(file, header)).map(Some)
     }
 
     /// Reads the files of the mapping's lookups, with their names.
@@ -42,7 +42,8 @@ impl OtherFile {
         mapping
             .lookup_files()
             .map(|(name, path)| {
-                let file = Self::read(path, mapping, |file, header| mapping.lookup_table(name, file, header))?;
+                let form = mapping.lookup_form(name);
+                let file = Self::read(path, &form, |file, header| mapping.lookup_table(name, file, header))?;
                 Ok((name.to_owned(), file))
             })
             .collect()
@@ -50,11 +51,11 @@ impl OtherFile {
 
     fn read(
         path: PathBuf,
-        mapping: &Mapping,
+        form: &Form,
         table: impl FnOnce(&str, &[String]) -> Result<TableBuilder, mapping::Error>,
     ) -> Result<Self, Error> {
         let stamp = Stamp::of(&path);
-        let mut source = Source::open(0, &path, &path.to_string_lossy(), mapping.join_form())?;
+        let mut source = Source::open(0, &path, &path.to_string_lossy(), form)?;
         let mut builder = table(source.name(), source.header())?;
         let mut row = Row::default();
         while source.read(&mut row)? {

@@ -27,8 +27,6 @@ pub struct Mapping {
     layers: Layers,
     sha256: String,
     spec: Spec,
-    /// Nothing is said of the form of a joined export.
-    detected: Form,
 }
 
 impl Mapping {
@@ -84,7 +82,7 @@ impl Mapping {
         for byte in digest.finalize() {
             let _ = write!(sha256, "{byte:02x}");
         }
-        Ok(Self { layers, sha256, spec, detected: Form::default() })
+        Ok(Self { layers, sha256, spec })
     }
 
     /// The name it was given by.
@@ -117,9 +115,15 @@ impl Mapping {
         self.spec.join.is_some()
     }
 
-    /// The form of the export that it joins: all of it is detected.
-    pub fn join_form(&self) -> &Form {
-        &self.detected
+    /// What is known of the form of the export that it joins: the columns that it must have; the rest is detected.
+    pub fn join_form(&self) -> Form {
+        wanting(self.spec.joined_names().iter().map(String::as_str))
+    }
+
+    /// The same of the file of the lookup of that name.
+    pub fn lookup_form(&self, name: &str) -> Form {
+        let of_it = self.spec.filed.iter().find(|(lookup, _)| lookup == name);
+        wanting(of_it.iter().flat_map(|(_, from)| [from.key.get_ref().as_str(), from.value.get_ref().as_str()]))
     }
 
     /// The export that it joins by itself; a path relative to the mapping's.
@@ -182,6 +186,11 @@ impl Mapping {
         let bound = bind::bind(&self.spec, self.name(), (file, header), tables, set, &mut faults);
         faults.into_error(&self.layers).map_or(Ok(bound), Err)
     }
+}
+
+/// A form of which only columns are known.
+fn wanting<'a>(names: impl Iterator<Item = &'a str>) -> Form {
+    Form { wanted: names.map(text::fold).collect(), ..Form::default() }
 }
 
 /// What is wrong with a mapping as a whole, and what to do.

@@ -39,13 +39,17 @@ pub(super) struct Spec {
     pub(super) delivery: Delivery,
 }
 
+/// A column's name without the number behind `#`.
+fn unnumbered(name: &str) -> &str {
+    name.rsplit_once('#').filter(|(base, _)| !base.trim().is_empty()).map_or(name, |(base, _)| base)
+}
+
 impl Spec {
     /// The names of all columns that are read, without the number behind `#`.
     pub(super) fn names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         let mut note = |name: &str| {
-            let base = name.rsplit_once('#').filter(|(base, _)| !base.trim().is_empty()).map_or(name, |(base, _)| base);
-            names.insert(base.to_owned());
+            names.insert(unnumbered(name).to_owned());
         };
         for source in self.fields.iter().flat_map(|(_, sources)| sources) {
             match &source.take {
@@ -62,7 +66,15 @@ impl Spec {
             });
         }
         self.rows.fill_down.iter().chain(&self.rows.group_by).for_each(|name| note(name.get_ref()));
+        self.join.iter().flat_map(|join| &join.on).for_each(|(ours, _)| note(ours.get_ref()));
         names
+    }
+
+    /// The names of the columns that are read of the joined export.
+    pub(super) fn joined_names(&self) -> BTreeSet<String> {
+        let Some(join) = &self.join else { return BTreeSet::new() };
+        let on = join.on.iter().map(|(_, theirs)| unnumbered(theirs.get_ref()).to_owned());
+        on.chain(self.names().iter().filter_map(|name| join.column(name)).map(str::to_owned)).collect()
     }
 }
 
