@@ -116,9 +116,9 @@ fn what_was_sent_before_is_adopted_from_orders_with_their_shipments() {
 }
 
 #[test]
-fn the_header_of_a_joined_export_is_found_below_other_lines_by_its_columns() {
+fn the_header_of_a_joined_export_is_found_among_other_lines_by_its_columns() {
     let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
-    let preamble = "Shop;Example Ltd;;\nBestellung;Notiz;Sendung;Lager\nOrder;Note;Tracking;Depot\n";
+    let preamble = "Shop;Example Ltd;;\nOrder;Note;Tracking;Depot\nBestellung;Notiz;Sendung;Lager\n";
     workdir.write("shipments.csv", format!("{preamble}1001;;T1;North\n1002;;T2;South\n1003;;T3;North\n"));
     import(&workdir, &server, &[]).assert_code(0);
     assert_eq!(arrived(&server), ["T1", "T2", "T3"]);
