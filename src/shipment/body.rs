@@ -47,30 +47,46 @@ impl Wire {
 /// Writes `text` as a JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped, the rest as it is.
 fn push_json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..index]);
-        start = index + 1;
-        match byte {
+    let mut rest = text.as_bytes();
+    while let Some(at) = to_escape(rest) {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
+            byte => {
                 const HEX: &[u8; 16] = b"0123456789abcdef";
                 out.extend_from_slice(b"\\u00");
                 out.push(HEX[usize::from(byte >> 4)]);
                 out.push(HEX[usize::from(byte & 15)]);
             }
         }
+        rest = &rest[at + 1..];
     }
-    out.extend_from_slice(&bytes[start..]);
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// The place of the first byte that a JSON string cannot hold as it is. Eight bytes at a time: values are short, and few
+/// hold such a byte.
+fn to_escape(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The high bit of each byte that is zero; bytes above one that is may be taken for zero too, which the first is not.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, last) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = control | zeros(word ^ ONES * u64::from(b'"')) | zeros(word ^ ONES * u64::from(b'\\'));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let place = last.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')?;
+    Some(words.len() * 8 + place)
 }
 
 #[cfg(test)]
@@ -84,6 +100,12 @@ mod tests {
             let mut out = Vec::new();
             push_json_string(&mut out, &text);
             prop_assert_eq!(serde_json::from_slice::<String>(&out).ok(), Some(text));
+        }
+
+        #[test]
+        fn the_first_byte_to_be_escaped_is_found_wherever_it_stands(text in "[a\"\\\\\u{0}-\u{21}é\u{7f}]{0,40}") {
+            let one_by_one = text.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+            prop_assert_eq!(to_escape(text.as_bytes()), one_by_one);
         }
     }
 
