@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::archive::Archive;
 use super::book::Book;
+use super::journal;
 use super::lock::Lock;
 use super::store::{Lasting, Store};
 use super::{Error, Key, Scope};
@@ -105,6 +106,7 @@ impl Archive {
         store.connection.execute_batch(CACHE).map_err(|error| store.told(error))?;
         let now = Timestamp::now().as_second();
         let mut lock = Lock::take(self.path(), scope, what)?;
+        journal::recover(store, &mut lock)?;
         let (scope, run) = store.register(scope, what, now, &mut lock)?;
         let book = Book::new(scope, run);
         let mut adoption =

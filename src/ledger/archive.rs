@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::book::{self, Accepted, time};
 use super::entry::{COLUMNS, Entry, Moment, kept};
 use super::error::Fault;
+use super::journal;
 use super::lock::Lock;
 use super::store::{Lasting, Store};
 use super::{Error, Key, Scope};
@@ -110,6 +111,13 @@ impl Archive {
 
     fn of(store: Store) -> Result<Self, Error> {
         let scopes = store.scopes().map_err(|fault| store.told(fault))?;
+        // Of a run under way the last second is missing; of one that was killed nothing must be.
+        for (_, scope) in scopes.iter().filter(|(_, scope)| journal::is_left(store.path(), scope)) {
+            match Lock::take(store.path(), scope, "lateship ledger") {
+                Err(Error::Locked { .. }) => {}
+                lock => journal::recover(&store, &mut lock?)?,
+            }
+        }
         Ok(Self { store, scopes: scopes.into_iter().collect(), account: None })
     }
 
@@ -337,8 +345,9 @@ impl Archive {
         let mut locks = Vec::new();
         for id in scopes {
             let scope = self.scope(*id).map_err(|fault| self.store.told(fault))?;
-            let lock = Lock::take(self.path(), scope, what)?;
+            let mut lock = Lock::take(self.path(), scope, what)?;
             self.store.refuse_older(&lock)?;
+            journal::recover(&self.store, &mut lock)?;
             locks.push(lock);
         }
         self.store.begin(Lasting::Power)?;

@@ -1,16 +1,21 @@
 //! The rules: what is remembered of a payload, and what an intent and an answer change in it.
 //!
-//! Works inside a transaction that its caller has begun. The one state of its own is what was in doubt before the attempts
-//! that are under way, of which there are never more than requests in flight.
+//! What was asked for lately is held, as it is in the tables or will be once they are written: each change is noted in the
+//! journal, and [`Book::flush`] brings all of them into the tables at once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use smallvec::SmallVec;
 
 use super::Key;
 use super::entry::{COLUMNS, Entry, Moment, halves};
 use super::error::Fault;
+use super::journal::Journal;
 use crate::outcome::Conclusion;
 
 /// An acceptance.
@@ -43,13 +48,28 @@ pub struct Memory {
     pub seen_in_this_run: bool,
 }
 
-/// An attempt under way.
+/// Finds rows by the first half of an identity.
+static BY_HEAD: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {COLUMNS} FROM payload INDEXED BY payload_head WHERE identity_head = ?1"));
+
+/// Finds the numbers of rows by its other half.
+const BY_TAIL: &str = "SELECT id FROM payload INDEXED BY payload_tail WHERE identity_tail = ?1";
+
+/// A payload as it is in the tables, or will be.
 #[derive(Debug)]
-struct Attempt {
-    /// The row as it was written with the intent.
+struct Kept {
     entry: Entry,
-    /// What was in doubt before; comes back when this attempt surely was not accepted.
-    before: Option<Moment>,
+    changed: bool,
+}
+
+/// The payloads of a shipment.
+#[derive(Debug, Default)]
+struct Held {
+    payloads: SmallVec<[Kept; 1]>,
+    /// Whether the tables lack something of it.
+    changed: bool,
+    /// Whether it was asked for since the tables were last written.
+    recent: bool,
 }
 
 /// The ledger of one scope, as one run sees it.
@@ -57,44 +77,88 @@ struct Attempt {
 pub(super) struct Book {
     scope: i64,
     run: i64,
-    attempts: HashMap<Key, Attempt>,
+    /// What was in doubt before the attempts that are under way; it comes back when such an attempt surely was not accepted.
+    attempts: HashMap<Key, Option<Moment>>,
+    /// The shipments that were asked for lately, by their identities.
+    held: HashMap<u128, Held, Hashed>,
+    /// Those of which the tables lack something, in the order in which that came.
+    changed: Vec<u128>,
+}
+
+/// Identities are hashes already.
+type Hashed = BuildHasherDefault<Folded>;
+
+/// An identity's lower half.
+#[derive(Debug, Default)]
+struct Folded(u64);
+
+impl Hasher for Folded {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        let (head, tail) = halves(number);
+        self.0 = (head ^ tail).cast_unsigned();
+    }
+}
+
+impl Held {
+    /// The rows of all payloads.
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.payloads.iter().map(|kept| &kept.entry)
+    }
 }
 
 impl Book {
     pub(super) fn new(scope: i64, run: i64) -> Self {
-        Self { scope, run, attempts: HashMap::new() }
+        Self { scope, run, attempts: HashMap::new(), held: HashMap::default(), changed: Vec::new() }
     }
 
     pub(super) fn run(&self) -> i64 {
         self.run
     }
 
-    /// What is remembered of `key`, and whether that look wrote anything.
-    pub(super) fn look_up(&self, connection: &Connection, key: Key) -> Result<(Memory, bool), Fault> {
-        let (this, others) = self.find(connection, key)?;
-        let other_payload = others.iter().any(|other| other.accepted.is_some());
-        let Some(mut this) = this else {
-            return Ok((Memory { accepted_before: other_payload, other_payload, ..Memory::default() }, false));
+    /// How many shipments have changed since the tables were last written.
+    pub(super) fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// What is remembered of `key`; notes in the journal what that look changes.
+    pub(super) fn look_up(
+        &mut self,
+        connection: &Connection,
+        key: Key,
+        journal: &mut Journal,
+    ) -> Result<Memory, Fault> {
+        let run = self.run;
+        let held = self.hold(connection, key.identity)?;
+        let others = || held.entries().filter(|entry| entry.key != key);
+        let other_payload = others().any(|other| other.accepted.is_some());
+        let Some(this) = held.entries().find(|entry| entry.key == key) else {
+            return Ok(Memory { accepted_before: other_payload, other_payload, ..Memory::default() });
         };
         // Another payload came, or may have come, since this one was seen last: the endpoint has that one now.
-        let superseded = others.iter().any(|other| other.arrived_run() > this.seen_run);
+        let superseded = others().any(|other| other.arrived_run() > this.seen_run);
         let accepted = this.accepted.filter(|_| !superseded);
         let memory = Memory {
             accepted: accepted.map(Accepted::of).transpose()?,
             accepted_before: other_payload || this.accepted.is_some(),
             other_payload,
             in_doubt: this.doubt.map(|doubt| time(doubt.at)).transpose()?,
-            seen_in_this_run: this.touched_run == self.run,
+            seen_in_this_run: this.touched_run == run,
         };
-        let seen_run = if accepted.is_some() { self.run } else { this.seen_run };
-        let changed = (seen_run, self.run) != (this.seen_run, this.touched_run);
-        if changed {
+        let seen_run = if accepted.is_some() { run } else { this.seen_run };
+        if (seen_run, run) != (this.seen_run, this.touched_run) {
             // A superseded payload is only touched: were it seen, and the run killed before it is accepted, then the
             // next run would take it for sent.
-            (this.seen_run, this.touched_run) = (seen_run, self.run);
-            this.write(connection)?;
+            self.change(key, ("", ""), journal, |entry| (entry.seen_run, entry.touched_run) = (seen_run, run));
         }
-        Ok((memory, changed))
+        Ok(memory)
     }
 
     /// Notes that `key` is about to be sent.
@@ -103,13 +167,15 @@ impl Book {
         connection: &Connection,
         key: Key,
         names: (&str, &str),
-        now: i64,
+        (now, journal): (i64, &mut Journal),
     ) -> Result<(), Fault> {
-        let Attempt { mut entry, before } = self.attempt(connection, key, names)?;
-        entry.touched_run = self.run;
-        entry.doubt = Some(Moment { run: self.run, at: entry.doubt.map_or(now, |doubt| doubt.at) });
-        entry.write(connection)?;
-        self.attempts.insert(key, Attempt { entry, before });
+        let before = self.attempt(connection, key)?;
+        let run = self.run;
+        self.change(key, names, journal, |entry| {
+            entry.touched_run = run;
+            entry.doubt = Some(Moment { run, at: entry.doubt.map_or(now, |doubt| doubt.at) });
+        });
+        self.attempts.insert(key, before);
         Ok(())
     }
 
@@ -119,55 +185,93 @@ impl Book {
         connection: &Connection,
         key: Key,
         conclusion: Conclusion,
-        now: i64,
+        (now, journal): (i64, &mut Journal),
     ) -> Result<(), Fault> {
-        let Attempt { mut entry, before } = self.attempt(connection, key, ("", ""))?;
-        entry.touched_run = self.run;
-        match conclusion {
-            Conclusion::Accepted => accept(&mut entry, Moment { run: self.run, at: now }),
-            Conclusion::NotAccepted => entry.doubt = before,
-            // The doubt keeps its run: this attempt brought nothing that could supersede another payload.
-            Conclusion::StillInDoubt => entry.doubt = before.or(Some(Moment { run: self.run, at: now })),
-            Conclusion::InDoubt => entry.doubt = entry.doubt.or(Some(Moment { run: self.run, at: now })),
-        }
-        entry.write(connection)
+        let before = self.attempt(connection, key)?;
+        let moment = Moment { run: self.run, at: now };
+        self.change(key, ("", ""), journal, |entry| {
+            entry.touched_run = moment.run;
+            match conclusion {
+                Conclusion::Accepted => accept(entry, moment),
+                Conclusion::NotAccepted => entry.doubt = before,
+                // The doubt keeps its run: this attempt brought nothing that could supersede another payload.
+                Conclusion::StillInDoubt => entry.doubt = before.or(Some(moment)),
+                Conclusion::InDoubt => entry.doubt = entry.doubt.or(Some(moment)),
+            }
+        });
+        Ok(())
     }
 
-    /// The attempt for `key` that is under way, or one that begins.
-    fn attempt(&mut self, connection: &Connection, key: Key, names: (&str, &str)) -> Result<Attempt, Fault> {
-        if let Some(attempt) = self.attempts.remove(&key) {
-            return Ok(attempt);
+    /// Writes into the tables, in the transaction under way, what they lack; what nobody has asked for since the last time
+    /// is held no longer.
+    pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Fault> {
+        for identity in self.changed.drain(..) {
+            let Some(held) = self.held.get_mut(&identity) else { continue };
+            for kept in held.payloads.iter_mut().filter(|kept| kept.changed) {
+                kept.entry.write(connection)?;
+                kept.changed = false;
+            }
+            held.changed = false;
         }
-        let entry = self.find(connection, key)?.0.unwrap_or_else(|| Entry::new(self.scope, key, names));
-        Ok(Attempt { before: entry.doubt, entry })
+        let Self { held, attempts, .. } = self;
+        held.retain(|_, held| {
+            let under_way = held.entries().any(|entry| attempts.contains_key(&entry.key));
+            std::mem::take(&mut held.recent) || under_way
+        });
+        Ok(())
+    }
+
+    /// Changes the row of `key`, a new one with these names where there is none; the shipment is held.
+    fn change(&mut self, key: Key, names: (&str, &str), journal: &mut Journal, change: impl FnOnce(&mut Entry)) {
+        let held = self.held.entry(key.identity).or_default();
+        let place = held.payloads.iter().position(|kept| kept.entry.key == key).unwrap_or(held.payloads.len());
+        if place == held.payloads.len() {
+            held.payloads.push(Kept { entry: Entry::new(self.scope, key, names), changed: true });
+        }
+        let kept = &mut held.payloads[place];
+        change(&mut kept.entry);
+        kept.changed = true;
+        journal.note(&kept.entry);
+        if !std::mem::replace(&mut held.changed, true) {
+            self.changed.push(key.identity);
+        }
+    }
+
+    /// What was in doubt before the attempt for `key` that is under way, or before one that begins; the shipment is held
+    /// then.
+    fn attempt(&mut self, connection: &Connection, key: Key) -> Result<Option<Moment>, Fault> {
+        let held = self.hold(connection, key.identity)?;
+        let doubt = held.entries().find(|entry| entry.key == key).and_then(|entry| entry.doubt);
+        Ok(self.attempts.remove(&key).unwrap_or(doubt))
+    }
+
+    /// The shipment's payloads, read from the tables unless they are held already.
+    fn hold(&mut self, connection: &Connection, identity: u128) -> Result<&Held, Fault> {
+        let held = match self.held.entry(identity) {
+            MapEntry::Occupied(held) => held.into_mut(),
+            MapEntry::Vacant(vacant) => {
+                let mut held = Held::default();
+                for entry in shipment(connection, identity)?.into_iter().filter(|entry| entry.scope == self.scope) {
+                    if held.entries().any(|known| known.key == entry.key) {
+                        return Err(Fault::Damaged("a row stands twice"));
+                    }
+                    held.payloads.push(Kept { entry, changed: false });
+                }
+                vacant.insert(held)
+            }
+        };
+        held.recent = true;
+        Ok(held)
     }
 
     /// Remembers `key` as accepted at `now` without an attempt.
     pub(super) fn adopt(&self, connection: &Connection, key: Key, names: (&str, &str), now: i64) -> Result<(), Fault> {
-        let found = self.find(connection, key)?.0;
+        let mut found = shipment(connection, key.identity)?.into_iter();
+        let found = found.find(|entry| entry.scope == self.scope && entry.key == key);
         let mut entry = found.unwrap_or_else(|| Entry::new(self.scope, key, names));
         entry.touched_run = self.run;
         accept(&mut entry, Moment { run: self.run, at: now });
         entry.write(connection)
-    }
-
-    /// The row of `key`, and those of the shipment's other payloads.
-    fn find(&self, connection: &Connection, key: Key) -> Result<(Option<Entry>, Vec<Entry>), Fault> {
-        let mut this = None;
-        let mut others = Vec::new();
-        for entry in shipment(connection, key.identity)? {
-            if entry.scope != self.scope {
-                continue;
-            }
-            if entry.key == key {
-                if this.replace(entry).is_some() {
-                    return Err(Fault::Damaged("a row stands twice"));
-                }
-            } else {
-                others.push(entry);
-            }
-        }
-        Ok((this, others))
     }
 }
 
@@ -186,7 +290,7 @@ pub(super) fn time(seconds: i64) -> Result<Timestamp, Fault> {
 /// index of its other half has found the same.
 pub(super) fn shipment(connection: &Connection, identity: u128) -> Result<Vec<Entry>, Fault> {
     let (head, tail) = halves(identity);
-    let mut statement = connection.prepare_cached(&by("payload_head", "identity_head", COLUMNS))?;
+    let mut statement = connection.prepare_cached(&BY_HEAD)?;
     let mut rows = statement.query([head])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -199,7 +303,7 @@ pub(super) fn shipment(connection: &Connection, identity: u128) -> Result<Vec<En
             found.push(entry);
         }
     }
-    let mut statement = connection.prepare_cached(&by("payload_tail", "identity_tail", "id"))?;
+    let mut statement = connection.prepare_cached(BY_TAIL)?;
     let mut rows = statement.query([tail])?;
     let mut agreed = 0;
     while let Some(row) = rows.next()? {
@@ -221,8 +325,4 @@ fn is_stranger(connection: &Connection, id: i64, identity: u128) -> Result<bool,
     let entry = Entry::read(row)?;
     let (its, wanted) = (halves(entry.key.identity), halves(identity));
     Ok(its.0 != wanted.0 && its.1 == wanted.1)
-}
-
-fn by(index: &str, column: &str, columns: &str) -> String {
-    format!("SELECT {columns} FROM payload INDEXED BY {index} WHERE {column} = ?1")
 }

@@ -17,7 +17,7 @@ pub enum Error {
     /// What is in the file is not what was written.
     #[error(
         "the ledger {} is damaged ({what}): what it remembers can't be trusted, and without it shipments would be sent again. \
-         Move it and its -wal file away and put a good copy back, or start a new one and teach it what was sent: \
+         Move it and all files away whose names begin with its own, and put a good copy of all of them back, or start a new one and teach it what was sent: \
          lateship ledger adopt",
         shown(.path)
     )]
@@ -29,7 +29,7 @@ pub enum Error {
     },
     /// The file is a whole one, but older than an earlier run left it.
     #[error(
-        "the ledger {} has lost what an earlier run wrote: it was deleted, or replaced by an older copy, or its -wal file is missing. \
+        "the ledger {} has lost what an earlier run wrote: it was deleted, or replaced by an older copy, or a file beside it (-wal, .journal) is missing. \
          Shipments accepted since would be sent again. Put the newest copy back (and take a -wal file away that isn't its own); \
          or, to go on with what it holds, teach it what was sent (lateship ledger adopt) after deleting {}",
         shown(.path), shown(.lock)

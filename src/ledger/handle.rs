@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::book::{Book, Memory};
+use super::journal::{self, Journal};
 use super::keeper::{Keeper, Message, Reply};
 use super::lock::Lock;
 use super::store::Store;
@@ -60,9 +61,12 @@ impl Ledger {
     pub fn open(path: &Path, scope: &Scope, inputs: &str) -> Result<Self, Error> {
         let store = Store::open_or_make(path)?;
         let mut lock = Lock::take(store.path(), scope, inputs)?;
-        let (scope, run) = store.register(scope, inputs, Timestamp::now().as_second(), &mut lock)?;
+        journal::recover(&store, &mut lock)?;
+        let started = Timestamp::now().as_second();
+        let (scope, run) = store.register(scope, inputs, started, &mut lock)?;
         let path = store.path().to_owned();
-        let keeper = Keeper { store, book: Book::new(scope, run), lock };
+        let journal = Journal::begin(&lock, run, started)?;
+        let keeper = Keeper { store, book: Book::new(scope, run), journal, lock };
         let (sender, messages) = channel();
         let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || keeper.run(&messages));
         let thread = spawned.map_err(|error| Error::io(&path, &error))?;

@@ -1,8 +1,10 @@
-//! The ledger's thread: takes what waits, works all of it in one transaction, commits, and only then answers.
+//! The ledger's thread: takes what waits, works all of it, hands the journal over to the operating system, and only then
+//! answers.
 //!
-//! So many requests share a commit when many are under way, and none waits for others to come. Once a second, and at the
-//! end, a commit is made to last through a power cut. The first failure is the last: from then on every question is
-//! answered with it, and nothing is written any more.
+//! So many requests share a write when many are under way, and none waits for others to come. Once a second, at the end,
+//! and whenever much has changed the tables are written in one transaction, which lasts through a power cut but for the
+//! latter. The first failure is the last: from then on every question is answered with it, and nothing is written any
+//! more.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::book::{Book, Memory};
+use super::journal::Journal;
 use super::lock::Lock;
 use super::store::{Lasting, Store};
 use super::{Error, Key};
@@ -19,8 +22,11 @@ use crate::outcome::Conclusion;
 /// How long a commit may wait until it survives a power cut.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// The most messages in one transaction, so that no answer waits for ever.
+/// The most messages that are worked before they are answered, so that no answer waits for ever.
 const MAX_GROUP: usize = 1024;
+
+/// Shipments that have changed, after which the tables are written though no second has passed.
+const MAX_CHANGED: usize = 8192;
 
 /// Where an answer goes. Whoever asked may be gone.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -55,6 +61,7 @@ impl Answer {
 pub(super) struct Keeper {
     pub(super) store: Store,
     pub(super) book: Book,
+    pub(super) journal: Journal,
     pub(super) lock: Lock,
 }
 
@@ -75,91 +82,111 @@ impl Keeper {
             };
             let wanted = group.is_empty() || group.iter().any(|message| matches!(message, Message::Sync(_)));
             let due = wanted || unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
-            let lasting = if due { Lasting::Power } else { Lasting::Process };
             let mut answers = Vec::with_capacity(group.len());
-            let worked = self.work(group, lasting, &mut answers);
-            match &worked {
-                Ok(_) if due => unsynced = None,
-                Ok(true) => unsynced = unsynced.or_else(|| Some(Instant::now())),
-                Ok(false) | Err(_) => {}
-            }
-            let committed = worked.map(drop);
+            let mut syncs = Vec::new();
+            let mut worked = self.work(group, &mut answers, &mut syncs);
             for answer in answers {
-                answer.give(committed.clone());
+                answer.give(worked.clone());
             }
-            if let Err(error) = committed {
+            if worked.is_ok() && due {
+                worked = self.file(Lasting::Power);
+                unsynced = None;
+            } else if worked.is_ok() && self.book.changed() >= MAX_CHANGED {
+                worked = self.file(Lasting::Process);
+                unsynced = unsynced.or_else(|| Some(Instant::now()));
+            }
+            for sync in syncs {
+                _ = sync.send(worked.clone());
+            }
+            if let Err(error) = worked {
                 // A transaction left open would block other shops' runs; the lock stays, since this run's shipments are
                 // still in flight.
                 drop(self.store);
                 refuse(messages, &error);
                 return Err(error);
             }
+            if self.book.changed() > 0 {
+                unsynced = unsynced.or_else(|| Some(Instant::now()));
+            }
         }
         self.close()
     }
 
-    /// Works a group in one transaction; gives whether anything was written. Every message has its answer
-    /// in `answers`, also when this fails.
-    fn work(&mut self, group: Vec<Message>, lasting: Lasting, answers: &mut Vec<Answer>) -> Result<bool, Error> {
-        let mut result = self.store.begin(lasting).map(|()| lasting == Lasting::Power);
+    /// Works a group and writes what it changed into the journal. Every message has its answer in `answers`, also when
+    /// this fails, but those that wait for more than that.
+    fn work(
+        &mut self,
+        group: Vec<Message>,
+        answers: &mut Vec<Answer>,
+        syncs: &mut Vec<Reply<()>>,
+    ) -> Result<(), Error> {
+        let mut result = self.store.look();
         for message in group {
+            let message = match message {
+                Message::Sync(reply) => {
+                    syncs.push(reply);
+                    continue;
+                }
+                message => message,
+            };
             let (answer, done) = match &result {
-                Ok(_) => self.one(message),
-                Err(_) => (unworked(message), Ok(false)),
+                Ok(()) => self.one(message),
+                Err(_) => (unworked(message), Ok(())),
             };
             answers.push(answer);
-            if let Ok(changed) = &mut result {
-                match done {
-                    Ok(wrote) => *changed |= wrote,
-                    Err(error) => result = Err(error),
-                }
+            if result.is_ok() {
+                result = done;
             }
         }
-        let changed = result?;
-        if !changed {
-            self.store.leave()?;
-            return Ok(false);
-        }
-        let marks = self.store.commit(lasting)?;
+        result?;
+        self.store.leave()?;
+        self.journal.write()
+    }
+
+    /// Writes what has changed into the tables, and begins the journal anew.
+    fn file(&mut self, lasting: Lasting) -> Result<(), Error> {
+        self.store.begin(lasting)?;
+        let Self { book, journal, store, .. } = self;
+        let flushed = book.flush(&store.connection).and_then(|()| store.filed(book.run(), journal.generation()));
+        flushed.map_err(|fault| store.told(fault))?;
+        let marks = store.commit(lasting)?;
         if lasting == Lasting::Power {
             self.lock.remember(marks)?;
         }
-        Ok(true)
+        self.journal.turn()
     }
 
-    fn one(&mut self, message: Message) -> (Answer, Result<bool, Error>) {
+    fn one(&mut self, message: Message) -> (Answer, Result<(), Error>) {
         let now = Timestamp::now().as_second();
-        let connection = &self.store.connection;
+        let Self { store, book, journal, .. } = self;
+        let connection = &store.connection;
         let (answer, done) = match message {
             Message::LookUp(keys, reply) => {
-                let mut changed = false;
-                let memories = keys.into_iter().map(|key| {
-                    let (memory, wrote) = self.book.look_up(connection, key)?;
-                    changed |= wrote;
-                    Ok(memory)
-                });
+                let memories = keys.into_iter().map(|key| book.look_up(connection, key, journal));
                 match memories.collect() {
-                    Ok(memories) => (Answer::Memories(reply, memories), Ok(changed)),
+                    Ok(memories) => (Answer::Memories(reply, memories), Ok(())),
                     Err(fault) => (Answer::Memories(reply, Vec::new()), Err(fault)),
                 }
             }
             Message::Intend { key, order_no, trackingnumber, reply } => {
-                let done = self.book.intend(connection, key, (&order_no, &trackingnumber), now);
-                (Answer::Done(reply), done.map(|()| true))
+                let done = book.intend(connection, key, (&order_no, &trackingnumber), (now, journal));
+                (Answer::Done(reply), done)
             }
             Message::Conclude(key, conclusion, reply) => {
-                (Answer::Done(reply), self.book.conclude(connection, key, conclusion, now).map(|()| true))
+                (Answer::Done(reply), book.conclude(connection, key, conclusion, (now, journal)))
             }
-            Message::Sync(reply) => (Answer::Done(reply), Ok(true)),
+            Message::Sync(reply) => (Answer::Done(reply), Ok(())),
         };
-        (answer, done.map_err(|fault| self.store.told(fault)))
+        (answer, done.map_err(|fault| store.told(fault)))
     }
 
     fn close(mut self) -> Result<(), Error> {
+        self.file(Lasting::Power)?;
         self.store.begin(Lasting::Power)?;
         let ended = self.store.end_run(self.book.run(), Timestamp::now().as_second());
         ended.map_err(|fault| self.store.told(fault))?;
         self.lock.remember(self.store.commit(Lasting::Power)?)?;
+        self.journal.end();
         self.lock.remember(self.store.close()?)
     }
 }

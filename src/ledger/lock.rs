@@ -151,7 +151,8 @@ pub(super) fn door(ledger: &Path) -> Result<Door, Error> {
     Ok(Door(file))
 }
 
-fn path_of(ledger: &Path, scope: &Scope) -> PathBuf {
+/// The lock file of `scope` beside the ledger at `ledger`.
+pub(super) fn path_of(ledger: &Path, scope: &Scope) -> PathBuf {
     let name = xxh3_64(format!("{}\n{}", scope.endpoint, scope.account).as_bytes());
     beside(ledger, &format!(".{name:016x}.lock"))
 }

@@ -1,7 +1,8 @@
 //! What is remembered of shipments from run to run: which payloads were accepted, and which are in doubt.
 //!
 //! ```text
-//! delivery's desk ─ Ledger ─▶ the keeper's thread ─ Book ─▶ Store (`SQLite`)       lateship ledger … ─ Archive ─▶ Store
+//! delivery's desk ─ Ledger ─▶ the keeper's thread ─ Book ─▶ Journal, then Store (`SQLite`)
+//!                                                       lateship ledger … ─ Archive ─▶ Store
 //! ```
 //!
 //! A payload of a shipment is *already sent* when it was accepted, and since the run that last saw it no later run had
@@ -9,7 +10,7 @@
 //! rows of one shipment that stand in every night's file do not chase each other.
 //!
 //! Invariants:
-//! - What was answered is written. After a kill everything answered is known; after a power cut all but the last second.
+//! - What was answered is written: into the journal at once, into the tables within a second. After a kill everything answered is known; after a power cut all but the last second.
 //! - An intent is written before its request, so what was in flight at a kill is in doubt, and nothing else is.
 //! - Either the ledger's memory is right or there is an error. Every row carries a check, every shipment is found
 //!   by two indexes that must agree, and a sequence number beside the ledger tells when writes went missing. One damaged place
@@ -25,6 +26,7 @@ mod book;
 mod entry;
 mod error;
 mod handle;
+mod journal;
 mod keeper;
 mod lock;
 mod place;

@@ -21,10 +21,10 @@ use super::lock::{self, Lock};
 use super::{Error, Scope};
 
 /// Each step brings the schema from the version of its index to the next.
-const STEPS: [&str; 1] = [include_str!("schema_1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// The newest schema, which this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Stands in the file's header and says whose it is: `late`.
 const APPLICATION: i64 = 0x6C61_7465;
@@ -243,6 +243,19 @@ impl Store {
         Ok(numbers)
     }
 
+    /// Notes, in the transaction under way, that with it the tables hold a run's journal up to that generation.
+    pub(super) fn filed(&self, run: i64, generation: i64) -> Result<(), Fault> {
+        let sql = "UPDATE run SET filed = ?2 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute(params![run, generation])?;
+        Ok(())
+    }
+
+    /// Begins a transaction that only reads; [`Store::leave`] ends it.
+    pub(super) fn look(&self) -> Result<(), Error> {
+        let begin = || self.connection.prepare_cached("BEGIN")?.execute([]);
+        begin().map(drop).map_err(|error| self.told(error))
+    }
+
     /// Notes when a run ended.
     pub(super) fn end_run(&self, run: i64, now: i64) -> Result<(), Fault> {
         self.connection.execute("UPDATE run SET ended_at = ?2 WHERE id = ?1", params![run, now])?;
@@ -283,7 +296,8 @@ impl Store {
 
     /// Ends a transaction that wrote nothing.
     pub(super) fn leave(&self) -> Result<(), Error> {
-        self.connection.execute_batch("COMMIT").map_err(|error| self.told(error))
+        let end = || self.connection.prepare_cached("COMMIT")?.execute([]);
+        end().map(drop).map_err(|error| self.told(error))
     }
 
     /// Looks whether the ledger holds all that an earlier holder of `lock` made to last in it.

@@ -74,13 +74,15 @@ fn push_json_string(out: &mut Vec<u8>, text: &str) {
 fn to_escape(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
     // The high bit of each byte that is zero; bytes above one that is may be taken for zero too, which the first is not.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let (words, last) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = control | zeros(word ^ ONES * u64::from(b'"')) | zeros(word ^ ONES * u64::from(b'\\'));
+        let found = control | zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
         if found != 0 {
             return Some(index * 8 + found.trailing_zeros() as usize / 8);
         }

@@ -167,6 +167,8 @@ fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
     for ending in ["", "-wal", "-shm"] {
         line.extend(["-P".to_owned(), format!("{}{ending}", shelf.path().display())]);
     }
+    let lock = crate::ledger::lock::path_of(&shelf.path(), &shelf.scope);
+    line.extend(["-P".to_owned(), lock.with_extension("journal").display().to_string()]);
     line.extend(["-e".to_owned(), format!("trace={call}")]);
     line.extend(["-e".to_owned(), format!("inject={call}:error={error}:when={nth}+")]);
     line
@@ -185,6 +187,7 @@ fn a_read_write_or_sync_that_fails_at_any_time_leads_to_an_error_and_to_no_wrong
     let calls = [
         ("pwrite64", "ENOSPC"),
         ("pwrite64", "EIO"),
+        ("write", "ENOSPC"),
         ("fdatasync,fsync", "EIO"),
         ("pread64", "EIO"),
         ("ftruncate", "EIO"),

@@ -40,7 +40,7 @@ fn everything_is_made_for_its_owner_alone() {
     assert_eq!(rights(&folder), 0o700);
     let files: Vec<PathBuf> =
         std::fs::read_dir(&folder).expect("a folder").map(|e| e.expect("a file").path()).collect();
-    assert_eq!(files.len(), 5, "the ledger, its log, its index, its door and one lock: {files:?}");
+    assert_eq!(files.len(), 6, "the ledger, its log, its index, its door, a lock and its journal: {files:?}");
     for file in files {
         assert_eq!(rights(&file), 0o600, "{}", file.display());
     }
@@ -72,6 +72,7 @@ fn what_a_run_goes_by_is_not_changed_beneath_it() {
     let shelf = Shelf::new();
     let run = shelf.open();
     run.send(key(1, 1));
+    wait(run.0.sync()).expect("in the tables");
     let bob = scope("bob@example.com");
     let other = Run::open(&shelf.path(), &bob).expect("a ledger");
     other.send(key(2, 1));

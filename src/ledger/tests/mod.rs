@@ -3,6 +3,7 @@
 mod adopt;
 mod archive;
 mod damage;
+mod journal;
 mod kill;
 mod locks;
 mod nights;

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::ledger::book::Book;
+use crate::ledger::journal::Journal;
 use crate::ledger::keeper::{Keeper, Message};
 use crate::ledger::lock::Lock;
 use crate::ledger::store::Store;
@@ -36,7 +37,9 @@ fn a_ledger_that_can_grow_no_more_says_no_space_and_keeps_what_it_has() {
     let (scope, run) = store.register(&shelf.scope, "test", 0, &mut lock).expect("entered");
     store.connection.execute_batch("PRAGMA max_page_count = 14").expect("set");
     let (sender, messages) = channel();
-    let thread = std::thread::spawn(move || Keeper { store, book: Book::new(scope, run), lock }.run(&messages));
+    let journal = Journal::begin(&lock, run, 0).expect("begun");
+    let thread =
+        std::thread::spawn(move || Keeper { store, book: Book::new(scope, run), journal, lock }.run(&messages));
     let ask = |message: &dyn Fn(oneshot::Sender<Result<(), Error>>) -> Message| {
         let (reply, answer) = oneshot::channel();
         sender.send(message(reply)).expect("it listens");
@@ -69,7 +72,7 @@ fn a_failure_is_never_got_over_even_if_its_cause_is() {
     run.send(key(1, 1));
     let connection = rusqlite::Connection::open(shelf.path()).expect("opened");
     connection.execute_batch("ALTER TABLE payload RENAME TO hidden").expect("renamed");
-    let first = run.look_up(key(1, 1)).expect_err("there is no such table");
+    let first = run.look_up(key(9, 1)).expect_err("there is no such table");
     assert!(matches!(first, Error::Damaged { .. }), "{first}");
     connection.execute_batch("ALTER TABLE hidden RENAME TO payload").expect("renamed");
     assert_eq!(run.intend(key(2, 1)), Err(first.clone()));
