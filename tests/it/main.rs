@@ -23,5 +23,6 @@ mod retry;
 mod run;
 mod sandbox_script;
 mod support;
+mod tables;
 mod torture;
 mod webhook;
