@@ -108,16 +108,22 @@ fn holds(label: &str, c: char) -> bool {
     label.starts_with("utf-16") || !lost && encoding.decode_without_bom_handling(&encoded).0 == text
 }
 
-/// The cells that a table of this form and encoding can hold.
+/// A table that this form and encoding can hold: characters that are not in it become some that are.
 fn fit(mut table: Records, form: Form, label: &str) -> Records {
-    let fits = |c: &char| holds(label, *c) && !(form.quoting == Quoting::Never && (is_line_end(*c) || *c == '\t'));
+    let is_plain = form.quoting == Quoting::Never;
+    let held: Vec<char> = TEXTS.chars().filter(|c| !c.is_ascii() && holds(label, *c)).collect();
+    let fitting = |c: char| match c {
+        '\n' | '\r' | '\t' if is_plain => ' ',
+        _ if holds(label, c) => c,
+        _ => held[c as usize % held.len()],
+    };
     for (index, record) in table.iter_mut().enumerate() {
-        let blank_line = form.quoting == Quoting::Never && record.len() == 1;
+        let is_alone = is_plain && record.len() == 1;
         for cell in &mut *record {
-            *cell = cell.chars().filter(fits).collect();
+            *cell = cell.chars().map(fitting).collect();
             if index == 0 {
                 *cell = cell.trim().to_owned();
-            } else if blank_line && cell.is_empty() {
+            } else if is_alone && cell.is_empty() {
                 cell.push('x');
             }
         }
