@@ -27,7 +27,7 @@ impl BoundJoin {
     /// The rows that belong to one with these cells, or what becomes of it where there are none.
     pub(super) fn find(&self, cells: &Cells<'_>, header: &[String]) -> Result<Vec<Found<'_>>, Made> {
         let key: Vec<&str> = self.columns.iter().map(|column| cells.get(*column)).collect();
-        let found = self.table.find(&key);
+        let found = self.table.find(&key, MAX_MATCHES + 1);
         if found.len() > MAX_MATCHES {
             let (most, file) = (text::thousands(MAX_MATCHES as u64), self.table.file());
             let reason =

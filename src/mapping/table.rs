@@ -1,8 +1,8 @@
 //! Another table that rows are joined to: only the cells that the mapping reads, found by their key.
 //!
 //! Keys are compared without case, spaces and a leading `#`. All cells lie in one arena and rows are found by the sorted
-//! hashes of their keys, so that millions of rows fit. Which rows were found is remembered, and the table is shared by
-//! all who read at once. `inputs` builds it, a `Bound` asks it.
+//! hashes of their keys, eight bytes for each row, so that millions of rows fit. Which rows were found is remembered, and
+//! the table is shared by all who read at once. `inputs` builds it, a `Bound` asks it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +14,10 @@ use super::guard;
 use crate::row::{Reading, Row};
 use crate::text;
 
+/// The bits of an index entry that say where in the arena a row's cells are: a tebibyte, more than memory holds. Those
+/// above are of its key's hash, so that sorted entries stand by hash and then as the file has them.
+const PLACE: u64 = (1 << 40) - 1;
+
 /// A table as it is read.
 #[derive(Debug)]
 pub struct TableBuilder {
@@ -24,7 +28,7 @@ pub struct TableBuilder {
     keys: usize,
     empty: Vec<String>,
     arena: Vec<u8>,
-    index: Vec<(u64, u64)>,
+    index: Vec<u64>,
     key: String,
     flawed: Option<(u64, u64)>,
     keyless: u64,
@@ -38,8 +42,8 @@ pub struct Table {
     kept: Vec<usize>,
     keys: usize,
     arena: Vec<u8>,
-    /// The hash of each row's key and the place of its cells in the arena, sorted.
-    index: Vec<(u64, u64)>,
+    /// Of each row some bits of its key's hash, and the place of its cells in the arena; sorted.
+    index: Vec<u64>,
     found: Vec<AtomicU64>,
     /// Whether any was.
     is_found: AtomicBool,
@@ -126,7 +130,7 @@ impl TableBuilder {
             self.arena.extend_from_slice(cell.as_bytes());
         }
         if filled {
-            self.index.push((xxh3_64(self.key.as_bytes()), at as u64));
+            self.index.push(hash_of(&self.key) | at as u64);
         } else {
             self.keyless += 1;
             self.arena.truncate(at);
@@ -210,8 +214,9 @@ impl Table {
         &self.kept
     }
 
-    /// The rows with this key (one cell for each of its columns), in the order of the file; they count as found.
-    pub(super) fn find<'t>(&'t self, cells: &[&str]) -> Vec<Found<'t>> {
+    /// The rows with this key (one cell for each of its columns), in the order of the file, up to `most` of them; all
+    /// that have it count as found.
+    pub(super) fn find<'t>(&'t self, cells: &[&str], most: usize) -> Vec<Found<'t>> {
         let mut key = String::new();
         let mut filled = false;
         for cell in cells {
@@ -223,26 +228,32 @@ impl Table {
         if self.asked.get().is_none() {
             let _ = self.asked.set(cells.join(", "));
         }
-        let hash = xxh3_64(key.as_bytes());
-        let from = self.index.partition_point(|(known, _)| *known < hash);
+        let hash = hash_of(&key);
+        let from = self.index.partition_point(|entry| entry & !PLACE < hash);
         let mut rows = Vec::new();
         let mut theirs = String::new();
-        for (place, (known, at)) in self.index.iter().enumerate().skip(from) {
-            if *known != hash {
+        for (place, entry) in self.index.iter().enumerate().skip(from) {
+            if entry & !PLACE != hash {
                 break;
             }
-            let row = self.row(*at);
+            let row = self.row(entry & PLACE);
             theirs.clear();
             for cell in &row.cells[..self.keys] {
                 add_key(&mut theirs, cell);
             }
-            if theirs == key {
-                self.found[place / 64].fetch_or(1 << (place % 64), Ordering::Relaxed);
-                self.is_found.store(true, Ordering::Relaxed);
+            if theirs != key {
+                continue;
+            }
+            let bit = 1 << (place % 64);
+            let is_known = self.found[place / 64].fetch_or(bit, Ordering::Relaxed) & bit != 0;
+            self.is_found.store(true, Ordering::Relaxed);
+            if rows.len() < most {
                 rows.push(row);
+            } else if is_known {
+                // Who asked before marked the others too: a key that millions of rows have costs that much once.
+                break;
             }
         }
-        rows.sort_by_key(|row| row.number);
         rows
     }
 
@@ -258,7 +269,7 @@ impl Table {
 
     /// The key of its first row.
     pub fn first_key(&self) -> Option<String> {
-        let at = self.index.iter().map(|(_, at)| *at).min()?;
+        let at = self.index.iter().map(|entry| entry & PLACE).min()?;
         Some(self.row(at).cells[..self.keys].join(", "))
     }
 
@@ -266,9 +277,9 @@ impl Table {
     pub fn unmatched(&self) -> Option<Unmatched> {
         let is_found = |place: usize| self.found[place / 64].load(Ordering::Relaxed) >> (place % 64) & 1 == 1;
         let (mut count, mut first) = (0, u64::MAX);
-        for (_, (_, at)) in self.index.iter().enumerate().filter(|(place, _)| !is_found(*place)) {
+        for (_, entry) in self.index.iter().enumerate().filter(|(place, _)| !is_found(*place)) {
             count += 1;
-            first = first.min(*at);
+            first = first.min(entry & PLACE);
         }
         if count == 0 {
             return None;
@@ -304,21 +315,30 @@ fn add_key(key: &mut String, cell: &str) -> bool {
     filled
 }
 
+/// The bits of a key's hash that an index entry has, in their place.
+fn hash_of(key: &str) -> u64 {
+    xxh3_64(key.as_bytes()) & !PLACE
+}
+
 /// Leaves one of several rows that have the same cells, the first; how many went.
-fn drop_repeated(index: &mut Vec<(u64, u64)>, arena: &[u8], cells: usize) -> u64 {
+fn drop_repeated(index: &mut Vec<u64>, arena: &[u8], cells: usize) -> u64 {
     let before = index.len();
-    let mut hash = None;
-    let mut seen: HashSet<&[u8]> = HashSet::new();
-    let mut next = index.iter().skip(1).map(|(hash, _)| *hash).collect::<Vec<_>>().into_iter();
-    index.retain(|(own, at)| {
-        let alone = next.next() != Some(*own) && hash != Some(*own);
-        if hash != Some(*own) {
-            seen.clear();
-            hash = Some(*own);
+    let (mut from, mut kept) = (0, 0);
+    while let Some(first) = index.get(from) {
+        let hash = first & !PLACE;
+        let end = from + index[from..].iter().take_while(|entry| *entry & !PLACE == hash).count();
+        // Anew for each hash: emptying one that a single key made huge takes as long as it is large.
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        for place in from..end {
+            if end - from == 1 || seen.insert(cells_at(arena, index[place] & PLACE, cells)) {
+                index[kept] = index[place];
+                kept += 1;
+            }
         }
-        alone || seen.insert(cells_at(arena, *at, cells))
-    });
-    (before - index.len()) as u64
+        from = end;
+    }
+    index.truncate(kept);
+    (before - kept) as u64
 }
 
 /// The bytes of a row's cells, without its number.
@@ -377,7 +397,7 @@ mod tests {
 
     fn found(table: &Table, key: &str) -> Vec<String> {
         let slot = table.slot(2).expect("kept");
-        table.find(&[key]).iter().map(|row| row.cells[slot].to_owned()).collect()
+        table.find(&[key], 9).iter().map(|row| row.cells[slot].to_owned()).collect()
     }
 
     #[test]
@@ -395,6 +415,17 @@ mod tests {
         let table = table(&[["1", "a", "T1"], ["1", "b", "T1"], ["1", "", "-"], ["2", "", "T2"]]);
         assert_eq!(table.len(), 3);
         assert_eq!(found(&table, "1"), ["T1", ""]);
+    }
+
+    #[test]
+    fn of_many_rows_with_a_key_only_some_are_given_and_all_count_as_found() {
+        let numbers: Vec<String> = (0..200).map(|number| format!("T{number}")).collect();
+        let rows: Vec<[&str; 3]> = numbers.iter().map(|number| ["1", "", number.as_str()]).collect();
+        let table = table(&[&rows[..], &[["2", "", "T"]]].concat());
+        for _ in 0..2 {
+            assert_eq!(found(&table, "1"), numbers[..9]);
+            assert_eq!(table.unmatched().map(|rows| (rows.count, rows.row)), Some((1, 201)));
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Orders in one export, their shipments in another.
 
+mod forms;
+mod matches;
+
 use crate::support::Answer;
 use crate::support::Workdir;
 use crate::support::server::Scripted;
@@ -25,6 +28,7 @@ fn workdir(mapping: &str) -> Workdir {
     workdir
 }
 
+/// Imports `orders.csv` to `server`.
 fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
     let url = server.url();
     let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
@@ -32,10 +36,17 @@ fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
     workdir.launch(&arguments).credentials("ops@example.com", "key-1").run()
 }
 
+/// The tracking numbers that arrived, sorted.
 fn arrived(server: &Scripted) -> Vec<String> {
     let mut arrived: Vec<String> = server.requests().iter().map(|request| request.field("trackingnumber")).collect();
     arrived.sort();
     arrived
+}
+
+/// Row, shipment, tracking number and status of each line of the results.
+fn lines(workdir: &Workdir, name: &str) -> Vec<String> {
+    let columns = ["row", "shipment", "trackingnumber", "status"];
+    workdir.results(name).iter().map(|line| columns.map(|column| line[column].as_str()).join(" ")).collect()
 }
 
 #[test]

@@ -24,5 +24,6 @@ mod retry;
 mod run;
 mod sandbox_script;
 mod support;
+mod tables;
 mod torture;
 mod webhook;
