@@ -10,6 +10,7 @@ use super::cells::{Cells, Group};
 use super::combine::{Combine, Gathered};
 use super::condition::Condition;
 use super::guard;
+use super::join::MAX_MATCHES;
 use super::source::{LookUp, Otherwise, Shape, Steps};
 use super::table::Table;
 use super::template::BoundTemplate;
@@ -309,7 +310,7 @@ fn replace(regex: &regex::Regex, with: &str, buffers: &mut Buffers) {
 /// What the file of a lookup (its key, then its value) says of `value`: empty where all its rows are, `None` where it has
 /// no row of that key. Several values would lose all but one of them.
 fn look_in<'t>(table: &'t Table, value: &str) -> Result<Option<&'t str>, Cow<'static, str>> {
-    let found = table.find(&[value]);
+    let found = table.find(&[value], MAX_MATCHES);
     let mut filled = found.iter().filter_map(|row| {
         let value = row.cells.last().copied().unwrap_or_default();
         (!value.is_empty()).then_some((row.number, value))
