@@ -31,14 +31,7 @@ pub fn warnings(payload: &Payload, mut warn: impl FnMut(Field, Cow<'static, str>
 fn trouble(kind: Kind, value: &str) -> Option<Cow<'static, str>> {
     let (fine, reason) = match kind {
         Kind::Text | Kind::Country => return None,
-        Kind::Carrier => match carrier::fold(value) {
-            Some(name) if name != value => {
-                return Some(
-                    format!("is usually written {name}; lookup = \"carriers\" in the mapping does that").into(),
-                );
-            }
-            known => (known.is_some(), "is no carrier that lateship knows; it is sent as it stands"),
-        },
+        Kind::Carrier => return carrier_trouble(value),
         Kind::DateTime => (is_date_time(value), "is not a date and time like 2026-12-31 18:30:00"),
         Kind::Email => (is_email(value), "does not look like one e-mail address"),
         Kind::Amount => (is_amount(value), "is not a plain amount like 12.50"),
@@ -54,6 +47,19 @@ fn trouble(kind: Kind, value: &str) -> Option<Cow<'static, str>> {
     };
     (!fine).then_some(Cow::Borrowed(reason))
 }
+
+/// What is odd about a carrier's name. The reason of an unknown one tells the nearest, but not the name itself, so that the
+/// rows of a column that holds something else are one trouble.
+fn carrier_trouble(value: &str) -> Option<Cow<'static, str>> {
+    let Some(name) = carrier::fold(value) else {
+        return Some(carrier::nearest(value).map_or(UNKNOWN.into(), |name| {
+            format!("is no carrier that lateship knows (did you mean {name}?); it is sent as it stands").into()
+        }));
+    };
+    (name != value).then(|| format!("is usually written {name}; lookup = \"carriers\" in the mapping does that").into())
+}
+
+const UNKNOWN: &str = "is no carrier that lateship knows; it is sent as it stands";
 
 const SHORTENED: &str = "is a number that a spreadsheet has shortened: export it again as text";
 
