@@ -14,6 +14,7 @@ macro_rules! mappings {
 const ALL: &[(&str, &str)] = mappings![
     "aftership",
     "amazon-fulfilled-shipments",
+    "amazon-orders",
     "dynamics-bc",
     "easypost",
     "ebay",
