@@ -25,6 +25,7 @@ const ALL: &[(&str, &str)] = mappings![
     "odoo-pickings",
     "orders",
     "pirateship",
+    "sage100",
     "shipstation",
     "shipup",
     "shopify",
