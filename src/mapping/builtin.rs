@@ -34,6 +34,7 @@ const ALL: &[(&str, &str)] = mappings![
     "tiktok",
     "walmart",
     "wix",
+    "woocommerce-advanced",
     "woocommerce-ast",
     "woocommerce-skyverge",
     "xentral",
