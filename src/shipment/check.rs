@@ -217,6 +217,38 @@ mod tests {
         }
     }
 
+    /// The reasons for which a payload with these two values is warned of.
+    fn reasons(carrier: &str, number: &str) -> Vec<(&'static str, String)> {
+        let mut payload = Payload::default();
+        payload.set(Field::CARRIER_TYPE, carrier);
+        payload.set(Field::TRACKINGNUMBER, number);
+        let mut found = Vec::new();
+        warnings(&payload, |field, reason| found.push((field.name(), reason.into_owned())));
+        found
+    }
+
+    #[test]
+    fn an_unknown_carrier_is_sent_as_it_stands_and_the_one_that_may_be_meant_is_named() {
+        let reason = |carrier| reasons(carrier, "").pop().map(|(_, reason)| reason).unwrap_or_default();
+        assert_eq!(reason("Pigeon"), "is no carrier that lateship knows; it is sent as it stands");
+        assert_eq!(reason("Fedx"), "is no carrier that lateship knows (did you mean FedEx?); it is sent as it stands");
+        assert_eq!(reason("ups ground"), "is usually written UPS; lookup = \"carriers\" in the mapping does that");
+        for carrier in ["UPS", "Other", "sync", "Yurtiçi Kargo", "Correos Chile", "4-72", ""] {
+            assert_eq!(reason(carrier), "", "{carrier}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_check_digit_is_told_where_the_stated_carrier_has_one() {
+        let warned = |carrier, number| !reasons(carrier, number).is_empty();
+        assert!(warned("UPS", "1Z999AA10123456785") && !warned("UPS", "1Z999AA10123456784"));
+        assert!(warned("Royal Mail", "RB123456784GB"));
+        for carrier in ["DHL", "Asendia", "Yanwen", "SF Express", "Landmark", "UPS Mail Innovations", "FedEx SmartPost"]
+        {
+            assert!(!warned(carrier, "RB123456784GB") && !warned(carrier, "9400111206213642173008"), "{carrier}");
+        }
+    }
+
     #[test]
     fn a_number_that_a_spreadsheet_shortened_is_known_by_its_shape() {
         for value in ["1.23E+17", "5,43514E+11", "1E+05", "1.23e+17", "1.23457E12", "-1.5E+10", "123.4E+15"] {

@@ -1,6 +1,6 @@
 //! What can be said of a number: its carrier, the carriers it could be of, and whether it is misprinted.
 
-use smallvec::SmallVec;
+use std::ops::Deref;
 
 use super::formats::{self, FORMATS};
 use super::posts;
@@ -9,21 +9,36 @@ use crate::shipment::carrier;
 /// The longest number that any format has, and some room.
 const LONGEST: usize = 48;
 
-type Bare = SmallVec<[u8; LONGEST]>;
+/// A number that formats can be held against.
+struct Bare {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Deref for Bare {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
 
 /// The number without spaces and dashes, in capitals; `None` where it holds anything but letters and digits then, or is too
 /// short or long for a number.
 fn bare(number: &str) -> Option<Bare> {
-    let mut bytes = Bare::new();
+    let mut bare = Bare { bytes: [0; LONGEST], length: 0 };
     for c in number.chars() {
         match c {
-            '0'..='9' | 'A'..='Z' | 'a'..='z' if bytes.len() < LONGEST => bytes.push(c.to_ascii_uppercase() as u8),
+            '0'..='9' | 'A'..='Z' | 'a'..='z' if bare.length < LONGEST => {
+                bare.bytes[bare.length] = c.to_ascii_uppercase() as u8;
+                bare.length += 1;
+            }
             ' ' | '-' | '\u{2010}'..='\u{2015}' => {}
             space if space.is_whitespace() => {}
             _ => return None,
         }
     }
-    (bytes.len() >= 9).then_some(bytes)
+    (bare.length >= 9).then_some(bare)
 }
 
 /// The carrier whose number this surely is; `None` where the format leaves room for doubt.
