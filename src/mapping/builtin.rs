@@ -20,6 +20,7 @@ const ALL: &[(&str, &str)] = mappings![
     "erp-de",
     "fedex-ship-manager",
     "linnworks",
+    "magento2-orders",
     "odoo-pickings",
     "orders",
     "pirateship",
