@@ -21,6 +21,7 @@ const ALL: &[(&str, &str)] = mappings![
     "erp-de",
     "fedex-ship-manager",
     "linnworks",
+    "magento2-orders",
     "odoo-orders",
     "odoo-pickings",
     "orders",
