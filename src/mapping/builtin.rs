@@ -32,6 +32,7 @@ const ALL: &[(&str, &str)] = mappings![
     "shopify-matrixify",
     "tiendanube",
     "tiktok",
+    "ups-worldship",
     "walmart",
     "wix",
     "woocommerce-ast",
