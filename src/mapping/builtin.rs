@@ -33,6 +33,7 @@ const ALL: &[(&str, &str)] = mappings![
     "shopify-matrixify",
     "tiendanube",
     "tiktok",
+    "ups-worldship",
     "walmart",
     "wix",
     "woocommerce-advanced",
