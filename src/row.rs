@@ -115,6 +115,11 @@ impl Row {
         Self { input, number, line, ..Self::default() }
     }
 
+    /// An empty row with room for so many bytes of text and so many cells.
+    pub fn with_room(bytes: usize, cells: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(cells), ..Self::default() }
+    }
+
     /// Empties the row and keeps its memory.
     pub fn clear(&mut self) {
         self.input = 0;

@@ -55,7 +55,7 @@ impl Survey {
                 Made::Invalid(_) => self.invalid += 1,
             }
         }
-        for worked in unit.members.iter().filter_map(|member| member.own.as_ref()).chain(&unit.made) {
+        for worked in unit.members.iter().filter_map(|member| member.own.as_deref()).chain(&unit.made) {
             match &worked.made {
                 Made::Shipment(_) => {
                     self.shipments += 1;

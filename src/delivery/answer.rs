@@ -8,7 +8,7 @@ use super::Reply;
 use crate::text;
 
 /// The documented acceptance, letter by letter; answers that are just this need not be parsed.
-const ACCEPTANCE: &str = r#"{"message":"Request Received Successfully","status":"Success"}"#;
+pub(super) const ACCEPTANCE: &str = r#"{"message":"Request Received Successfully","status":"Success"}"#;
 
 /// The `status` of an acceptance.
 const SUCCESS: &str = "success";

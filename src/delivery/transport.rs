@@ -15,6 +15,7 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LO
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, Url};
 
+use super::answer::ACCEPTANCE;
 use super::{MAX_BODY, Reply, Transport, Trouble};
 use crate::limits::Limits;
 use crate::secret::Credentials;
@@ -75,8 +76,11 @@ impl Http {
     /// What of an answer is wanted, or why it is not whole.
     async fn read(&self, mut response: Response) -> Result<Reply, Trouble> {
         let status = response.status().as_u16();
+        // What is accepted is not put off or sent elsewhere, so its headers say nothing.
+        let is_telling = !response.status().is_success();
         let header = |name: HeaderName| {
-            response.headers().get(name).map(|value| self.without_secrets(&String::from_utf8_lossy(value.as_bytes())))
+            let value = response.headers().get(name).filter(|_| is_telling)?;
+            Some(self.without_secrets(&String::from_utf8_lossy(value.as_bytes())))
         };
         let mut reply = Reply {
             status,
@@ -105,7 +109,11 @@ impl Http {
                 }
             }
         }
-        reply.body = self.without_secrets(&String::from_utf8_lossy(&body));
+        reply.body = if body == ACCEPTANCE.as_bytes() {
+            ACCEPTANCE.to_owned()
+        } else {
+            self.without_secrets(&String::from_utf8_lossy(&body))
+        };
         Ok(reply)
     }
 

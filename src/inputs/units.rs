@@ -19,6 +19,8 @@ pub struct Units {
     /// The rows in another order than the source has them.
     arranged: Option<(Rows, Arc<Arranged>)>,
     bound: Bound,
+    /// The bytes of text and the cells that the last row had: the next one will have about as many.
+    room: (usize, usize),
     /// Rows that may still be read.
     left: u64,
     /// Rows beyond those that take no part themselves: read with the next that belongs to the last group, or not at all.
@@ -30,7 +32,16 @@ pub struct Units {
 
 impl Units {
     pub(super) fn new(source: Source, bound: Bound) -> Self {
-        Self { source, arranged: None, bound, left: u64::MAX, between: Vec::new(), ended: false, broken: None }
+        Self {
+            source,
+            arranged: None,
+            bound,
+            room: (0, 0),
+            left: u64::MAX,
+            between: Vec::new(),
+            ended: false,
+            broken: None,
+        }
     }
 
     /// The same of an input whose rows were arranged.
@@ -67,8 +78,11 @@ impl Units {
 
     /// Reads one more row.
     fn more(&mut self) {
-        let mut row = Row::default();
-        match self.next_row(&mut row) {
+        let (bytes, cells) = self.room;
+        let mut row = Row::with_room(bytes + bytes / 4, cells);
+        let read = self.next_row(&mut row);
+        self.room = (row.bytes(), row.len());
+        match read {
             Ok(true) if self.left > 0 => {
                 self.left -= 1;
                 self.bound.push(row);

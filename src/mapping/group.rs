@@ -123,7 +123,7 @@ impl Grouping {
     pub(super) fn put_aside(&mut self, row: Row, worked: Worked) {
         if let Some(open) = &mut self.open {
             open.aside += 1;
-            open.members.push(Member { row, own: Some(worked) });
+            open.members.push(Member { row, own: Some(Box::new(worked)) });
         }
     }
 

@@ -46,7 +46,7 @@ pub struct Member {
     /// The row, with what it inherits by `fill_down`.
     pub row: Row,
     /// What is made of it alone, where it takes no part in what the unit makes.
-    pub own: Option<Worked>,
+    pub own: Option<Box<Worked>>,
 }
 
 /// Rows that belong together, and what they make.
@@ -80,7 +80,7 @@ impl Unit {
     /// The lines that it has in the results, in their order: for each row one for each that it makes.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         self.members.iter().enumerate().flat_map(move |(member, Member { row, own })| {
-            let own = own.iter().map(move |worked| Line { row, member, worked, made: None });
+            let own = own.iter().map(move |worked| Line { row, member, worked: worked.as_ref(), made: None });
             let takes_part = own.len() == 0;
             let shared = self.made.iter().enumerate().filter(move |_| takes_part);
             own.chain(shared.map(move |(made, worked)| Line { row, member, worked, made: Some(made) }))
@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn every_row_has_a_line_for_each_that_it_makes_and_its_own_where_it_takes_no_part() {
         let skipped = |reason: &str| Worked::of(Made::Skipped(reason.to_owned()));
-        let member = |number, own| Member { row: Row::at(0, number, number + 1), own };
+        let member =
+            |number, own: Option<Worked>| Member { row: Row::at(0, number, number + 1), own: own.map(Box::new) };
         let unit = Unit {
             members: smallvec![member(1, None), member(2, Some(skipped("a footer"))), member(3, None)],
             made: smallvec![skipped("a"), skipped("b")],
