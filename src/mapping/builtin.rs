@@ -14,6 +14,7 @@ macro_rules! mappings {
 const ALL: &[(&str, &str)] = mappings![
     "aftership",
     "amazon-fulfilled-shipments",
+    "bigcommerce",
     "dynamics-bc",
     "easypost",
     "ebay",
@@ -28,6 +29,7 @@ const ALL: &[(&str, &str)] = mappings![
     "shipup",
     "shopify",
     "shopify-matrixify",
+    "squarespace",
     "tiendanube",
     "tiktok",
     "walmart",
