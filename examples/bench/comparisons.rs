@@ -15,7 +15,7 @@ const IMPORTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/bench/impo
 
 /// What is remembered of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Memory {
+pub(crate) enum Memory {
     /// A ledger that is fresh in each round.
     Fresh,
     None,
@@ -58,7 +58,8 @@ fn lines(stage: &Stage, title: &str, what: &str, rows: u64, contestants: &mut [C
     Ok(others.map(|(other, taken)| Line::of_two(what, medians[0], other.name, *taken)).collect())
 }
 
-fn importing<'a>(stage: &'a Stage, url: &'a str, rows: u64, memory: Memory) -> Outcome<Contestant<'a>> {
+/// An import of so many rows with fresh files.
+pub(crate) fn importing<'a>(stage: &'a Stage, url: &'a str, rows: u64, memory: Memory) -> Outcome<Contestant<'a>> {
     let input = stage.export(rows)?;
     Ok(Contestant::new("lateship", move || {
         let folder = stage.fresh("run")?;
@@ -94,7 +95,7 @@ pub(crate) fn aiohttp(stage: &Stage) -> Outcome<Vec<Line>> {
         Ok(measured)
     });
     let mut contestants = [importing(stage, &url, rows, Memory::Fresh)?, importer];
-    lines(stage, "aiohttp", "import, as above", rows, &mut contestants)
+    lines(stage, "aiohttp", &format!("import, {} rows", thousands(as_f64(rows))), rows, &mut contestants)
 }
 
 pub(crate) fn qsv(stage: &Stage) -> Outcome<Vec<Line>> {
@@ -122,13 +123,13 @@ pub(crate) fn qsv(stage: &Stage) -> Outcome<Vec<Line>> {
         Ok(measured)
     });
     let mut contestants = [importing(stage, &url, rows, Memory::Fresh)?, posting];
-    lines(stage, "qsv", "import, as above", rows, &mut contestants)
+    lines(stage, "qsv", &format!("import, {} rows", thousands(as_f64(rows))), rows, &mut contestants)
 }
 
 pub(crate) fn check(stage: &Stage) -> Outcome<Vec<Line>> {
     let rows = stage.rows * 10;
     let input = stage.export(rows)?;
-    let mut contestants = vec![checking(stage, &input)];
+    let mut contestants = vec![checking(stage, &input, "map.toml")];
     if let Some(python) = python_with("duckdb")? {
         let fields = data::COLUMNS.iter().filter(|(_, field)| !field.is_empty());
         let columns: Vec<_> = fields.map(|(column, field)| format!("{column} AS \"{field}\"")).collect();
@@ -159,11 +160,12 @@ pub(crate) fn check(stage: &Stage) -> Outcome<Vec<Line>> {
     lines(stage, "check", &format!("check, {} rows", thousands(as_f64(rows))), rows, &mut contestants)
 }
 
-fn checking<'a>(stage: &'a Stage, input: &Path) -> Contestant<'a> {
+/// A check of `input` with the mapping of this name.
+pub(crate) fn checking<'a>(stage: &'a Stage, input: &Path, mapping: &'static str) -> Contestant<'a> {
     let input = input.to_owned();
     Contestant::new("lateship", move || {
         let mut command = stage.lateship();
-        command.arg("check").arg(&input).arg("-m").arg(stage.path("map.toml"));
+        command.arg("check").arg(&input).arg("-m").arg(stage.path(mapping));
         Ok(measure(&mut command)?.accepted()?)
     })
 }
@@ -185,27 +187,6 @@ pub(crate) fn rerun(stage: &Stage) -> Outcome<Vec<Line>> {
     });
     let what = format!("import again, all {} rows in the ledger", thousands(as_f64(rows)));
     lines(stage, "rerun", &what, rows, &mut [again])
-}
-
-/// Each once: this is about memory, and whether time grows with rows alone.
-pub(crate) fn scale(stage: &Stage) -> Outcome<Vec<Line>> {
-    let rows = stage.rows * 100;
-    let url = stage.nginx()?.url();
-    let count = thousands(as_f64(rows));
-    let parts = [
-        ("check", checking(stage, &stage.export(rows)?)),
-        ("import --no-ledger", importing(stage, &url, rows, Memory::None)?),
-        ("import, ledger and results", importing(stage, &url, rows, Memory::Fresh)?),
-    ];
-    let mut found = Vec::new();
-    for (what, contestant) in parts {
-        let medians = compete("scale", 1, rows, &mut [contestant])?;
-        found.push(Line::of_one(&format!("{what}, {count} rows"), medians[0]));
-    }
-    // Gigabytes that nobody else needs.
-    stage.fresh("run")?;
-    fs::remove_file(stage.export(rows)?)?;
-    Ok(found)
 }
 
 /// The interpreter itself (a wrapper's time would count), if it has the module.

@@ -75,14 +75,45 @@ pub(crate) fn mapping() -> String {
     text
 }
 
+/// What makes the mapping one that brings the rows of an order together, wherever they stand.
+pub(crate) const GROUPED: &str = "\n[rows]\ngroup_by = [\"order_id\", \"tracking\"]\ngroup = \"anywhere\"\n";
+
+/// The same mapping with the tracking numbers from another export.
+pub(crate) fn joined(file: &str) -> String {
+    let own = "trackingnumber = \"tracking\"";
+    mapping().replace(own, "trackingnumber = \"join.number\"")
+        + &format!("\n[join]\nfile = \"{file}\"\non = {{ \"order_id\" = \"order\" }}\n")
+}
+
 /// Writes an export of so many rows to `path`, unless it is there.
 pub(crate) fn export(path: &Path, rows: u64) -> io::Result<()> {
+    table(path, &COLUMNS.map(|(column, _)| column), rows, row)
+}
+
+/// Writes an export in which each order has two rows, with half of the file between them.
+pub(crate) fn pairs(path: &Path, rows: u64) -> io::Result<()> {
+    table(path, &COLUMNS.map(|(column, _)| column), rows, |out, number| row(out, number % (rows / 2)))
+}
+
+/// Writes the export to join: the order and the tracking number of each shipment, the last order first.
+pub(crate) fn trackings(path: &Path, rows: u64) -> io::Result<()> {
+    table(path, &["order", "number"], rows, |out, number| {
+        let number = rows - 1 - number;
+        writeln!(out, "{},{}", order(number), tracking(number))
+    })
+}
+
+fn table(
+    path: &Path,
+    header: &[&str],
+    rows: u64,
+    row: impl Fn(&mut BufWriter<File>, u64) -> io::Result<()>,
+) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
     let unfinished = path.with_extension("unfinished");
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
-    let header: Vec<&str> = COLUMNS.iter().map(|(column, _)| *column).collect();
     writeln!(out, "{}", header.join(","))?;
     for number in 0..rows {
         row(&mut out, number)?;
@@ -91,7 +122,7 @@ pub(crate) fn export(path: &Path, rows: u64) -> io::Result<()> {
     fs::rename(unfinished, path)
 }
 
-fn row(out: &mut impl io::Write, number: u64) -> io::Result<()> {
+fn row(out: &mut BufWriter<File>, number: u64) -> io::Result<()> {
     let mut rng = fastrand::Rng::with_seed(number);
     let first = FIRST_NAMES[rng.usize(..FIRST_NAMES.len())];
     let last = LAST_NAMES[rng.usize(..LAST_NAMES.len())];
@@ -109,7 +140,7 @@ fn row(out: &mut impl io::Write, number: u64) -> io::Result<()> {
     write!(
         out,
         "{},{:02}.{:02}.2026 {:02}:{:02},{first} {last},buyer{number:07}@mail.example.com,+1{:010},{},{},{},SKU-{item}-{:05},",
-        100_000_000 + number,
+        order(number),
         rng.u8(1..29),
         rng.u8(1..13),
         rng.u8(0..24),
@@ -137,6 +168,11 @@ fn row(out: &mut impl io::Write, number: u64) -> io::Result<()> {
         "{first} {last},{house} {street},{city},{state},{zip},US,{}",
         if number.is_multiple_of(8) { "gift" } else { "" }
     )
+}
+
+/// An order's number.
+fn order(number: u64) -> u64 {
+    100_000_000 + number
 }
 
 /// A number in the form of UPS, with the right check digit, so that nothing is warned of.

@@ -19,6 +19,7 @@ mod comparisons;
 mod contest;
 mod data;
 mod pace;
+mod scale;
 mod servers;
 mod stage;
 
@@ -68,7 +69,7 @@ enum Name {
     Rerun,
     /// From the start to the first request
     Start,
-    /// Ten million rows; only when asked for
+    /// A hundred times the rows, and what is done with such files; only when asked for
     Scale,
 }
 
@@ -117,6 +118,6 @@ fn of(name: Name, stage: &stage::Stage) -> Outcome<Vec<contest::Line>> {
         Name::Check => comparisons::check(stage),
         Name::Rerun => comparisons::rerun(stage),
         Name::Start => pace::start(stage),
-        Name::Scale => comparisons::scale(stage),
+        Name::Scale => scale::scale(stage),
     }
 }
