@@ -75,35 +75,13 @@ pub(crate) fn mapping() -> String {
     text
 }
 
-/// What makes the mapping one that brings the rows of an order together, wherever they stand.
-pub(crate) const GROUPED: &str = "\n[rows]\ngroup_by = [\"order_id\", \"tracking\"]\ngroup = \"anywhere\"\n";
-
-/// The same mapping with the tracking numbers from another export.
-pub(crate) fn joined(file: &str) -> String {
-    let own = "trackingnumber = \"tracking\"";
-    mapping().replace(own, "trackingnumber = \"join.number\"")
-        + &format!("\n[join]\nfile = \"{file}\"\non = {{ \"order_id\" = \"order\" }}\n")
-}
-
 /// Writes an export of so many rows to `path`, unless it is there.
 pub(crate) fn export(path: &Path, rows: u64) -> io::Result<()> {
     table(path, &COLUMNS.map(|(column, _)| column), rows, row)
 }
 
-/// Writes an export in which each order has two rows, with half of the file between them.
-pub(crate) fn pairs(path: &Path, rows: u64) -> io::Result<()> {
-    table(path, &COLUMNS.map(|(column, _)| column), rows, |out, number| row(out, number % (rows / 2)))
-}
-
-/// Writes the export to join: the order and the tracking number of each shipment, the last order first.
-pub(crate) fn trackings(path: &Path, rows: u64) -> io::Result<()> {
-    table(path, &["order", "number"], rows, |out, number| {
-        let number = rows - 1 - number;
-        writeln!(out, "{},{}", order(number), tracking(number))
-    })
-}
-
-fn table(
+/// Writes a table of so many rows, made by `row` from their numbers, unless it is there.
+pub(crate) fn table(
     path: &Path,
     header: &[&str],
     rows: u64,
@@ -122,7 +100,8 @@ fn table(
     fs::rename(unfinished, path)
 }
 
-fn row(out: &mut BufWriter<File>, number: u64) -> io::Result<()> {
+/// Writes the row of the order with this number, from 0.
+pub(crate) fn row(out: &mut BufWriter<File>, number: u64) -> io::Result<()> {
     let mut rng = fastrand::Rng::with_seed(number);
     let first = FIRST_NAMES[rng.usize(..FIRST_NAMES.len())];
     let last = LAST_NAMES[rng.usize(..LAST_NAMES.len())];
@@ -171,12 +150,12 @@ fn row(out: &mut BufWriter<File>, number: u64) -> io::Result<()> {
 }
 
 /// An order's number.
-fn order(number: u64) -> u64 {
+pub(crate) fn order(number: u64) -> u64 {
     100_000_000 + number
 }
 
 /// A number in the form of UPS, with the right check digit, so that nothing is warned of.
-fn tracking(number: u64) -> String {
+pub(crate) fn tracking(number: u64) -> String {
     let body = format!("999{number:012}");
     let sum: u32 = (0..).zip(body.bytes()).map(|(at, byte)| u32::from(byte - b'0') * (1 + at % 2)).sum();
     format!("1Z{body}{}", (10 - sum % 10) % 10)

@@ -3,7 +3,7 @@
 //! Each runs once: peaks of memory do not scatter, and the runs are long.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use super::comparisons::{Memory, checking, importing};
@@ -13,6 +13,9 @@ use super::{Outcome, data};
 
 /// Rows that are made to look as if they had failed.
 const FAILED: u64 = 100;
+
+/// What makes the mapping one that brings the rows of an order together, wherever they stand.
+const GROUPED: &str = "\n[rows]\ngroup_by = [\"order_id\", \"tracking\"]\ngroup = \"anywhere\"\n";
 
 pub(crate) fn scale(stage: &Stage) -> Outcome<Vec<Line>> {
     let rows = stage.rows * 100;
@@ -47,17 +50,17 @@ pub(crate) fn scale(stage: &Stage) -> Outcome<Vec<Line>> {
 
 /// What holds more than a row at a time.
 fn halves(stage: &Stage, rows: u64) -> Outcome<Vec<Line>> {
-    let (pairs, trackings) = (stage.path("pairs.csv"), stage.path("trackings.csv"));
-    data::pairs(&pairs, rows)?;
-    fs::write(stage.path("grouped.toml"), data::mapping() + data::GROUPED)?;
-    let grouped = once("check, group = \"anywhere\"", rows, checking(stage, &pairs, "grouped.toml"))?;
-    fs::remove_file(pairs)?;
+    let (paired, shipments) = (stage.path("pairs.csv"), stage.path("trackings.csv"));
+    pairs(&paired, rows)?;
+    fs::write(stage.path("grouped.toml"), data::mapping() + GROUPED)?;
+    let grouped = once("check, group = \"anywhere\"", rows, checking(stage, &paired, "grouped.toml"))?;
+    fs::remove_file(paired)?;
 
-    data::trackings(&trackings, rows)?;
-    fs::write(stage.path("joined.toml"), data::joined("trackings.csv"))?;
+    trackings(&shipments, rows)?;
+    fs::write(stage.path("joined.toml"), joined("trackings.csv"))?;
     let input = stage.export(rows)?;
     let joined = once("check, [join] with as many rows", rows, checking(stage, &input, "joined.toml"))?;
-    [trackings, input].iter().try_for_each(fs::remove_file)?;
+    [shipments, input].iter().try_for_each(fs::remove_file)?;
     Ok(vec![grouped, joined])
 }
 
@@ -90,4 +93,24 @@ fn fail_some(results: &Path, rows: u64) -> Outcome<()> {
     }
     out.into_inner()?.sync_all()?;
     Ok(fs::rename(changed, results)?)
+}
+
+/// The same mapping with the tracking numbers from another export.
+fn joined(file: &str) -> String {
+    let own = "trackingnumber = \"tracking\"";
+    data::mapping().replace(own, "trackingnumber = \"join.number\"")
+        + &format!("\n[join]\nfile = \"{file}\"\non = {{ \"order_id\" = \"order\" }}\n")
+}
+
+/// Writes an export in which each order has two rows, with half of the file between them.
+fn pairs(path: &Path, rows: u64) -> io::Result<()> {
+    data::table(path, &data::COLUMNS.map(|(column, _)| column), rows, |out, number| data::row(out, number % (rows / 2)))
+}
+
+/// Writes the export to join: the order and the tracking number of each shipment, the last order first.
+fn trackings(path: &Path, rows: u64) -> io::Result<()> {
+    data::table(path, &["order", "number"], rows, |out, number| {
+        let number = rows - 1 - number;
+        writeln!(out, "{},{}", data::order(number), data::tracking(number))
+    })
 }
