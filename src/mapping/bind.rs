@@ -84,6 +84,7 @@ pub(super) fn bind(
             columns,
             alias: join.alias.clone(),
             must_match: join.missing == Missing::Invalid,
+            tracking: joined_only(&plan, Field::TRACKINGNUMBER, header.len()),
         })
     });
     let used = names.used;
@@ -104,6 +105,15 @@ pub(super) fn bind(
         unused: (0..header.len()).filter(|place| !used.contains(place)).collect(),
     };
     Bound::new(parts, FillDown::new(filled, key), (!grouped.is_empty()).then(|| Grouping::new(grouped)))
+}
+
+/// The places behind those of the input's own `columns` that a field reads, if it reads nothing else.
+fn joined_only(plan: &[(Field, Vec<Source>)], field: Field, columns: usize) -> Vec<usize> {
+    let sources = plan.iter().find(|(mapped, _)| *mapped == field).map_or(&[][..], |(_, sources)| sources);
+    let slots = |source: &Source| source.columns().map(|place| place.checked_sub(columns)).collect::<Vec<_>>();
+    let slots: Vec<Option<usize>> = sources.iter().flat_map(slots).collect();
+    let has_constant = sources.iter().any(|source| source.columns().next().is_none());
+    slots.into_iter().collect::<Option<Vec<usize>>>().filter(|_| !has_constant).unwrap_or_default()
 }
 
 /// The table that `[join]` wants of `file`: the columns that are compared, and all that some source reads.

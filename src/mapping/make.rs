@@ -152,7 +152,9 @@ impl Maker {
         }
         self.mend_zips(parts, &mut warnings);
         self.check(parts, &mut warnings);
-        Worked { warnings, ..Worked::of(Made::Shipment(self.shipment(parts))) }
+        let shipment = self.shipment(parts);
+        self.look_for_lost_letters(parts, &mut warnings);
+        Worked { warnings, ..Worked::of(Made::Shipment(shipment)) }
     }
 
     /// Gives a field its value, and looks at what the webhook or common sense asks of it.
@@ -294,6 +296,24 @@ impl Maker {
                 reason: reason.into_owned(),
             });
         });
+    }
+
+    /// Warns of values whose letters were lost before the export; the body, which is written by now, tells whether there
+    /// are any.
+    fn look_for_lost_letters(&self, parts: &Parts, warnings: &mut Vec<Problem>) {
+        let mut mark = [0; 3];
+        if memchr::memmem::find(&self.body, char::REPLACEMENT_CHARACTER.encode_utf8(&mut mark).as_bytes()).is_none() {
+            return;
+        }
+        let lost = |field: &Field| self.payload.value(*field).contains(char::REPLACEMENT_CHARACTER);
+        warnings.extend(Field::all().filter(lost).map(|field| Problem {
+            field: Some(field.name()),
+            column: parts.column_of(field),
+            value: self.payload.value(field).to_owned(),
+            ..Problem::of_row(
+                "holds letters that were lost before it was exported (\u{FFFD}); they are sent as they stand",
+            )
+        }));
     }
 
     fn shipment(&mut self, parts: &Parts) -> Shipment {

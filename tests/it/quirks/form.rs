@@ -24,6 +24,9 @@ fn q03_a_destroyed_letter_in_the_header_stands_for_any() {
     let checked = check("N\u{FFFD}mero de orden;Tracking;Name\n7;T1;Nu\u{FFFD}ez\n", mapping);
     assert_eq!((checked.all("order_no"), checked.all("customer_name")), (vec!["7"], vec!["Nu\u{FFFD}ez"]));
     assert!(checked.remarks().contains("lost"), "{}", checked.remarks());
+    let warning = &checked.report["warnings"][0];
+    assert_eq!((&warning["field"], &warning["examples"][0]["row"]), (&"customer_name".into(), &1.into()));
+    assert_eq!(warning["examples"][0]["letter"], "C");
     // A look-alike in an intact header is another column.
     let (_, run) = attempt("Nomero de orden;Tracking;Name\n7;T1;Ada\n", mapping);
     run.assert_code(2);
