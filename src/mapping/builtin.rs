@@ -19,6 +19,7 @@ const ALL: &[(&str, &str)] = mappings![
     "dynamics-bc",
     "easypost",
     "ebay",
+    "ebay-uk",
     "erp-de",
     "etsy-items",
     "etsy-orders",
