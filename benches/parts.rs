@@ -13,7 +13,6 @@ use std::sync::{Arc, OnceLock};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use futures::future::join_all;
 use jiff::Timestamp;
 use lateship::delivery::{self, Admission, Desk, Engine, Gauge, Reply, SystemClock, Transport, Trouble};
 use lateship::ledger::{Key, Ledger, Scope};
@@ -208,9 +207,7 @@ mod payload {
 
 /// What is remembered, through the ledger's thread and its commits.
 mod memory {
-    use super::{
-        BATCHES, Bencher, Conclusion, IN_FLIGHT, ItemsCount, KEYS, Key, Ledger, Runtime, Scope, TempDir, join_all,
-    };
+    use super::{BATCHES, Bencher, Conclusion, ItemsCount, KEYS, Key, Ledger, Runtime, Scope, TempDir};
 
     /// A fresh ledger, with so many shipments accepted by an earlier run.
     struct Book {
@@ -241,15 +238,12 @@ mod memory {
             Self { ledger: ledger_in(&book.folder), runtime: book.runtime, folder: book.folder }
         }
 
-        /// As many shipments sent and accepted, all of them in flight together.
+        /// As many shipments sent and accepted.
         fn accept(&self, numbers: &[u64]) {
-            self.runtime.block_on(async {
-                let names = ("100000001", "1Z999AA10123456784");
-                let intents = numbers.iter().map(|number| self.ledger.intend(key(*number), names.0, names.1));
-                join_all(intents).await.into_iter().collect::<Result<(), _>>().expect("written");
-                let ends = numbers.iter().map(|number| self.ledger.conclude(key(*number), Conclusion::Accepted));
-                join_all(ends).await.into_iter().collect::<Result<(), _>>().expect("written");
-            });
+            for number in numbers {
+                self.ledger.intend(key(*number), "100000001", "1Z999AA10123456784").expect("written");
+                self.ledger.conclude(key(*number), Conclusion::Accepted).expect("written");
+            }
         }
     }
 
@@ -259,12 +253,23 @@ mod memory {
         move || next.by_ref().take(count).collect()
     }
 
-    /// Intent and outcome of shipments that are in flight together.
+    /// Intent and outcome, with the operating system.
     #[divan::bench(sample_count = BATCHES, sample_size = 1)]
-    fn commit(bencher: Bencher<'_, '_>) {
+    fn tell(bencher: Bencher<'_, '_>) {
         let book = Book::with(0);
-        let inputs = bencher.counter(ItemsCount::new(IN_FLIGHT)).with_inputs(batches(IN_FLIGHT));
+        let inputs = bencher.counter(ItemsCount::new(KEYS)).with_inputs(batches(KEYS));
         inputs.bench_local_values(|numbers| book.accept(&numbers));
+    }
+
+    /// The same, in the tables and on the disk.
+    #[divan::bench(sample_count = BATCHES, sample_size = 1)]
+    fn file(bencher: Bencher<'_, '_>) {
+        let book = Book::with(0);
+        let inputs = bencher.counter(ItemsCount::new(KEYS)).with_inputs(batches(KEYS));
+        inputs.bench_local_values(|numbers| {
+            book.accept(&numbers);
+            book.runtime.block_on(book.ledger.sync()).expect("synced");
+        });
     }
 
     /// What nobody has sent yet.

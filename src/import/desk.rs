@@ -245,11 +245,11 @@ impl delivery::Desk for Desk {
     }
 
     async fn intend(&self, shipment: &Shipment) -> Result<(), Error> {
-        Ok(self.memory.intend(shipment).await?)
+        Ok(self.memory.intend(shipment)?)
     }
 
     async fn attempted(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), Error> {
-        Ok(self.memory.conclude(shipment, conclusion).await?)
+        Ok(self.memory.conclude(shipment, conclusion)?)
     }
 
     fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Error> {

@@ -94,16 +94,16 @@ impl Memory {
         })
     }
 
-    pub(super) async fn intend(&self, shipment: &Shipment) -> Result<(), ledger::Error> {
+    pub(super) fn intend(&self, shipment: &Shipment) -> Result<(), ledger::Error> {
         match &self.ledger {
-            Some(ledger) => ledger.intend(key(shipment), &shipment.order_no, &shipment.trackingnumber).await,
+            Some(ledger) => ledger.intend(key(shipment), &shipment.order_no, &shipment.trackingnumber),
             None => Ok(()),
         }
     }
 
-    pub(super) async fn conclude(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), ledger::Error> {
+    pub(super) fn conclude(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), ledger::Error> {
         match &self.ledger {
-            Some(ledger) => ledger.conclude(key(shipment), conclusion).await,
+            Some(ledger) => ledger.conclude(key(shipment), conclusion),
             None => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use super::archive::Archive;
 use super::book::Book;
 use super::journal;
 use super::lock::Lock;
-use super::store::{Lasting, Store};
+use super::store::Store;
 use super::{Error, Key, Scope};
 
 /// The most payloads in one transaction. Their places in the two indexes are anywhere, so the first ones of a group
@@ -62,7 +62,7 @@ impl Adoption<'_> {
 
     fn try_add(&mut self, key: Key, names: (&str, &str)) -> Result<(), Error> {
         if self.pending == 0 {
-            self.store.begin(Lasting::Power)?;
+            self.store.begin()?;
             self.begun = Instant::now();
         }
         let added = self.book.adopt(&self.store.connection, key, names, self.now);
@@ -75,17 +75,17 @@ impl Adoption<'_> {
     /// Makes what was added last.
     fn commit(&mut self) -> Result<(), Error> {
         if self.pending > 0 {
-            self.lock.remember(self.store.commit(Lasting::Power)?)?;
+            self.lock.remember(self.store.commit()?)?;
             self.pending = 0;
         }
         Ok(())
     }
 
     fn end_run(&mut self) -> Result<(), Error> {
-        self.store.begin(Lasting::Power)?;
+        self.store.begin()?;
         let ended = self.store.end_run(self.book.run(), Timestamp::now().as_second());
         ended.map_err(|fault| self.store.told(fault))?;
-        self.lock.remember(self.store.commit(Lasting::Power)?)
+        self.lock.remember(self.store.commit()?)
     }
 }
 

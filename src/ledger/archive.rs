@@ -14,7 +14,7 @@ use super::entry::{COLUMNS, Entry, Moment, kept};
 use super::error::Fault;
 use super::journal;
 use super::lock::Lock;
-use super::store::{Lasting, Store};
+use super::store::Store;
 use super::{Error, Key, Scope};
 
 /// A ledger outside of a run.
@@ -350,9 +350,9 @@ impl Archive {
             journal::recover(&self.store, &mut lock)?;
             locks.push(lock);
         }
-        self.store.begin(Lasting::Power)?;
+        self.store.begin()?;
         let changed = change(&self.store.connection)?;
-        let marks = self.store.commit(Lasting::Power)?;
+        let marks = self.store.commit()?;
         for mut lock in locks {
             lock.remember(marks)?;
         }

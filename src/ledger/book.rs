@@ -1,7 +1,7 @@
 //! The rules: what is remembered of a payload, and what an intent and an answer change in it.
 //!
-//! What was asked for lately is held, as it is in the tables or will be once they are written: each change is noted in the
-//! journal, and [`Book::flush`] brings all of them into the tables at once.
+//! What was asked for lately is held, as it is in the tables or will be once they are written: [`Book::flush`] brings all
+//! changes into them at once. Until then the journal knows what led to them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use super::Key;
 use super::entry::{COLUMNS, Entry, Moment, halves};
 use super::error::Fault;
-use super::journal::Journal;
+use super::record::Record;
 use crate::outcome::Conclusion;
 
 /// An acceptance.
@@ -128,13 +128,17 @@ impl Book {
         self.changed.len()
     }
 
-    /// What is remembered of `key`; notes in the journal what that look changes.
-    pub(super) fn look_up(
-        &mut self,
-        connection: &Connection,
-        key: Key,
-        journal: &mut Journal,
-    ) -> Result<Memory, Fault> {
+    /// Works a record of the journal.
+    pub(super) fn enter(&mut self, connection: &Connection, record: &Record) -> Result<(), Fault> {
+        match record {
+            Record::LookUp(keys) => keys.iter().try_for_each(|key| self.look_up(connection, *key).map(drop)),
+            Record::Intend { key, names, at } => self.intend(connection, *key, (&names.0, &names.1), *at),
+            Record::Conclude { key, conclusion, at } => self.conclude(connection, *key, *conclusion, *at),
+        }
+    }
+
+    /// What is remembered of `key`; marks it as seen in this run.
+    pub(super) fn look_up(&mut self, connection: &Connection, key: Key) -> Result<Memory, Fault> {
         let run = self.run;
         let held = self.hold(connection, key.identity)?;
         let others = || held.entries().filter(|entry| entry.key != key);
@@ -156,22 +160,16 @@ impl Book {
         if (seen_run, run) != (this.seen_run, this.touched_run) {
             // A superseded payload is only touched: were it seen, and the run killed before it is accepted, then the
             // next run would take it for sent.
-            self.change(key, ("", ""), journal, |entry| (entry.seen_run, entry.touched_run) = (seen_run, run));
+            self.change(key, ("", ""), |entry| (entry.seen_run, entry.touched_run) = (seen_run, run));
         }
         Ok(memory)
     }
 
     /// Notes that `key` is about to be sent.
-    pub(super) fn intend(
-        &mut self,
-        connection: &Connection,
-        key: Key,
-        names: (&str, &str),
-        (now, journal): (i64, &mut Journal),
-    ) -> Result<(), Fault> {
+    fn intend(&mut self, connection: &Connection, key: Key, names: (&str, &str), now: i64) -> Result<(), Fault> {
         let before = self.attempt(connection, key)?;
         let run = self.run;
-        self.change(key, names, journal, |entry| {
+        self.change(key, names, |entry| {
             entry.touched_run = run;
             entry.doubt = Some(Moment { run, at: entry.doubt.map_or(now, |doubt| doubt.at) });
         });
@@ -180,16 +178,10 @@ impl Book {
     }
 
     /// Notes how the attempt for `key` ended.
-    pub(super) fn conclude(
-        &mut self,
-        connection: &Connection,
-        key: Key,
-        conclusion: Conclusion,
-        (now, journal): (i64, &mut Journal),
-    ) -> Result<(), Fault> {
+    fn conclude(&mut self, connection: &Connection, key: Key, conclusion: Conclusion, now: i64) -> Result<(), Fault> {
         let before = self.attempt(connection, key)?;
         let moment = Moment { run: self.run, at: now };
-        self.change(key, ("", ""), journal, |entry| {
+        self.change(key, ("", ""), |entry| {
             entry.touched_run = moment.run;
             match conclusion {
                 Conclusion::Accepted => accept(entry, moment),
@@ -222,7 +214,7 @@ impl Book {
     }
 
     /// Changes the row of `key`, a new one with these names where there is none; the shipment is held.
-    fn change(&mut self, key: Key, names: (&str, &str), journal: &mut Journal, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, key: Key, names: (&str, &str), change: impl FnOnce(&mut Entry)) {
         let held = self.held.entry(key.identity).or_default();
         let place = held.payloads.iter().position(|kept| kept.entry.key == key).unwrap_or(held.payloads.len());
         if place == held.payloads.len() {
@@ -231,7 +223,6 @@ impl Book {
         let kept = &mut held.payloads[place];
         change(&mut kept.entry);
         kept.changed = true;
-        journal.note(&kept.entry);
         if !std::mem::replace(&mut held.changed, true) {
             self.changed.push(key.identity);
         }

@@ -15,9 +15,6 @@ pub(super) const COLUMNS: &str = "id, scope, identity_head, identity_tail, paylo
 /// The most bytes kept of an order's or a tracking number: they are for people, and no cell may bloat the ledger.
 const MAX_NAME: usize = 100;
 
-/// Stands for a moment that is none.
-const NONE: i64 = i64::MIN;
-
 const INSERT: &str = "INSERT INTO payload (scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
      accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
@@ -149,45 +146,6 @@ impl Entry {
             mark,
         ])?;
         if changed == 1 { Ok(()) } else { Err(Fault::Damaged("a row is gone")) }
-    }
-
-    /// Writes all but the row's number behind `out`, for [`Entry::unpack`].
-    pub(super) fn pack(&self, out: &mut Vec<u8>) {
-        let moment = |moment: Option<Moment>| moment.map_or([NONE, NONE], |moment| [moment.run, moment.at]);
-        let ([accepted_run, accepted_at], [doubt_run, doubt_since]) = (moment(self.accepted), moment(self.doubt));
-        let numbers = [self.scope, accepted_run, accepted_at, self.seen_run, self.touched_run, doubt_run, doubt_since];
-        out.extend_from_slice(&self.key.identity.to_be_bytes());
-        out.extend_from_slice(&self.key.payload.to_be_bytes());
-        for number in numbers {
-            out.extend_from_slice(&number.to_be_bytes());
-        }
-        out.push(u8::try_from(self.order_no.len()).unwrap_or(u8::MAX));
-        out.extend_from_slice(self.order_no.as_bytes());
-        out.extend_from_slice(self.trackingnumber.as_bytes());
-    }
-
-    /// The row, without its number, of what [`Entry::pack`] wrote; `None` for anything else.
-    pub(super) fn unpack(packed: &[u8]) -> Option<Self> {
-        let (identity, rest) = packed.split_first_chunk()?;
-        let (payload, rest) = rest.split_first_chunk()?;
-        let (numbers, rest) = rest.split_first_chunk::<56>()?;
-        let (length, names) = rest.split_first()?;
-        let (order_no, trackingnumber) = names.split_at_checked(usize::from(*length))?;
-        let numbers = numbers.as_chunks::<8>().0;
-        let number = |place: usize| i64::from_be_bytes(numbers[place]);
-        let moment =
-            |place: usize| (number(place) != NONE).then(|| Moment { run: number(place), at: number(place + 1) });
-        Some(Self {
-            id: 0,
-            scope: number(0),
-            key: Key { identity: u128::from_be_bytes(*identity), payload: u128::from_be_bytes(*payload) },
-            order_no: std::str::from_utf8(order_no).ok()?.to_owned(),
-            trackingnumber: std::str::from_utf8(trackingnumber).ok()?.to_owned(),
-            accepted: moment(1),
-            seen_run: number(3),
-            touched_run: number(4),
-            doubt: moment(5),
-        })
     }
 
     /// The last run that had it accepted, or may have; 0 for none.

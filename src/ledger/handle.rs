@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::{fmt, thread};
@@ -12,9 +13,10 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::book::{Book, Memory};
-use super::journal::{self, Journal};
-use super::keeper::{Keeper, Message, Reply};
+use super::journal::{self, Journal, Run};
+use super::keeper::{Keeper, Message, locked};
 use super::lock::Lock;
+use super::record::Record;
 use super::store::Store;
 use super::{Error, Key, Scope};
 use crate::outcome::Conclusion;
@@ -42,6 +44,8 @@ pub struct Ledger {
     /// `None` only while it is being closed.
     sender: Option<Sender<Message>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
+    /// What is told goes there first.
+    journal: Arc<Mutex<Journal>>,
     run: u64,
     path: PathBuf,
 }
@@ -64,13 +68,18 @@ impl Ledger {
         journal::recover(&store, &mut lock)?;
         let started = Timestamp::now().as_second();
         let (scope, run) = store.register(scope, inputs, started, &mut lock)?;
+        Self::begin(store, lock, Run { id: run, started, scope })
+    }
+
+    /// The ledger of a run that is entered in `store`.
+    pub(super) fn begin(store: Store, lock: Lock, run: Run) -> Result<Self, Error> {
         let path = store.path().to_owned();
-        let journal = Journal::begin(&lock, run, started)?;
-        let keeper = Keeper { store, book: Book::new(scope, run), journal, lock };
+        let journal = Arc::new(Mutex::new(Journal::begin(&lock, run)?));
+        let keeper = Keeper { store, book: Book::new(run.scope, run.id), journal: Arc::clone(&journal), lock };
         let (sender, messages) = channel();
         let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || keeper.run(&messages));
         let thread = spawned.map_err(|error| Error::io(&path, &error))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), run: run.cast_unsigned(), path })
+        Ok(Self { sender: Some(sender), thread: Some(thread), journal, run: run.id.cast_unsigned(), path })
     }
 
     /// The number of this run, from 1.
@@ -93,7 +102,8 @@ impl Ledger {
     /// When the ledger has ended.
     pub fn start_look_up(&self, keys: Vec<Key>) -> Result<LookUp, Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::LookUp(keys, reply))?;
+        self.tell(Record::LookUp(keys.clone()), |_| Message::LookUp(keys, reply))?;
+        self.wake();
         Ok(LookUp { answer, path: self.path.clone() })
     }
 
@@ -102,17 +112,17 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
-    pub async fn intend(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
-        let (order_no, trackingnumber) = (order_no.to_owned(), trackingnumber.to_owned());
-        self.ask(|reply| Message::Intend { key, order_no, trackingnumber, reply }).await
+    pub fn intend(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
+        let record = Record::intend(key, (order_no, trackingnumber), Timestamp::now().as_second());
+        self.tell(record, Message::Told)
     }
 
     /// Records how the attempt for `key` ended.
     ///
     /// # Errors
     /// When the ledger cannot be written: then `key` stays in doubt.
-    pub async fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.ask(|reply| Message::Conclude(key, conclusion, reply)).await
+    pub fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
+        self.tell(Record::Conclude { key, conclusion, at: Timestamp::now().as_second() }, Message::Told)
     }
 
     /// Makes everything recorded so far survive a power cut; this happens by itself every second and at the end.
@@ -120,7 +130,10 @@ impl Ledger {
     /// # Errors
     /// When the disk refuses.
     pub async fn sync(&self) -> Result<(), Error> {
-        self.ask(Message::Sync).await
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Sync(reply))?;
+        self.wake();
+        answer.await.map_err(|_| Error::Ended { path: self.path.clone() })?
     }
 
     /// Makes everything last, and gives the lock back.
@@ -131,10 +144,19 @@ impl Ledger {
         self.end()
     }
 
-    async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.send(message(reply))?;
-        answer.await.map_err(|_| Error::Ended { path: self.path.clone() })?
+    /// Writes a record into the journal and hands it on as `message`, in one step: whoever ends a generation of the journal
+    /// has got all that is in it.
+    fn tell(&self, record: Record, message: impl FnOnce(Record) -> Message) -> Result<(), Error> {
+        let mut journal = locked(&self.journal);
+        journal.append(&record)?;
+        self.send(message(record))
+    }
+
+    /// Lets the thread look at once.
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
     }
 
     fn send(&self, message: Message) -> Result<(), Error> {
@@ -145,11 +167,13 @@ impl Ledger {
     /// Lets the thread end, and waits for it.
     fn end(&mut self) -> Result<(), Error> {
         self.sender = None;
-        match self.thread.take().map(JoinHandle::join) {
+        self.wake();
+        let ended = match self.thread.take().map(JoinHandle::join) {
             Some(Ok(ended)) => ended,
             Some(Err(_)) => Err(Error::Ended { path: self.path.clone() }),
             None => Ok(()),
-        }
+        };
+        locked(&self.journal).failure().map_or(ended, Err)
     }
 }
 

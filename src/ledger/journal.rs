@@ -1,18 +1,18 @@
-//! The journal of a scope: what its run has changed since the tables were last written, appended with one write for all
-//! that is answered at once.
+//! The journal of a run: what it was told since the tables were last written, record after record, with the operating
+//! system before it is answered.
 //!
-//! A commit costs several pages for each row and a record here some bytes, so a run answers as soon as its records are
-//! with the operating system, and writes the rows in large transactions ([`Book::flush`](super::book::Book::flush)). After a kill the
-//! records are written into the tables by whoever opens the ledger next ([`recover`]). A record is a whole row, so that
-//! writing it twice does no harm.
+//! A commit costs several pages for each shipment and a record here some bytes, so a run goes on as soon as its record
+//! is written, and its tables get everything at once later ([`keeper`](super::keeper)). After a kill whoever opens the ledger next
+//! brings the records in ([`recover`]), by the same rules ([`Book`]).
 //!
 //! ```text
-//! header: lateship, format, run, its start, generation, check      record: length, check, row      record …
+//! header: lateship, run, its start, its scope, generation, check      record: length, check, what      record …
 //! ```
 //!
-//! Each time the tables are written a generation ends, the tables say so in the same transaction, and the file begins
-//! anew. So after a power cut, which may leave an old file beside new tables, no old record is taken for a new one, nor
-//! one of another ledger. The lock of the scope is held by whoever writes here.
+//! There are two files, and one is written at a time. When the tables are to be written a generation ends and the other
+//! file takes over; the tables say in the same transaction which generation they hold ([`Store::filed`]), and only then the file of it
+//! is emptied. So no record is brought in twice, nor one of another ledger, not even after a power cut, which may leave an
+//! old file beside new tables. The lock of the scope is held by whoever writes here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -21,127 +21,159 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::entry::Entry;
+use super::book::Book;
 use super::error::Fault;
 use super::lock::{self, Lock};
-use super::store::{Lasting, Store};
-use super::{Error, Scope, book};
+use super::record::Record;
+use super::store::Store;
+use super::{Error, Scope};
 
-/// What the file begins with: whose it is, and the form of what follows.
+/// What a file begins with: whose it is, and the form of what follows.
 const MAGIC: &[u8; 8] = b"lateshj1";
 
 /// Bytes of the header.
-const HEADER: usize = 8 + 3 * 8 + 8;
+const HEADER: usize = 8 + 4 * 8 + 8;
 
-/// Bytes before a record's row: its length and its check.
-const BEFORE: usize = 2 + 8;
+/// Bytes before a record: its length and its check.
+const BEFORE: usize = 4 + 8;
+
+/// The files' endings, in the place of the lock's.
+const ENDINGS: [&str; 2] = ["journal", "journal2"];
 
 /// A run's journal.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: File,
-    path: PathBuf,
-    run: i64,
-    started: i64,
+    files: [File; 2],
+    paths: [PathBuf; 2],
+    /// Which of the two is written.
+    current: usize,
+    /// Whether it has its header.
+    is_open: bool,
+    run: Run,
     /// The generation of what is written now, from 1.
     generation: i64,
-    /// Whether the file holds the header of this generation.
-    is_open: bool,
-    /// Records that are not in the file yet.
-    pending: Vec<u8>,
+    buffer: Vec<u8>,
+    /// The first failure, of this or of the tables: it is the last.
+    failed: Option<Error>,
+}
+
+/// The run that a journal is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Its number.
+    pub(super) id: i64,
+    /// When it began, in seconds since 1970.
+    pub(super) started: i64,
+    /// The number of its scope.
+    pub(super) scope: i64,
 }
 
 impl Journal {
-    /// An empty one for `run`, which started then (seconds since 1970), beside its lock.
-    pub(super) fn begin(lock: &Lock, run: i64, started: i64) -> Result<Self, Error> {
-        let path = path_of(lock.path());
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        lock::owner_only(&mut options);
-        let opened = options.open(&path).and_then(|file| file.set_len(0).map(|()| file));
-        let file = opened.map_err(|error| Error::io(&path, &error))?;
-        Ok(Self { file, path, run, started, generation: 1, is_open: false, pending: Vec::new() })
+    /// An empty one for `run`, beside its lock.
+    pub(super) fn begin(lock: &Lock, run: Run) -> Result<Self, Error> {
+        let paths = ENDINGS.map(|ending| lock.path().with_extension(ending));
+        let open = |path: &Path| {
+            let mut options = OpenOptions::new();
+            options.append(true).create(true);
+            lock::owner_only(&mut options);
+            let opened = options.open(path).and_then(|file| file.set_len(0).map(|()| file));
+            opened.map_err(|error| Error::io(path, &error))
+        };
+        let files = [open(&paths[0])?, open(&paths[1])?];
+        Ok(Self { files, paths, current: 0, is_open: false, run, generation: 1, buffer: Vec::new(), failed: None })
     }
 
-    /// Notes a row as it is now.
-    pub(super) fn note(&mut self, entry: &Entry) {
-        let start = self.pending.len();
-        self.pending.extend_from_slice(&[0; BEFORE]);
-        entry.pack(&mut self.pending);
-        let row = &self.pending[start + BEFORE..];
-        let (length, check) = (u16::try_from(row.len()).unwrap_or(u16::MAX), xxh3_64(row));
-        self.pending[start..start + 2].copy_from_slice(&length.to_le_bytes());
-        self.pending[start + 2..start + BEFORE].copy_from_slice(&check.to_le_bytes());
-    }
-
-    /// Hands all that is noted over to the operating system: from then on it survives the end of the process.
-    pub(super) fn write(&mut self) -> Result<(), Error> {
-        if self.pending.is_empty() {
-            return Ok(());
+    /// Writes a record: from then on it survives the end of the process.
+    pub(super) fn append(&mut self, record: &Record) -> Result<(), Error> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
+        self.buffer.clear();
         if !self.is_open {
-            let header = self.header();
-            self.pending.splice(..0, header);
+            self.buffer.extend_from_slice(&header(self.run, self.generation));
         }
-        self.file.write_all(&self.pending).map_err(|error| Error::io(&self.path, &error))?;
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(&[0; BEFORE]);
+        record.encode(&mut self.buffer);
+        let body = &self.buffer[start + BEFORE..];
+        let (length, check) = (u32::try_from(body.len()).unwrap_or(u32::MAX), xxh3_64(body));
+        self.buffer[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        self.buffer[start + 4..start + BEFORE].copy_from_slice(&check.to_le_bytes());
+        if let Err(error) = self.files[self.current].write_all(&self.buffer) {
+            let error = Error::io(&self.paths[self.current], &error);
+            self.failed = Some(error.clone());
+            return Err(error);
+        }
         self.is_open = true;
-        self.pending.clear();
         Ok(())
     }
 
-    /// The generation that ends with the transaction under way, which must say so.
-    pub(super) fn generation(&self) -> i64 {
-        self.generation
+    /// Takes nothing any more, and gives this error from now on, unless there was one before.
+    pub(super) fn fail(&mut self, error: &Error) {
+        self.failed.get_or_insert_with(|| error.clone());
     }
 
-    /// Begins the next generation, now that the tables hold this one.
-    pub(super) fn turn(&mut self) -> Result<(), Error> {
+    /// The first failure.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.failed.clone()
+    }
+
+    /// Ends the generation, whose number it gives; the other file takes over.
+    pub(super) fn turn(&mut self) -> i64 {
+        self.current = 1 - self.current;
+        self.is_open = false;
         self.generation += 1;
-        self.pending.clear();
-        if self.is_open {
-            self.is_open = false;
-            self.file.set_len(0).map_err(|error| Error::io(&self.path, &error))?;
-        }
-        Ok(())
+        self.generation - 1
     }
 
-    /// Takes the file away, now that the tables hold everything.
-    pub(super) fn end(self) {
-        // Where it stays it is empty, or of a generation that is over.
-        let _ = fs::remove_file(&self.path);
+    /// Empties the file of the generation that ended last, now that the tables hold it.
+    pub(super) fn forget(&mut self) -> Result<(), Error> {
+        let last = 1 - self.current;
+        self.files[last].set_len(0).map_err(|error| Error::io(&self.paths[last], &error))
     }
 
-    fn header(&self) -> [u8; HEADER] {
-        let mut header = [0; HEADER];
-        header[..8].copy_from_slice(MAGIC);
-        for (place, number) in [self.run, self.started, self.generation].into_iter().enumerate() {
-            header[8 + place * 8..][..8].copy_from_slice(&number.to_le_bytes());
+    /// Takes the files away, now that the tables hold everything.
+    pub(super) fn end(&self) {
+        for path in &self.paths {
+            // Where one stays it is empty, or of a generation that is over.
+            let _ = fs::remove_file(path);
         }
-        let check = xxh3_64(&header[..HEADER - 8]);
-        header[HEADER - 8..].copy_from_slice(&check.to_le_bytes());
-        header
     }
 }
 
-/// Writes into the tables what a run of this scope left in its journal when it was killed.
+fn header(run: Run, generation: i64) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(MAGIC);
+    for (place, number) in [run.id, run.started, run.scope, generation].into_iter().enumerate() {
+        header[8 + place * 8..][..8].copy_from_slice(&number.to_le_bytes());
+    }
+    let check = xxh3_64(&header[..HEADER - 8]);
+    header[HEADER - 8..].copy_from_slice(&check.to_le_bytes());
+    header
+}
+
+/// Brings into the tables what a run of this scope left in its journal when it was killed.
 pub(super) fn recover(store: &Store, lock: &mut Lock) -> Result<(), Error> {
-    let path = path_of(lock.path());
-    let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        read => read.map_err(|error| Error::io(&path, &error))?,
-    };
-    if let Some(left) = Left::read(&bytes).map_err(|fault| fault.at(&path))? {
-        store.refuse_older(lock)?;
-        store.begin(Lasting::Power)?;
-        left.file(store).map_err(|fault| store.told(fault))?;
-        lock.remember(store.commit(Lasting::Power)?)?;
+    let paths = ENDINGS.map(|ending| lock.path().with_extension(ending));
+    let mut left = Vec::new();
+    for path in &paths {
+        let read = fs::read(path).or_else(|error| gone(error).map(|()| Vec::new()));
+        let bytes = read.map_err(|error| Error::io(path, &error))?;
+        left.extend(Left::read(&bytes).map_err(|fault| fault.at(path))?);
     }
-    remove(&path)
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    let removed = fs::remove_file(path);
-    removed.or_else(gone).map_err(|error| Error::io(path, &error))
+    left.sort_by_key(|left| left.generation);
+    if !left.is_empty() {
+        store.refuse_older(lock)?;
+        store.begin()?;
+        for generation in left {
+            generation.bring_in(store).map_err(|fault| store.told(fault))?;
+        }
+        lock.remember(store.commit()?)?;
+    }
+    for path in &paths {
+        fs::remove_file(path).or_else(gone).map_err(|error| Error::io(path, &error))?;
+    }
+    Ok(())
 }
 
 fn gone(error: io::Error) -> io::Result<()> {
@@ -150,59 +182,55 @@ fn gone(error: io::Error) -> io::Result<()> {
 
 /// Whether a run of `scope` has a journal beside the ledger at `ledger`.
 pub(super) fn is_left(ledger: &Path, scope: &Scope) -> bool {
-    path_of(&lock::path_of(ledger, scope)).exists()
+    let lock = lock::path_of(ledger, scope);
+    ENDINGS.iter().any(|ending| lock.with_extension(ending).exists())
 }
 
-fn path_of(lock: &Path) -> PathBuf {
-    lock.with_extension("journal")
-}
-
-/// What a killed run has left.
+/// What a killed run has left of a generation.
 struct Left {
-    run: i64,
-    started: i64,
+    run: Run,
     generation: i64,
-    entries: Vec<Entry>,
+    records: Vec<Record>,
 }
 
 impl Left {
-    /// What `bytes` hold: all records up to one that is not whole, which nobody was answered for. `None` without a whole
-    /// header.
+    /// What `bytes` hold: all records up to one that is not whole, whose answer nobody has. `None` without a whole header.
     fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
         let Some((header, mut rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let (numbers, check) = header[8..].as_chunks::<8>().0.split_at(3);
-        let is_whole = header.starts_with(MAGIC) && u64::from_le_bytes(check[0]) == xxh3_64(&header[..HEADER - 8]);
+        let (numbers, check) = header[8..].as_chunks::<8>().0.split_at(4);
+        if !header.starts_with(MAGIC) || u64::from_le_bytes(check[0]) != xxh3_64(&header[..HEADER - 8]) {
+            return Ok(None);
+        }
         let number = |place: usize| i64::from_le_bytes(numbers[place]);
-        let mut left = Self { run: number(0), started: number(1), generation: number(2), entries: Vec::new() };
+        let run = Run { id: number(0), started: number(1), scope: number(2) };
+        let mut left = Self { run, generation: number(3), records: Vec::new() };
         while let Some((before, behind)) = rest.split_first_chunk::<BEFORE>() {
-            let [low, high, check @ ..] = *before;
-            let length = usize::from(u16::from_le_bytes([low, high]));
-            let Some((row, next)) = behind.split_at_checked(length) else { break };
-            if xxh3_64(row) != u64::from_le_bytes(check) {
+            let [l0, l1, l2, l3, check @ ..] = *before;
+            let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+            let Some((body, next)) = behind.split_at_checked(length) else { break };
+            if xxh3_64(body) != u64::from_le_bytes(check) {
                 break;
             }
-            left.entries.push(Entry::unpack(row).ok_or(Fault::Damaged("a record of its journal"))?);
+            left.records.push(Record::decode(body).ok_or(Fault::Damaged("a record of its journal"))?);
             rest = next;
         }
-        Ok(is_whole.then_some(left))
+        Ok(Some(left))
     }
 
-    /// Writes what the tables do not hold yet.
-    fn file(self, store: &Store) -> Result<(), Fault> {
-        let connection = &store.connection;
-        let sql = "SELECT filed FROM run WHERE id = ?1 AND started_at = ?2";
-        let filed =
-            connection.query_row(sql, params![self.run, self.started], |row| row.get::<_, i64>(0)).optional()?;
+    /// Brings in what the tables do not hold yet.
+    fn bring_in(self, store: &Store) -> Result<(), Fault> {
+        let (connection, run) = (&store.connection, self.run);
+        let sql = "SELECT filed FROM run WHERE id = ?1 AND started_at = ?2 AND scope = ?3";
+        let filed = connection.query_row(sql, params![run.id, run.started, run.scope], |row| row.get::<_, i64>(0));
         // Of another ledger, or of a generation that is over.
-        if filed.is_none_or(|filed| filed >= self.generation) {
+        if filed.optional()?.is_none_or(|filed| filed >= self.generation) {
             return Ok(());
         }
-        for mut entry in self.entries {
-            let found = book::shipment(connection, entry.key.identity)?;
-            let known = found.iter().find(|known| known.scope == entry.scope && known.key == entry.key);
-            entry.id = known.map_or(0, |known| known.id);
-            entry.write(connection)?;
+        let mut book = Book::new(run.scope, run.id);
+        for record in &self.records {
+            book.enter(connection, record)?;
         }
-        store.filed(self.run, self.generation)
+        book.flush(connection)?;
+        store.filed(run.id, self.generation)
     }
 }

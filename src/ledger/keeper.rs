@@ -1,12 +1,13 @@
-//! The ledger's thread: takes what waits, works all of it, hands the journal over to the operating system, and only then
-//! answers.
+//! The ledger's thread: answers look-ups from the tables, and writes into them what the run has told the journal.
 //!
-//! So many requests share a write when many are under way, and none waits for others to come. Once a second, at the end,
-//! and whenever much has changed the tables are written in one transaction, which lasts through a power cut but for the
-//! latter. The first failure is the last: from then on every question is answered with it, and nothing is written any
-//! more.
+//! A run tells the journal itself and waits for nothing else, so the thread sleeps until a look-up comes or a moment has
+//! passed, and takes up all that came meanwhile. The tables are written in one transaction once a second, at the end, and
+//! whenever much has changed; such a commit lasts through a power cut. The first failure is the last: from then on every
+//! question is answered with it, the journal takes nothing any more, and nothing is written.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,18 +16,18 @@ use tokio::sync::oneshot;
 use super::book::{Book, Memory};
 use super::journal::Journal;
 use super::lock::Lock;
-use super::store::{Lasting, Store};
+use super::record::Record;
+use super::store::Store;
 use super::{Error, Key};
-use crate::outcome::Conclusion;
 
-/// How long a commit may wait until it survives a power cut.
+/// How long what was told may wait until it survives a power cut.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// The most messages that are worked before they are answered, so that no answer waits for ever.
-const MAX_GROUP: usize = 1024;
+/// How long what was told may wait for this thread: it is woken for look-ups alone, since waking costs more than a record.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Shipments that have changed, after which the tables are written though no second has passed.
-const MAX_CHANGED: usize = 8192;
+const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 8192 };
 
 /// Where an answer goes. Whoever asked may be gone.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -34,26 +35,12 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 /// Something to be done.
 #[derive(Debug)]
 pub(super) enum Message {
+    /// To be answered; it is in the journal by then.
     LookUp(Vec<Key>, Reply<Vec<Memory>>),
-    Intend { key: Key, order_no: String, trackingnumber: String, reply: Reply<()> },
-    Conclude(Key, Conclusion, Reply<()>),
+    /// What is in the journal, and asks for no answer.
+    Told(Record),
+    /// To be answered once everything lasts.
     Sync(Reply<()>),
-}
-
-/// An answer that waits for its commit.
-enum Answer {
-    Memories(Reply<Vec<Memory>>, Vec<Memory>),
-    Done(Reply<()>),
-}
-
-impl Answer {
-    fn give(self, committed: Result<(), Error>) {
-        // Nobody may be waiting any more: a run that was interrupted.
-        match self {
-            Self::Memories(reply, memories) => _ = reply.send(committed.map(|()| memories)),
-            Self::Done(reply) => _ = reply.send(committed),
-        }
-    }
 }
 
 /// The thread's own things.
@@ -61,39 +48,59 @@ impl Answer {
 pub(super) struct Keeper {
     pub(super) store: Store,
     pub(super) book: Book,
-    pub(super) journal: Journal,
+    /// Shared with the run, which writes it and sends here whatever it writes, in one step.
+    pub(super) journal: Arc<Mutex<Journal>>,
     pub(super) lock: Lock,
+}
+
+/// What came since it was looked last.
+#[derive(Default)]
+struct Mail {
+    messages: Vec<Message>,
+    /// Whether nobody can send any more.
+    ended: bool,
+}
+
+impl Mail {
+    fn take(&mut self, from: &Receiver<Message>) {
+        loop {
+            match from.try_recv() {
+                Ok(message) => self.messages.push(message),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+            }
+        }
+    }
 }
 
 impl Keeper {
     /// Works until nobody can send any more, then closes the ledger.
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
-        // When the first of the commits that a power cut could still undo was made.
+        // When the first of what a power cut could still undo was taken up.
         let mut unsynced: Option<Instant> = None;
         loop {
-            let received = match unsynced {
-                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(since) => messages.recv_timeout((since + SYNC_EVERY).saturating_duration_since(Instant::now())),
-            };
-            let group: Vec<Message> = match received {
-                Ok(first) => std::iter::once(first).chain(messages.try_iter().take(MAX_GROUP - 1)).collect(),
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let wanted = group.is_empty() || group.iter().any(|message| matches!(message, Message::Sync(_)));
-            let due = wanted || unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
-            let mut answers = Vec::with_capacity(group.len());
-            let mut syncs = Vec::new();
-            let mut worked = self.work(group, &mut answers, &mut syncs);
-            for answer in answers {
-                answer.give(worked.clone());
+            let mut mail = Mail::default();
+            mail.take(messages);
+            let ended = mail.ended;
+            if mail.messages.is_empty() && !ended && unsynced.is_none_or(|since| since.elapsed() < SYNC_EVERY) {
+                thread::park_timeout(LOOK_EVERY);
+                continue;
             }
-            if worked.is_ok() && due {
-                worked = self.file(Lasting::Power);
-                unsynced = None;
-            } else if worked.is_ok() && self.book.changed() >= MAX_CHANGED {
-                worked = self.file(Lasting::Process);
+            let mut syncs = Vec::new();
+            let mut worked = self.work(mail.messages, &mut syncs);
+            if self.book.changed() > 0 {
                 unsynced = unsynced.or_else(|| Some(Instant::now()));
+            }
+            let due = unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
+            if worked.is_ok() && (due || ended || !syncs.is_empty() || self.book.changed() >= MAX_CHANGED) {
+                worked = self.file(messages, &mut syncs);
+                unsynced = None;
+            }
+            if let Err(error) = &worked {
+                locked(&self.journal).fail(error);
             }
             for sync in syncs {
                 _ = sync.send(worked.clone());
@@ -105,103 +112,93 @@ impl Keeper {
                 refuse(messages, &error);
                 return Err(error);
             }
-            if self.book.changed() > 0 {
-                unsynced = unsynced.or_else(|| Some(Instant::now()));
+            if ended {
+                return self.close();
             }
         }
-        self.close()
     }
 
-    /// Works a group and writes what it changed into the journal. Every message has its answer in `answers`, also when
-    /// this fails, but those that wait for more than that.
-    fn work(
-        &mut self,
-        group: Vec<Message>,
-        answers: &mut Vec<Answer>,
-        syncs: &mut Vec<Reply<()>>,
-    ) -> Result<(), Error> {
+    /// Works messages, in one look at the tables; those that wait for more than that are left in `syncs`. Every look-up has
+    /// its answer, also when this fails.
+    fn work(&mut self, messages: Vec<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
+        let mut answers = Vec::new();
         let mut result = self.store.look();
-        for message in group {
-            let message = match message {
-                Message::Sync(reply) => {
+        for message in messages {
+            let done = match (message, &result) {
+                (Message::Sync(reply), _) => {
                     syncs.push(reply);
-                    continue;
+                    Ok(())
                 }
-                message => message,
+                (Message::LookUp(keys, reply), Ok(())) => {
+                    let memories: Result<Vec<_>, _> =
+                        keys.into_iter().map(|key| self.book.look_up(&self.store.connection, key)).collect();
+                    let memories = memories.map_err(|fault| self.store.told(fault));
+                    let done = memories.as_ref().map(drop).map_err(Clone::clone);
+                    answers.push((reply, memories));
+                    done
+                }
+                (Message::LookUp(_, reply), Err(error)) => {
+                    answers.push((reply, Err(error.clone())));
+                    Ok(())
+                }
+                (Message::Told(record), Ok(())) => {
+                    self.book.enter(&self.store.connection, &record).map_err(|fault| self.store.told(fault))
+                }
+                (Message::Told(_), Err(_)) => Ok(()),
             };
-            let (answer, done) = match &result {
-                Ok(()) => self.one(message),
-                Err(_) => (unworked(message), Ok(())),
-            };
-            answers.push(answer);
-            if result.is_ok() {
-                result = done;
-            }
+            result = result.and(done);
         }
-        result?;
-        self.store.leave()?;
-        self.journal.write()
+        let result = result.and_then(|()| self.store.leave());
+        if let Err(error) = &result {
+            // Before anybody hears of it, so that nothing is sent on the strength of a ledger that failed.
+            locked(&self.journal).fail(error);
+        }
+        for (reply, memories) in answers {
+            _ = reply.send(memories.and_then(|memories| result.clone().map(|()| memories)));
+        }
+        result
     }
 
-    /// Writes what has changed into the tables, and begins the journal anew.
-    fn file(&mut self, lasting: Lasting) -> Result<(), Error> {
-        self.store.begin(lasting)?;
-        let Self { book, journal, store, .. } = self;
-        let flushed = book.flush(&store.connection).and_then(|()| store.filed(book.run(), journal.generation()));
-        flushed.map_err(|fault| store.told(fault))?;
-        let marks = store.commit(lasting)?;
-        if lasting == Lasting::Power {
-            self.lock.remember(marks)?;
-        }
-        self.journal.turn()
-    }
-
-    fn one(&mut self, message: Message) -> (Answer, Result<(), Error>) {
-        let now = Timestamp::now().as_second();
-        let Self { store, book, journal, .. } = self;
-        let connection = &store.connection;
-        let (answer, done) = match message {
-            Message::LookUp(keys, reply) => {
-                let memories = keys.into_iter().map(|key| book.look_up(connection, key, journal));
-                match memories.collect() {
-                    Ok(memories) => (Answer::Memories(reply, memories), Ok(())),
-                    Err(fault) => (Answer::Memories(reply, Vec::new()), Err(fault)),
-                }
-            }
-            Message::Intend { key, order_no, trackingnumber, reply } => {
-                let done = book.intend(connection, key, (&order_no, &trackingnumber), (now, journal));
-                (Answer::Done(reply), done)
-            }
-            Message::Conclude(key, conclusion, reply) => {
-                (Answer::Done(reply), book.conclude(connection, key, conclusion, (now, journal)))
-            }
-            Message::Sync(reply) => (Answer::Done(reply), Ok(())),
+    /// Writes all that the journal was told into the tables, and lets it begin anew.
+    fn file(&mut self, messages: &Receiver<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
+        let mut mail = Mail::default();
+        let generation = {
+            let mut journal = locked(&self.journal);
+            // What is in the file that ends now was sent by now.
+            mail.take(messages);
+            journal.turn()
         };
-        (answer, done.map_err(|fault| store.told(fault)))
+        self.work(mail.messages, syncs)?;
+        self.store.begin()?;
+        let Self { book, store, .. } = self;
+        let flushed = book.flush(&store.connection).and_then(|()| store.filed(book.run(), generation));
+        flushed.map_err(|fault| store.told(fault))?;
+        self.lock.remember(self.store.commit()?)?;
+        locked(&self.journal).forget()
     }
 
     fn close(mut self) -> Result<(), Error> {
-        self.file(Lasting::Power)?;
-        self.store.begin(Lasting::Power)?;
+        self.store.begin()?;
         let ended = self.store.end_run(self.book.run(), Timestamp::now().as_second());
         ended.map_err(|fault| self.store.told(fault))?;
-        self.lock.remember(self.store.commit(Lasting::Power)?)?;
-        self.journal.end();
+        self.lock.remember(self.store.commit()?)?;
+        locked(&self.journal).end();
         self.lock.remember(self.store.close()?)
     }
 }
 
-/// The answer to a message that was not worked any more.
-fn unworked(message: Message) -> Answer {
-    match message {
-        Message::LookUp(_, reply) => Answer::Memories(reply, Vec::new()),
-        Message::Intend { reply, .. } | Message::Conclude(_, _, reply) | Message::Sync(reply) => Answer::Done(reply),
-    }
+/// The journal, which is whole whatever has become of whoever held it before.
+pub(super) fn locked(journal: &Mutex<Journal>) -> std::sync::MutexGuard<'_, Journal> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Answers everything that still comes with `error`.
 fn refuse(messages: &Receiver<Message>, error: &Error) {
     for message in messages {
-        unworked(message).give(Err(error.clone()));
+        match message {
+            Message::LookUp(_, reply) => _ = reply.send(Err(error.clone())),
+            Message::Sync(reply) => _ = reply.send(Err(error.clone())),
+            Message::Told(_) => {}
+        }
     }
 }

@@ -30,6 +30,7 @@ mod journal;
 mod keeper;
 mod lock;
 mod place;
+mod record;
 mod store;
 #[cfg(test)]
 mod tests;

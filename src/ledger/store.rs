@@ -1,7 +1,6 @@
 //! The ledger's file: made for its owner alone, brought to this version, checked, and opened as `SQLite` needs it.
 //!
-//! Whoever writes does so between [`Store::begin`] and [`Store::commit`]. A commit survives a kill at once, and a power cut
-//! once [`Store::commit`] was told to make it last. `SQLite`'s checkpoints are done here and looked at, since on its own it does
+//! Whoever writes does so between [`Store::begin`] and [`Store::commit`]. A commit survives a kill and a power cut. `SQLite`'s checkpoints are done here and looked at, since on its own it does
 //! them in silence.
 
 use std::cell::Cell;
@@ -40,15 +39,6 @@ pub(super) const MAX_LOG: u64 = 8 * 1024 * 1024;
 const LOG_PART: u64 = 8;
 
 const SEQUENCE: &str = "SELECT sequence FROM state WHERE id = 1";
-
-/// How sure a commit must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lasting {
-    /// It survives the end of the process.
-    Process,
-    /// It survives a power cut, and all before it.
-    Power,
-}
 
 /// How far the ledger is: numbers of transactions, of which each includes all before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -182,7 +172,10 @@ impl Store {
     }
 
     /// Looks at what everything else hangs on: the scopes and the runs' numbers.
+    ///
+    /// All of it in one moment, for other shops' runs enter themselves meanwhile.
     fn check(&self) -> Result<(), Fault> {
+        let moment = self.connection.unchecked_transaction()?;
         let state = State::read(&self.connection)?;
         let (runs, last_run): (i64, i64) =
             self.connection.query_row("SELECT count(*), coalesce(max(id), 0) FROM run", [], |row| {
@@ -195,6 +188,7 @@ impl Store {
         if i64::try_from(scopes.len()) != Ok(state.scopes) {
             return Err(Fault::Damaged("its list of scopes"));
         }
+        moment.commit()?;
         Ok(())
     }
 
@@ -216,7 +210,7 @@ impl Store {
     /// Enters a run that does `what` for `scope`, for good; gives the numbers of the scope and of the run.
     pub(super) fn register(&self, scope: &Scope, what: &str, now: i64, lock: &mut Lock) -> Result<(i64, i64), Error> {
         self.refuse_older(lock)?;
-        self.begin(Lasting::Power)?;
+        self.begin()?;
         let enter = || -> Result<(i64, i64), Fault> {
             let mut state = State::read(&self.connection)?;
             let known = self.scopes()?.into_iter().find(|(_, known)| known == scope);
@@ -239,7 +233,7 @@ impl Store {
             Ok((scope_id, state.last_run))
         };
         let numbers = enter().map_err(|fault| self.told(fault))?;
-        lock.remember(self.commit(Lasting::Power)?)?;
+        lock.remember(self.commit()?)?;
         Ok(numbers)
     }
 
@@ -262,19 +256,13 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a transaction that writes. How sure its commit will be must be known here already.
-    pub(super) fn begin(&self, lasting: Lasting) -> Result<(), Error> {
-        let level = match lasting {
-            Lasting::Process => "PRAGMA synchronous = NORMAL",
-            Lasting::Power => "PRAGMA synchronous = FULL",
-        };
-        let begin =
-            || self.connection.execute_batch(level).and_then(|()| self.connection.execute_batch("BEGIN IMMEDIATE"));
-        begin().map_err(|error| self.told(error))
+    /// Begins a transaction that writes.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.told(error))
     }
 
-    /// Ends the transaction; gives how far the ledger is.
-    pub(super) fn commit(&self, lasting: Lasting) -> Result<Marks, Error> {
+    /// Ends the transaction, for good; gives how far the ledger is.
+    pub(super) fn commit(&self) -> Result<Marks, Error> {
         let commit = || -> Result<i64, Fault> {
             let sql = "UPDATE state SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence";
             let sequence = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
@@ -282,14 +270,12 @@ impl Store {
             Ok(sequence)
         };
         let sequence = commit().map_err(|fault| self.told(fault))?;
-        if lasting == Lasting::Power {
-            self.marks.set(Marks { lasting: sequence.cast_unsigned(), ..self.marks.get() });
-            if lock::id_of(&self.path) != self.file {
-                return Err(Error::Vanished { path: self.path.clone() });
-            }
-            if self.log_bytes() > MAX_LOG.max(self.file_bytes() / LOG_PART) {
-                self.checkpoint("PASSIVE")?;
-            }
+        self.marks.set(Marks { lasting: sequence.cast_unsigned(), ..self.marks.get() });
+        if lock::id_of(&self.path) != self.file {
+            return Err(Error::Vanished { path: self.path.clone() });
+        }
+        if self.log_bytes() > MAX_LOG.max(self.file_bytes() / LOG_PART) {
+            self.checkpoint("PASSIVE")?;
         }
         Ok(self.marks.get())
     }

@@ -46,10 +46,10 @@ fn child() {
     let send = async |shipment: u128| {
         let key = key(shipment, 1);
         say(Stage::AsksToIntend, shipment);
-        ledger.intend(key, &shipment.to_string(), "1Z999").await?;
+        ledger.intend(key, &shipment.to_string(), "1Z999")?;
         say(Stage::Intended, shipment);
         say(Stage::AsksToConclude, shipment);
-        ledger.conclude(key, conclusion(shipment)).await?;
+        ledger.conclude(key, conclusion(shipment))?;
         say(Stage::Concluded, shipment);
         Ok::<(), Error>(())
     };
@@ -168,7 +168,9 @@ fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
         line.extend(["-P".to_owned(), format!("{}{ending}", shelf.path().display())]);
     }
     let lock = crate::ledger::lock::path_of(&shelf.path(), &shelf.scope);
-    line.extend(["-P".to_owned(), lock.with_extension("journal").display().to_string()]);
+    for ending in ["journal", "journal2"] {
+        line.extend(["-P".to_owned(), lock.with_extension(ending).display().to_string()]);
+    }
     line.extend(["-e".to_owned(), format!("trace={call}")]);
     line.extend(["-e".to_owned(), format!("inject={call}:error={error}:when={nth}+")]);
     line

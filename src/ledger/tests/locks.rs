@@ -40,7 +40,7 @@ fn everything_is_made_for_its_owner_alone() {
     assert_eq!(rights(&folder), 0o700);
     let files: Vec<PathBuf> =
         std::fs::read_dir(&folder).expect("a folder").map(|e| e.expect("a file").path()).collect();
-    assert_eq!(files.len(), 6, "the ledger, its log, its index, its door, a lock and its journal: {files:?}");
+    assert_eq!(files.len(), 7, "the ledger, its log, its index, its door, a lock and a journal of two: {files:?}");
     for file in files {
         assert_eq!(rights(&file), 0o600, "{}", file.display());
     }
@@ -97,6 +97,6 @@ fn another_program_that_holds_the_ledger_is_named_as_such() {
     browser.execute_batch("BEGIN IMMEDIATE").expect("held");
     let store = crate::ledger::store::Store::open(&shelf.path()).expect("opened");
     store.connection.busy_timeout(std::time::Duration::ZERO).expect("impatient");
-    let busy = store.begin(crate::ledger::store::Lasting::Process).expect_err("held");
+    let busy = store.begin().expect_err("held");
     assert!(matches!(busy, Error::Busy { .. }), "{busy}");
 }

@@ -60,11 +60,11 @@ impl Run {
     }
 
     fn intend(&self, key: Key) -> Result<(), Error> {
-        wait(self.0.intend(key, &format!("#{:04x}", key.identity >> 112), "1Z999"))
+        self.0.intend(key, &format!("#{:04x}", key.identity >> 112), "1Z999")
     }
 
     fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        wait(self.0.conclude(key, conclusion))
+        self.0.conclude(key, conclusion)
     }
 
     /// Sends `key` and has it accepted.

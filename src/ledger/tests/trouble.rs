@@ -1,13 +1,7 @@
 //! Full, read-only and vanishing disks: an error that says so, once and for ever, and nothing forgotten of what was answered.
 
-use std::sync::mpsc::channel;
-
-use tokio::sync::oneshot;
-
 use super::*;
-use crate::ledger::book::Book;
-use crate::ledger::journal::Journal;
-use crate::ledger::keeper::{Keeper, Message};
+use crate::ledger::journal;
 use crate::ledger::lock::Lock;
 use crate::ledger::store::Store;
 
@@ -36,21 +30,11 @@ fn a_ledger_that_can_grow_no_more_says_no_space_and_keeps_what_it_has() {
     let mut lock = Lock::take(store.path(), &shelf.scope, "test").expect("free");
     let (scope, run) = store.register(&shelf.scope, "test", 0, &mut lock).expect("entered");
     store.connection.execute_batch("PRAGMA max_page_count = 14").expect("set");
-    let (sender, messages) = channel();
-    let journal = Journal::begin(&lock, run, 0).expect("begun");
-    let thread =
-        std::thread::spawn(move || Keeper { store, book: Book::new(scope, run), journal, lock }.run(&messages));
-    let ask = |message: &dyn Fn(oneshot::Sender<Result<(), Error>>) -> Message| {
-        let (reply, answer) = oneshot::channel();
-        sender.send(message(reply)).expect("it listens");
-        wait(answer).expect("an answer")
-    };
-    let names = || ("A1".to_owned(), "1Z999".to_owned());
+    let ledger = Ledger::begin(store, lock, journal::Run { id: run, started: 0, scope }).expect("begun");
     let mut failed = 0;
     let error = loop {
         let key = key(failed, 1);
-        let intend = |reply| Message::Intend { key, order_no: names().0, trackingnumber: names().1, reply };
-        let done = ask(&intend).and_then(|()| ask(&|reply| Message::Conclude(key, Conclusion::Accepted, reply)));
+        let done = ledger.intend(key, "A1", "1Z999").and_then(|()| ledger.conclude(key, Conclusion::Accepted));
         match done {
             Ok(()) => failed += 1,
             Err(error) => break error,
@@ -58,10 +42,9 @@ fn a_ledger_that_can_grow_no_more_says_no_space_and_keeps_what_it_has() {
     };
     assert!(matches!(error, Error::NoSpace { .. }), "{error}");
     assert!(error.to_string().contains("no space"));
-    assert_eq!(ask(&Message::Sync), Err(error.clone()), "the first failure is the last");
+    assert_eq!(wait(ledger.sync()), Err(error.clone()), "the first failure is the last");
     assert!(failed > 5, "it held {failed}");
-    drop(sender);
-    assert_eq!(thread.join().expect("ended"), Err(error));
+    assert_eq!(ledger.close(), Err(error));
     verify(&shelf.open(), failed);
 }
 
