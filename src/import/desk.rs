@@ -18,6 +18,9 @@ use crate::outcome::{Conclusion, Outcome, Status, Ticket};
 use crate::results::{self, Results};
 use crate::shipment::Shipment;
 
+/// Batches that the ledger is asked about ahead of those that are handed out.
+const LOOKED_UP_AHEAD: usize = 2;
+
 /// See the module.
 pub(super) struct Desk {
     tray: Mutex<Tray>,
@@ -42,7 +45,8 @@ struct Tray {
     items: VecDeque<(Item, Vec<Known>)>,
     /// Shipments that have their lines, and are not handed out yet.
     ready: VecDeque<(Ticket, Wanted, Known)>,
-    looking_up: Option<LookingUp>,
+    /// Batches that the ledger is asked about, in their order.
+    looking_up: VecDeque<LookingUp>,
 }
 
 /// A batch that the ledger is asked about.
@@ -76,7 +80,12 @@ impl LookingUp {
 impl Desk {
     pub(super) fn new(reader: Reader, results: Results, memory: Memory) -> Self {
         Self {
-            tray: Mutex::new(Tray { reader, items: VecDeque::new(), ready: VecDeque::new(), looking_up: None }),
+            tray: Mutex::new(Tray {
+                reader,
+                items: VecDeque::new(),
+                ready: VecDeque::new(),
+                looking_up: VecDeque::new(),
+            }),
             results: RefCell::new(results),
             memory,
             under_way: RefCell::default(),
@@ -104,7 +113,7 @@ impl Desk {
     /// When something could not be recorded.
     pub(super) async fn settle_rest(&self, reason: &str) -> Result<(), Error> {
         let mut tray = self.tray.lock().await;
-        if let Some(looking_up) = tray.looking_up.take() {
+        while let Some(looking_up) = tray.looking_up.pop_front() {
             tray.items.extend(looking_up.with(Vec::new()));
         }
         loop {
@@ -144,6 +153,18 @@ impl Desk {
             *others += 1;
         }
         (LookingUp { batch, alone, answer: None }, keys)
+    }
+
+    /// Begins to look a batch up. It is in the tray before anything is asked: where that fails, the rows still get their
+    /// lines.
+    fn look_up(&self, batch: Vec<Item>, looking_up: &mut VecDeque<LookingUp>) -> Result<(), Error> {
+        let (prepared, keys) = self.prepare_look_up(batch);
+        looking_up.push_back(prepared);
+        let answer = self.memory.start_look_up(keys)?;
+        if let Some(last) = looking_up.back_mut() {
+            last.answer = answer;
+        }
+        Ok(())
     }
 
     /// Records how a shipment ended, in the results.
@@ -212,17 +233,21 @@ impl delivery::Desk for Desk {
                 continue;
             }
             // Both waits may be interrupted: what was taken from the reader stays in the tray.
-            if tray.looking_up.is_none() {
+            if tray.looking_up.is_empty() {
                 let Some(batch) = tray.reader.next().await else { return Ok(None) };
-                // In the tray before anything is asked: where that fails, the rows still get their lines.
-                let (looking_up, keys) = self.prepare_look_up(batch);
-                tray.looking_up.insert(looking_up).answer = self.memory.start_look_up(keys)?;
+                self.look_up(batch, &mut tray.looking_up)?;
             }
-            if let Some(looking_up) = &mut tray.looking_up {
+            if let Some(looking_up) = tray.looking_up.front_mut() {
                 let memories = looking_up.wait().await?;
-                if let Some(looked_up) = tray.looking_up.take() {
+                if let Some(looked_up) = tray.looking_up.pop_front() {
                     tray.items.extend(looked_up.with(memories));
                 }
+            }
+            // What comes next is looked up while this is handed out.
+            while tray.looking_up.len() < LOOKED_UP_AHEAD
+                && let Some(batch) = tray.reader.try_next()
+            {
+                self.look_up(batch, &mut tray.looking_up)?;
             }
         }
     }

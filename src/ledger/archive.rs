@@ -111,7 +111,7 @@ impl Archive {
 
     fn of(store: Store) -> Result<Self, Error> {
         let scopes = store.scopes().map_err(|fault| store.told(fault))?;
-        // Of a run under way the last second is missing; of one that was killed nothing must be.
+        // Of a run under way the last seconds are missing; of one that was killed nothing must be.
         for (_, scope) in scopes.iter().filter(|(_, scope)| journal::is_left(store.path(), scope)) {
             match Lock::take(store.path(), scope, "lateship ledger") {
                 Err(Error::Locked { .. }) => {}

@@ -108,6 +108,11 @@ impl Journal {
         Ok(())
     }
 
+    /// The file that is written: whoever syncs it makes what is in it survive a power cut, and nobody has to wait meanwhile.
+    pub(super) fn file(&self) -> Result<File, Error> {
+        self.files[self.current].try_clone().map_err(|error| Error::io(&self.paths[self.current], &error))
+    }
+
     /// Takes nothing any more, and gives this error from now on, unless there was one before.
     pub(super) fn fail(&mut self, error: &Error) {
         self.failed.get_or_insert_with(|| error.clone());

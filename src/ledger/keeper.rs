@@ -1,8 +1,9 @@
 //! The ledger's thread: answers look-ups from the tables, and writes into them what the run has told the journal.
 //!
 //! A run tells the journal itself and waits for nothing else, so the thread sleeps until a look-up comes or a moment has
-//! passed, and takes up all that came meanwhile. The tables are written in one transaction once a second, at the end, and
-//! whenever much has changed; such a commit lasts through a power cut. The first failure is the last: from then on every
+//! passed, and takes up all that came meanwhile. Once a second the journal is made to survive a power cut. The tables are
+//! written in one transaction at the end, after a while, and whenever much has changed: shipments lie on pages all over their
+//! indexes, so that a page costs the less for each the more they are. The first failure is the last: from then on every
 //! question is answered with it, the journal takes nothing any more, and nothing is written.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -26,8 +27,11 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How long what was told may wait for this thread: it is woken for look-ups alone, since waking costs more than a record.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Shipments that have changed, after which the tables are written though no second has passed.
-const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 8192 };
+/// How long the tables may lack what was told; others than this run see them alone.
+const FILE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shipments that have changed, after which the tables are written at once: some ten MiB of memory.
+const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 32_768 };
 
 /// Where an answer goes. Whoever asked may be gone.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -81,22 +85,31 @@ impl Keeper {
     pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
         // When the first of what a power cut could still undo was taken up.
         let mut unsynced: Option<Instant> = None;
+        // When the tables were written last.
+        let mut filed = Instant::now();
         loop {
             let mut mail = Mail::default();
             mail.take(messages);
             let ended = mail.ended;
-            if mail.messages.is_empty() && !ended && unsynced.is_none_or(|since| since.elapsed() < SYNC_EVERY) {
+            let waits = unsynced.is_none_or(|since| since.elapsed() < SYNC_EVERY)
+                && (self.book.changed() == 0 || filed.elapsed() < FILE_EVERY);
+            if mail.messages.is_empty() && !ended && waits {
                 thread::park_timeout(LOOK_EVERY);
                 continue;
             }
+            let came = !mail.messages.is_empty();
             let mut syncs = Vec::new();
             let mut worked = self.work(mail.messages, &mut syncs);
-            if self.book.changed() > 0 {
+            if came {
                 unsynced = unsynced.or_else(|| Some(Instant::now()));
             }
-            let due = unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
-            if worked.is_ok() && (due || ended || !syncs.is_empty() || self.book.changed() >= MAX_CHANGED) {
+            let is_late = self.book.changed() > 0 && filed.elapsed() >= FILE_EVERY;
+            if worked.is_ok() && (is_late || ended || !syncs.is_empty() || self.book.changed() >= MAX_CHANGED) {
                 worked = self.file(messages, &mut syncs);
+                filed = Instant::now();
+                unsynced = None;
+            } else if worked.is_ok() && unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
+                worked = self.sync();
                 unsynced = None;
             }
             if let Err(error) = &worked {
@@ -157,6 +170,13 @@ impl Keeper {
             _ = reply.send(memories.and_then(|memories| result.clone().map(|()| memories)));
         }
         result
+    }
+
+    /// Makes what the journal holds survive a power cut, and looks whether the ledger is still there.
+    fn sync(&self) -> Result<(), Error> {
+        let file = locked(&self.journal).file()?;
+        file.sync_data().map_err(|error| Error::io(self.store.path(), &error))?;
+        self.store.refuse_vanished()
     }
 
     /// Writes all that the journal was told into the tables, and lets it begin anew.

@@ -10,7 +10,7 @@
 //! rows of one shipment that stand in every night's file do not chase each other.
 //!
 //! Invariants:
-//! - What was answered is written: into the journal at once, into the tables within a second. After a kill everything answered is known; after a power cut all but the last second.
+//! - What was answered is written: into the journal at once, into the tables some seconds later. After a kill everything answered is known; after a power cut all but the last second.
 //! - An intent is written before its request, so what was in flight at a kill is in doubt, and nothing else is.
 //! - Either the ledger's memory is right or there is an error. Every row carries a check, every shipment is found
 //!   by two indexes that must agree, and a sequence number beside the ledger tells when writes went missing. One damaged place

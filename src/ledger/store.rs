@@ -115,7 +115,7 @@ impl Store {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             connection.execute_batch(&format!(
-                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -65536; \
+                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384; \
                  PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {MAX_LOG}; PRAGMA synchronous = FULL"
             ))?;
             Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?)
@@ -271,13 +271,16 @@ impl Store {
         };
         let sequence = commit().map_err(|fault| self.told(fault))?;
         self.marks.set(Marks { lasting: sequence.cast_unsigned(), ..self.marks.get() });
-        if lock::id_of(&self.path) != self.file {
-            return Err(Error::Vanished { path: self.path.clone() });
-        }
+        self.refuse_vanished()?;
         if self.log_bytes() > MAX_LOG.max(self.file_bytes() / LOG_PART) {
             self.checkpoint("PASSIVE")?;
         }
         Ok(self.marks.get())
+    }
+
+    /// Looks whether the ledger still is the file that was opened.
+    pub(super) fn refuse_vanished(&self) -> Result<(), Error> {
+        if lock::id_of(&self.path) == self.file { Ok(()) } else { Err(Error::Vanished { path: self.path.clone() }) }
     }
 
     /// Ends a transaction that wrote nothing.

@@ -68,6 +68,9 @@ const SHORTENED: &str = "is a number that a spreadsheet has shortened: export it
 /// Without the `+` only a mantissa with a fraction counts (`1.23E17`), for `7E12` may well be an order's number.
 pub fn is_scientific(value: &str) -> bool {
     let value = value.strip_prefix(['-', '+']).unwrap_or(value);
+    if !value.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
     let Some(at) = value.bytes().position(|byte| matches!(byte, b'E' | b'e')) else { return false };
     let (mantissa, exponent) = (&value[..at], &value[at + 1..]);
     let (whole, fraction) = mantissa.split_once(['.', ',']).map_or((mantissa, None), |(a, b)| (a, Some(b)));
