@@ -6,6 +6,7 @@ mod extends;
 mod fields;
 mod groups;
 mod rows;
+mod table;
 
 use super::{Bound, Made, Mapping, Unit, Worked};
 use crate::row::Row;
