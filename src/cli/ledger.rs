@@ -21,7 +21,8 @@ const LONG_ABOUT: &str = "\
 Look at what is remembered of accepted shipments, and put it right.
 
 The ledger remembers, per endpoint and account, which payloads of which shipments were accepted and which may have been, \
-so that the same import again sends only what is new or has changed. It is a file of yours alone. What changes it waits \
+so that the same import again sends only what is new or has changed. It is a file of yours alone; while a run goes on, or after one was killed, part \
+of it stands in files beside it whose names begin with its own: move or copy them together. What changes it waits \
 for no run: where one is under way for the same endpoint and account, the command says so and does nothing.";
 
 const AFTER_LONG_HELP: &str = "\

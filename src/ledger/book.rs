@@ -68,8 +68,6 @@ struct Held {
     payloads: SmallVec<[Kept; 1]>,
     /// Whether the tables lack something of it.
     changed: bool,
-    /// Whether it was asked for since the tables were last written.
-    recent: bool,
 }
 
 /// The ledger of one scope, as one run sees it.
@@ -194,8 +192,8 @@ impl Book {
         Ok(())
     }
 
-    /// Writes into the tables, in the transaction under way, what they lack; what nobody has asked for since the last time
-    /// is held no longer.
+    /// Writes into the tables, in the transaction under way, what they lack; of what is held only the attempts under way
+    /// stay.
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Fault> {
         for identity in self.changed.drain(..) {
             let Some(held) = self.held.get_mut(&identity) else { continue };
@@ -206,10 +204,7 @@ impl Book {
             held.changed = false;
         }
         let Self { held, attempts, .. } = self;
-        held.retain(|_, held| {
-            let under_way = held.entries().any(|entry| attempts.contains_key(&entry.key));
-            std::mem::take(&mut held.recent) || under_way
-        });
+        held.retain(|_, held| held.entries().any(|entry| attempts.contains_key(&entry.key)));
         Ok(())
     }
 
@@ -238,7 +233,7 @@ impl Book {
 
     /// The shipment's payloads, read from the tables unless they are held already.
     fn hold(&mut self, connection: &Connection, identity: u128) -> Result<&Held, Fault> {
-        let held = match self.held.entry(identity) {
+        Ok(match self.held.entry(identity) {
             MapEntry::Occupied(held) => held.into_mut(),
             MapEntry::Vacant(vacant) => {
                 let mut held = Held::default();
@@ -250,9 +245,7 @@ impl Book {
                 }
                 vacant.insert(held)
             }
-        };
-        held.recent = true;
-        Ok(held)
+        })
     }
 
     /// Remembers `key` as accepted at `now` without an attempt.

@@ -80,6 +80,7 @@ impl Journal {
             opened.map_err(|error| Error::io(path, &error))
         };
         let files = [open(&paths[0])?, open(&paths[1])?];
+        keep_names(lock.path())?;
         Ok(Self { files, paths, current: 0, is_open: false, run, generation: 1, buffer: Vec::new(), failed: None })
     }
 
@@ -177,6 +178,16 @@ pub(super) fn recover(store: &Store, lock: &mut Lock) -> Result<(), Error> {
     }
     for path in &paths {
         fs::remove_file(path).or_else(gone).map_err(|error| Error::io(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Makes the names of new files beside `path` survive a power cut: a synced file that nobody finds is lost.
+fn keep_names(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Elsewhere a folder cannot be opened, and the file's own sync does it.
+    if cfg!(unix) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, &error))?;
     }
     Ok(())
 }

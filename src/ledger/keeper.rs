@@ -30,8 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long the tables may lack what was told; others than this run see them alone.
 const FILE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shipments that have changed, after which the tables are written at once: some ten MiB of memory.
-const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 32_768 };
+/// Shipments that have changed, after which the tables are written at once: some MiB of memory.
+const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 16_384 };
 
 /// Where an answer goes. Whoever asked may be gone.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
