@@ -155,3 +155,17 @@ fn a_large_input_of_which_nothing_matches_is_read_to_its_end_before_anything_is_
     import(&workdir, &server, &[]).assert_code(0);
     assert_eq!(arrived(&server), ["T42"]);
 }
+
+#[test]
+fn a_row_without_a_tracking_number_counts_as_none_beside_one_that_has_it_and_alone() {
+    for (missing, status, code) in [("skip", "skipped", 0), ("invalid", "invalid", 1)] {
+        let mapping = MAPPING.replace("[fields]", &format!("missing = \"{missing}\"\n[fields]"));
+        let (workdir, server) = (workdir(&mapping), accepting());
+        workdir.write("shipments.csv", "Order,Tracking\n1001,T1\n1001,\n1002,T2\n1003,\n");
+        import(&workdir, &server, &[]).assert_code(code);
+        assert_eq!(arrived(&server), ["T1", "T2"]);
+        let results = workdir.results("orders.results.csv");
+        assert_eq!((results.len(), results[2]["status"].as_str()), (3, status));
+        assert!(results[2]["message"].contains("has a tracking number for it yet"), "{:?}", results[2]);
+    }
+}
