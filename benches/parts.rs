@@ -67,7 +67,7 @@ impl Export {
             while source.read(&mut row).expect("a row") {
                 rows.push(row.clone());
             }
-            Self { path, bytes: source.size(), header: source.header().to_vec(), rows, _folder: folder }
+            Self { path, bytes: source.about().size(), header: source.about().header().to_vec(), rows, _folder: folder }
         })
     }
 
@@ -100,7 +100,7 @@ fn open(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn read(bencher: Bencher<'_, '_>) {
     let export = Export::get();
-    let found = Source::open(0, &export.path, "orders.csv", &Form::default()).expect("a table").found();
+    let found = Source::open(0, &export.path, "orders.csv", &Form::default()).expect("a table").about().found();
     let again = || Source::open_again(0, &export.path, "orders.csv", &Form::default(), Some(&found)).expect("a table");
     let counted = bencher.counter(ItemsCount::new(ROWS)).counter(BytesCount::new(export.bytes));
     counted.with_inputs(again).bench_local_values(|mut source| {

@@ -136,21 +136,23 @@ impl Inputs {
             let (source, _) = prepared.open(index)?;
             tracing::info!(
                 "{}: {} bytes, {} columns, {}",
-                source.name(),
-                source.size(),
-                source.header().len(),
-                source.found()
+                source.about().name(),
+                source.about().size(),
+                source.about().header().len(),
+                source.about().found()
             );
-            prepared.remarks.extend(source.remarks().iter().map(|remark| format!("{}: {remark}", source.name())));
+            prepared
+                .remarks
+                .extend(source.about().remarks().iter().map(|remark| format!("{}: {remark}", source.about().name())));
             if index == 0 {
-                prepared.header = source.header().to_vec();
-                prepared.dialect = source.dialect();
-            } else if source.header() != prepared.header {
+                prepared.header = source.about().header().to_vec();
+                prepared.dialect = source.about().dialect();
+            } else if source.about().header() != prepared.header {
                 let first = prepared.files[0].shown().to_owned();
-                return Err(Error::HeadersDiffer { first, other: source.name().to_owned() });
+                return Err(Error::HeadersDiffer { first, other: source.about().name().to_owned() });
             }
-            prepared.bytes += source.size();
-            prepared.found.push(source.found());
+            prepared.bytes += source.about().size();
+            prepared.found.push(source.about().found());
         }
         if prepared.mapping.groups_anywhere() {
             for index in 0..prepared.len() {
@@ -179,7 +181,7 @@ impl Inputs {
         let file = &self.files[index];
         let found = self.found.get(index);
         let source = Source::open_again(index, file.path(), file.shown(), self.mapping.form(), found)?;
-        let bound = self.mapping.bind_with(source.name(), source.header(), &self.set, &self.tables)?;
+        let bound = self.mapping.bind_with(source.about().name(), source.about().header(), &self.set, &self.tables)?;
         Ok((source, bound))
     }
 
@@ -190,7 +192,7 @@ impl Inputs {
     pub fn units(&self, index: usize) -> Result<Units, Error> {
         let (source, bound) = self.open(index)?;
         let Some(arranged) = self.arranged.get(index) else { return Ok(Units::new(source, bound)) };
-        let file = source.name().to_owned();
+        let file = source.about().name().to_owned();
         let units = Units::arranged(source, bound, Arc::clone(arranged));
         units.map_err(|cause| source::Error::SpoolWrite { file, cause }.into())
     }
@@ -298,7 +300,7 @@ impl Inputs {
                 }
             }
             if units.is_at_end() {
-                bytes += units.source().size();
+                bytes += units.about().size();
             } else {
                 bytes += units.position();
                 break;

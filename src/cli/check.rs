@@ -22,7 +22,7 @@ use crate::packed::Watch;
 use crate::row::Encoding;
 use crate::settings;
 use crate::shipment::Field;
-use crate::source::Source;
+use crate::source::About;
 use crate::survey::Survey;
 
 const LONG_ABOUT: &str = "\
@@ -137,9 +137,9 @@ struct Check {
 
 impl Check {
     fn input(&mut self, inputs: &Inputs, index: usize) -> Result<(), Error> {
-        let mut units = inputs.units(index)?;
-        let mut columns = columns(units.source(), units.bound());
-        let mut watch = Watch::new(units.source().header());
+        let mut units = inputs.units(index)?.ahead()?;
+        let mut columns = columns(units.about(), units.bound());
+        let mut watch = Watch::new(units.about().header());
         while let Some(unit) = units.read()? {
             self.survey.add(&unit);
             unit.members.iter().for_each(|member| watch.look(&member.row));
@@ -154,7 +154,6 @@ impl Check {
                 }
             }
         }
-        columns.remarks = units.source().remarks().to_vec();
         columns.remarks.extend(watch.remarks());
         self.columns.push(columns);
         Ok(())
@@ -180,13 +179,13 @@ impl FromStr for Format {
     }
 }
 
-fn columns(source: &Source, bound: &Bound) -> Columns {
+fn columns(about: &About, bound: &Bound) -> Columns {
     Columns {
-        input: source.name().to_owned(),
-        bytes: source.size(),
-        found: source.found(),
-        width: source.header().len(),
-        remarks: Vec::new(),
+        input: about.name().to_owned(),
+        bytes: about.size(),
+        found: about.found(),
+        width: about.header().len(),
+        remarks: about.remarks().to_vec(),
         unused: bound.unused_columns().into_iter().map(str::to_owned).collect(),
         unmapped: bound.unmapped_fields(),
     }

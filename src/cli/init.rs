@@ -87,9 +87,9 @@ impl Flags {
         };
         let form = Form { encoding: self.encoding, ..Form::default() };
         let source = Source::open(0, readable.path(), readable.shown(), &form)?;
-        let found = source.found().to_string();
-        let (name, header) = (source.name().to_owned(), source.header().to_vec());
-        let mut remarks = source.remarks().to_vec();
+        let found = source.about().found().to_string();
+        let (name, header) = (source.about().name().to_owned(), source.about().header().to_vec());
+        let mut remarks = source.about().remarks().to_vec();
         let rows = sample(source)?;
         let sample = Sample { input: &name, found: &found, header: &header, rows: &rows };
         let mut proposal = init::propose(&sample)?;

@@ -89,7 +89,7 @@ impl Crossing {
         for index in 0..inputs.len() {
             let size = match inputs
                 .units(index)
-                .map(|units| (units.source().size(), self.input(units.limited(left), &mut left, done)))
+                .map(|units| (units.about().size(), self.input(units.limited(left), &mut left, done)))
             {
                 Ok((size, Ok(digest))) => {
                     findings.digests.extend(digest);
@@ -138,7 +138,7 @@ impl Crossing {
             return Ok(None);
         }
         if units.ends_without_line_end() {
-            tracing::warn!("{}", unended(units.source().name()));
+            tracing::warn!("{}", unended(units.about().name()));
         }
         Ok(Some(units.finish()?))
     }

@@ -32,7 +32,7 @@ impl Arranged {
     /// # Errors
     /// The input cannot be read to its end, or a temporary file cannot be written.
     pub(super) fn new(mut source: Source, mut bound: Bound, folder: &Path) -> Result<Self, Error> {
-        let name = source.name().to_owned();
+        let name = source.about().name().to_owned();
         let unwritten = |cause| source::Error::SpoolWrite { file: folder.to_string_lossy().into_owned(), cause };
         let mut by_key = Sorter::<24>::new(folder);
         let mut by_place = Sorter::<16>::new(folder);
@@ -98,18 +98,17 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Fills `row` with the next one; `false` at the end.
-    pub(super) fn read(&mut self, row: &mut Row) -> io::Result<bool> {
+    /// The next one; `None` at the end.
+    pub(super) fn read(&mut self) -> io::Result<Option<Row>> {
         let mut length = [0; 4];
         match self.file.read_exact(&mut length) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         }
         self.buffer.resize(u32::from_le_bytes(length) as usize, 0);
         self.file.read_exact(&mut self.buffer)?;
         self.read += self.buffer.len() as u64 + 4;
-        *row = Row::read(&self.buffer).ok_or_else(|| io::Error::from(ErrorKind::InvalidData))?;
-        Ok(true)
+        Row::read(&self.buffer).map(Some).ok_or_else(|| io::Error::from(ErrorKind::InvalidData))
     }
 
     /// The share of the rows that was read, in bytes of an input of `size` bytes.

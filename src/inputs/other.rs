@@ -56,7 +56,7 @@ impl OtherFile {
     ) -> Result<Self, Error> {
         let stamp = Stamp::of(&path);
         let mut source = Source::open(0, &path, &path.to_string_lossy(), form)?;
-        let mut builder = table(source.name(), source.header())?;
+        let mut builder = table(source.about().name(), source.about().header())?;
         let mut row = Row::default();
         while source.read(&mut row)? {
             builder.push(&row);

@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::arranged::{Arranged, Rows};
+use super::arranged::{self, Arranged};
 use crate::error::Error;
 use crate::mapping::{Bound, Unit};
 use crate::row::Row;
-use crate::source::{self, Digest, Source};
+use crate::source::{self, About, Ahead, Digest, Source};
 
 /// Rows that take no part, within which the last group of a limited reading may go on.
 const MOST_BETWEEN: usize = 1_000;
@@ -15,12 +15,9 @@ const MOST_BETWEEN: usize = 1_000;
 /// An input that is being read and mapped.
 #[derive(Debug)]
 pub struct Units {
-    source: Source,
-    /// The rows in another order than the source has them.
-    arranged: Option<(Rows, Arc<Arranged>)>,
+    about: About,
+    rows: Rows,
     bound: Bound,
-    /// The bytes of text and the cells that the last row had: the next one will have about as many.
-    room: (usize, usize),
     /// Rows that may still be read.
     left: u64,
     /// Rows beyond those that take no part themselves: read with the next that belongs to the last group, or not at all.
@@ -30,13 +27,23 @@ pub struct Units {
     broken: Option<Error>,
 }
 
+/// Where the rows come from.
+#[derive(Debug)]
+enum Rows {
+    /// As they stand in the input.
+    Read(Box<Source>),
+    /// The same, read on a thread of their own.
+    Ahead(Ahead),
+    /// In another order.
+    Arranged(arranged::Rows, Arc<Arranged>),
+}
+
 impl Units {
     pub(super) fn new(source: Source, bound: Bound) -> Self {
         Self {
-            source,
-            arranged: None,
+            about: source.about().clone(),
+            rows: Rows::Read(Box::new(source)),
             bound,
-            room: (0, 0),
             left: u64::MAX,
             between: Vec::new(),
             ended: false,
@@ -46,8 +53,8 @@ impl Units {
 
     /// The same of an input whose rows were arranged.
     pub(super) fn arranged(source: Source, bound: Bound, arranged: Arc<Arranged>) -> io::Result<Self> {
-        let rows = arranged.open()?;
-        Ok(Self { arranged: Some((rows, arranged)), ..Self::new(source, bound.arranged()) })
+        let rows = Rows::Arranged(arranged.open()?, arranged);
+        Ok(Self { rows, ..Self::new(source, bound.arranged()) })
     }
 
     /// Reads no more than `rows` rows, but for those that belong to the last of them: no shipment is made of a part of its
@@ -55,6 +62,17 @@ impl Units {
     #[must_use]
     pub fn limited(self, rows: u64) -> Self {
         Self { left: rows, ..self }
+    }
+
+    /// The same with the rows read by a thread of its own.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn ahead(self) -> Result<Self, Error> {
+        Ok(match self.rows {
+            Rows::Read(source) => Self { rows: Rows::Ahead(source.ahead()?), ..self },
+            Rows::Ahead(_) | Rows::Arranged(..) => self,
+        })
     }
 
     /// The next unit; `None` at the end.
@@ -78,19 +96,15 @@ impl Units {
 
     /// Reads one more row.
     fn more(&mut self) {
-        let (bytes, cells) = self.room;
-        let mut row = Row::with_room(bytes + bytes / 4, cells);
-        let read = self.next_row(&mut row);
-        self.room = (row.bytes(), row.len());
-        match read {
-            Ok(true) if self.left > 0 => {
+        match self.next_row() {
+            Ok(Some(row)) if self.left > 0 => {
                 self.left -= 1;
                 self.bound.push(row);
                 if self.left == 0 && !self.bound.is_open() {
                     self.ended = true;
                 }
             }
-            Ok(true) if self.between.len() < MOST_BETWEEN => match self.bound.continues(&mut row) {
+            Ok(Some(mut row)) if self.between.len() < MOST_BETWEEN => match self.bound.continues(&mut row) {
                 Some(true) => {
                     self.between.drain(..).for_each(|row| self.bound.push(row));
                     self.bound.push(row);
@@ -113,29 +127,32 @@ impl Units {
         self.bound.finish();
     }
 
-    fn next_row(&mut self, row: &mut Row) -> Result<bool, Error> {
-        match &mut self.arranged {
-            None => Ok(self.source.read(row)?),
-            Some((rows, _)) => {
-                let file = self.source.name().to_owned();
-                rows.read(row).map_err(|cause| Error::from(source::Error::SpoolWrite { file, cause }))
+    fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        Ok(match &mut self.rows {
+            Rows::Read(source) => source.read_new()?,
+            Rows::Ahead(ahead) => ahead.read()?,
+            Rows::Arranged(rows, _) => {
+                let file = self.about.name();
+                rows.read().map_err(|cause| source::Error::SpoolWrite { file: file.to_owned(), cause })?
             }
-        }
+        })
     }
 
     /// Bytes of the input worked so far; for progress.
     pub fn position(&self) -> u64 {
-        match &self.arranged {
-            None => self.source.position(),
-            Some((rows, _)) => rows.position(self.source.size()),
+        match &self.rows {
+            Rows::Read(source) => source.position(),
+            Rows::Ahead(ahead) => ahead.position(),
+            Rows::Arranged(rows, _) => rows.position(self.about.size()),
         }
     }
 
     /// Whether the last row had no line end, once all was read.
     pub fn ends_without_line_end(&self) -> bool {
-        match &self.arranged {
-            None => self.source.ends_without_line_end(),
-            Some((_, arranged)) => arranged.ends_without_line_end,
+        match &self.rows {
+            Rows::Read(source) => source.ends_without_line_end(),
+            Rows::Ahead(ahead) => ahead.ends_without_line_end(),
+            Rows::Arranged(_, arranged) => arranged.ends_without_line_end,
         }
     }
 
@@ -149,9 +166,9 @@ impl Units {
         self.ended && self.left > 0
     }
 
-    /// The input as it is read.
-    pub const fn source(&self) -> &Source {
-        &self.source
+    /// What the input is.
+    pub const fn about(&self) -> &About {
+        &self.about
     }
 
     /// The mapping as it is bound.
@@ -164,9 +181,10 @@ impl Units {
     /// # Errors
     /// The input cannot be read any further.
     pub fn finish(self) -> Result<Digest, Error> {
-        match self.arranged {
-            None => Ok(self.source.finish()?),
-            Some((_, arranged)) => Ok(arranged.digest.clone()),
+        match self.rows {
+            Rows::Read(source) => Ok(source.finish()?),
+            Rows::Ahead(ahead) => Ok(ahead.finish()?),
+            Rows::Arranged(_, arranged) => Ok(arranged.digest.clone()),
         }
     }
 }

@@ -94,8 +94,13 @@ impl<'a> Group<'a> {
         Cells { over: self.over, joined: self.joined, ..Cells::new(&member.row, self.empty) }
     }
 
-    /// Whether more than one row takes part.
-    pub(super) fn is_several(self) -> bool {
-        self.members.len() > 1 && self.rows().nth(1).is_some()
+    /// The cells of the row that takes part, with its place among the members; `None` where several do.
+    pub(super) fn single(self) -> Option<(usize, Cells<'a>)> {
+        if let [member] = self.members {
+            return Some((0, self.cells(member)));
+        }
+        let mut rows = self.rows();
+        let first = rows.next().unwrap_or_else(|| (0, self.row(0)));
+        rows.next().is_none().then_some(first)
     }
 }

@@ -207,13 +207,12 @@ impl Maker {
         group: Group<'_>,
         warnings: &mut Vec<Problem>,
     ) -> Result<Option<&'s Source>, (&'s Source, Trouble)> {
-        let several = group.is_several();
+        let single = group.single();
         for source in sources {
-            if let (Some(column), false) = (source.plain(), several) {
-                let (member, cells) = group.rows().next().unwrap_or_else(|| (0, group.row(0)));
+            if let (Some(column), Some((member, cells))) = (source.plain(), &single) {
                 let cell = cells.get(column);
                 if !cell.is_empty() {
-                    self.buffers.member = member;
+                    self.buffers.member = *member;
                     self.payload.set(field, cell);
                     return Ok(Some(source));
                 }
@@ -224,7 +223,7 @@ impl Maker {
                 continue;
             }
             self.payload.set(field, &self.buffers.value);
-            if several {
+            if single.is_none() {
                 let column = source.columns().next().map(|column| parts.column(column));
                 let member = self.buffers.member;
                 let odd = |value: String, reason: &str| Problem {
@@ -267,9 +266,11 @@ impl Maker {
 
     /// Gives postal codes of the United States the zeros back that a spreadsheet took from their front.
     fn mend_zips(&mut self, parts: &Parts, warnings: &mut Vec<Problem>) {
-        for (zip, country) in [("shipping_zip", "shipping_country"), ("billing_zip", "billing_country")] {
-            let (Some(zip), Some(country)) = (Field::by_name(zip), Field::by_name(country)) else { continue };
+        for (zip, country) in ZIPS {
             let value = self.payload.value(zip);
+            if !matches!(value.len(), 3 | 4 | 8 | 9) {
+                continue;
+            }
             let (short, rest) = value.split_once('-').map_or((value, ""), |(short, _)| (short, &value[short.len()..]));
             let is_short = matches!(short.len(), 3 | 4) && short.bytes().all(|byte| byte.is_ascii_digit());
             let is_plus_4 = rest.is_empty() || rest.len() == 5 && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
@@ -390,6 +391,12 @@ const GIVES_NOTHING: &str = "gives no value, and the webhook takes no shipment w
 const DISAGREE: &str = "rows of one shipment have different values, and the first is taken";
 const ALL_EQUAL: &str = "is added up over rows that all have the same value; if it is a total that stands in each row, take it by \
      combine = \"first\"";
+
+/// The fields of postal codes, each with that of its country.
+const ZIPS: [(Field, Field); 2] = [
+    (Field::named("shipping_zip"), Field::named("shipping_country")),
+    (Field::named("billing_zip"), Field::named("billing_country")),
+];
 
 /// Whether a spreadsheet took digits from the number that cannot be known any more.
 fn is_destroyed(value: &str) -> bool {

@@ -100,19 +100,23 @@ fn is_digits(value: &str) -> bool {
 
 fn is_amount(value: &str) -> bool {
     let value = value.strip_prefix('-').unwrap_or(value);
-    value.split_once('.').map_or_else(|| is_digits(value), |(whole, cents)| is_digits(whole) && is_digits(cents))
+    match value.bytes().position(|byte| byte == b'.') {
+        None => is_digits(value),
+        Some(at) => is_digits(&value[..at]) && is_digits(&value[at + 1..]),
+    }
 }
 
 fn is_email(value: &str) -> bool {
-    let Some((local, domain)) = value.split_once('@') else { return false };
-    let odd = |byte: u8| byte <= b' ' || matches!(byte, b'@' | b',' | b';' | b'<' | b'>' | b'"' | 0x7F);
+    let bytes = value.as_bytes();
+    let Some(at) = bytes.iter().position(|&byte| byte == b'@') else { return false };
+    let (local, domain) = (&bytes[..at], &bytes[at + 1..]);
+    let odd = |byte: &u8| *byte <= b' ' || matches!(byte, b'@' | b',' | b';' | b'<' | b'>' | b'"' | 0x7F);
     !local.is_empty()
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.bytes().any(odd)
-        && !domain.bytes().any(odd)
-        && domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+        && local[0] != b'.'
+        && local[at - 1] != b'.'
+        && !local.iter().chain(domain).any(odd)
+        && domain.contains(&b'.')
+        && domain.split(|&byte| byte == b'.').all(|label| !matches!(label, [] | [b'-', ..] | [.., b'-']))
 }
 
 fn is_url(value: &str) -> bool {

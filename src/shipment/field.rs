@@ -152,7 +152,7 @@ impl Field {
         self.0 as usize
     }
 
-    const fn named(name: &str) -> Self {
+    pub(crate) const fn named(name: &str) -> Self {
         let mut index = 0u8;
         while (index as usize) < Self::TABLE.len() {
             if same(Self::TABLE[index as usize].name.as_bytes(), name.as_bytes()) {

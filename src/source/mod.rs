@@ -5,6 +5,8 @@
 //! stays with that row ([`crate::row::Reading`]); an [`Error`] says that the whole file cannot be used.
 //! Memory does not grow with the file: a record is held up to 1 MiB, a row's memory is reused.
 
+mod about;
+mod ahead;
 mod dialect;
 mod encoding;
 mod error;
@@ -23,6 +25,8 @@ mod tests;
 mod unpack;
 mod window;
 
+pub use about::About;
+pub use ahead::Ahead;
 pub use error::Error;
 pub use first::Kind;
 pub use found::{Found, Packing};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use super::Error;
+use super::about::About;
 use super::dialect::detect;
 use super::encoding::{Decoded, Looked, look};
 use super::first::{BOM, Kind, kind};
@@ -80,11 +81,11 @@ impl Source {
             None => form,
         };
         let mut source = Self::start_with(index, window, meta.len(), shown, form, sheet)?;
-        (source.encoding, source.packing) = (looked.encoding, packing);
-        source.lost_characters = looked.replaced;
-        source.remarks.extend(remark);
+        (source.about.encoding, source.about.packing) = (looked.encoding, packing);
+        source.about.lost_characters = looked.replaced;
+        source.about.remarks.extend(remark);
         if looked.replaced {
-            source.remarks.push(
+            source.about.remarks.push(
                 "some characters were lost before (they read \u{FFFD}): look at the names, or set another encoding"
                     .to_owned(),
             );
@@ -108,47 +109,44 @@ impl Source {
         sheet: Option<String>,
     ) -> Result<Self, Error> {
         let dialect = Dialect::default();
-        let mut source = Self {
+        let about = About {
             index,
             name: text::printable(shown),
             size,
             header: Vec::new(),
             header_line: 1,
             error_column: None,
-            unended: false,
             dialect,
             remarks: Vec::new(),
-            window,
-            cutter: Cutter::new(dialect),
-            line: 1,
-            number: 0,
+            describing: None,
             packing: Packing::Plain,
             sheet,
-            describing: None,
             encoding: Encoding::UTF8,
             lost_characters: false,
         };
+        let mut source =
+            Self { about, unended: false, window, cutter: Cutter::new(dialect), line: 1, number: 0, room: (0, 0) };
         source.look_ahead()?;
         source.check_first_bytes()?;
         let form = source.skip_to_header(form)?;
         source.check_encoding()?;
         let (sample, last) = source.sample();
-        source.dialect = detect(sample, last, &form);
+        source.about.dialect = detect(sample, last, &form);
         source.check_dialect()?;
-        source.cutter = Cutter::new(source.dialect);
+        source.cutter = Cutter::new(source.about.dialect);
         let (sample, last) = source.sample();
-        let place = find(&records(sample, last, source.dialect), &form);
+        let place = find(&records(sample, last, source.about.dialect), &form);
         source.read_header(place)?;
         source.remark_on_one_column();
         Ok(source)
     }
 
     fn file(&self) -> String {
-        self.name.clone()
+        self.about.name.clone()
     }
 
     fn look_ahead(&mut self) -> Result<(), Error> {
-        self.window.fill_to(LOOK_AHEAD).map_err(|cause| Error::of_system(&self.name, self.line, cause))
+        self.window.fill_to(LOOK_AHEAD).map_err(|cause| Error::of_system(&self.about.name, self.line, cause))
     }
 
     /// The text that is looked at, and whether it is all there is.
@@ -184,7 +182,7 @@ impl Source {
         while self.line <= skipped {
             self.skip_line()
                 .and_then(|()| self.skip_line_end())
-                .map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
+                .map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
             if self.window.data().is_empty() && self.window.ended() {
                 return Err(Error::NoHeader { file: self.file(), but_for: "lines that are skipped" });
             }
@@ -219,12 +217,14 @@ impl Source {
     fn check_dialect(&self) -> Result<(), Error> {
         let cuts = |byte: u8| byte.is_ascii() && !matches!(byte, 0 | b'\n' | b'\r');
         let refuse = |what| Err(Error::Form { file: self.file(), what });
-        if !cuts(self.dialect.delimiter) {
+        if !cuts(self.about.dialect.delimiter) {
             return refuse("the delimiter must be one ASCII character, and no line end");
         }
-        match self.dialect.quote {
+        match self.about.dialect.quote {
             Quote::By(quote) if !cuts(quote) => refuse("the quote must be one ASCII character, and no line end"),
-            Quote::By(quote) if quote == self.dialect.delimiter => refuse("delimiter and quote are the same character"),
+            Quote::By(quote) if quote == self.about.dialect.delimiter => {
+                refuse("delimiter and quote are the same character")
+            }
             Quote::By(_) | Quote::Never => Ok(()),
         }
     }
@@ -234,7 +234,7 @@ impl Source {
         let mut above = place.above;
         let mut left_out = false;
         loop {
-            let step = self.step().map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
+            let step = self.step().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
             let extent = match step {
                 Step::End => return Err(Error::NoHeader { file: self.file(), but_for: "blank lines" }),
                 Step::TooLong(_) => return Err(Error::LongHeader { file: self.file(), line: self.line }),
@@ -272,28 +272,28 @@ impl Source {
                 return Err(Error::NoNames { file: self.file(), line: header_line });
             }
             if left_out {
-                self.remarks.push(format!(
+                self.about.remarks.push(format!(
                     "the header was found in line {header_line}; set skip_lines = {} in the mapping's [source] to pin it",
                     header_line - 1
                 ));
             }
-            self.describing = place.describing;
-            self.error_column = names.iter().position(|name| name == ERROR_COLUMN);
-            self.header = names;
-            self.header_line = header_line;
+            self.about.describing = place.describing;
+            self.about.error_column = names.iter().position(|name| name == ERROR_COLUMN);
+            self.about.header = names;
+            self.about.header_line = header_line;
             return Ok(());
         }
     }
 
     fn remark_on_one_column(&mut self) {
-        let [name] = self.header.as_slice() else { return };
+        let [name] = self.about.header.as_slice() else { return };
         let others = [(b';', "a semicolon"), (b',', "a comma"), (b'\t', "a tab"), (b'|', "a bar")];
         let ahead = self.window.data();
         let ahead = &ahead[..ahead.len().min(4096)];
         let used = |byte: u8| memchr(byte, name.as_bytes()).is_some() || memchr(byte, ahead).is_some();
-        let other = others.iter().find(|(byte, _)| *byte != self.dialect.delimiter && used(*byte));
+        let other = others.iter().find(|(byte, _)| *byte != self.about.dialect.delimiter && used(*byte));
         if let Some((byte, spoken)) = other {
-            self.remarks.push(format!(
+            self.about.remarks.push(format!(
                 "only one column found, {}; is the delimiter {spoken}? Then set delimiter = {:?} in the mapping's \
                  [source]",
                 text::quoted(name),

@@ -8,37 +8,26 @@ use std::io;
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::Error;
+use super::about::About;
 use super::footer::{is_footer, is_header};
-use super::found::{Found, Packing};
+
 use super::record::{Cut, Cutter, Extent, MAX_RECORD, Opening, blank_lines};
 use super::window::Window;
-use crate::row::{Dialect, ERROR_COLUMN, Encoding, LEFT, Reading, Row, UNREADABLE};
+use crate::row::{ERROR_COLUMN, LEFT, Reading, Row, UNREADABLE};
 use crate::text;
 
 /// An input whose header was read, and whose rows come one after the other.
 #[derive(Debug)]
 pub struct Source {
-    pub(super) index: usize,
-    pub(super) name: String,
-    pub(super) size: u64,
-    pub(super) header: Vec<String>,
-    pub(super) header_line: u64,
-    /// Where a failed-rows file says why a row is in it.
-    pub(super) error_column: Option<usize>,
+    pub(super) about: About,
     /// Whether the last row had no line end.
     pub(super) unended: bool,
-    pub(super) dialect: Dialect,
-    pub(super) remarks: Vec<String>,
     pub(super) window: Window,
     pub(super) cutter: Cutter,
     pub(super) line: u64,
     pub(super) number: u64,
-    /// The number of the row that only describes the columns.
-    pub(super) describing: Option<u64>,
-    pub(super) packing: Packing,
-    pub(super) sheet: Option<String>,
-    pub(super) encoding: Encoding,
-    pub(super) lost_characters: bool,
+    /// The bytes of text and the cells that the last row had: the next one will have about as many.
+    pub(super) room: (usize, usize),
 }
 
 /// What the bytes of an input were, so that a later run knows whether they are the same.
@@ -51,36 +40,9 @@ pub struct Digest {
 }
 
 impl Source {
-    /// The names of the columns as they stand in the file, without byte order mark and surrounding spaces.
-    pub fn header(&self) -> &[String] {
-        &self.header
-    }
-
-    /// How the text is cut into cells.
-    pub const fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// What the input turned out to be.
-    pub fn found(&self) -> Found {
-        Found {
-            packing: self.packing.clone(),
-            sheet: self.sheet.clone(),
-            encoding: self.encoding,
-            lost_characters: self.lost_characters,
-            dialect: self.dialect,
-            header_line: self.header_line,
-        }
-    }
-
-    /// The file's name, as messages show it.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The file's size in bytes when it was opened.
-    pub const fn size(&self) -> u64 {
-        self.size
+    /// What it is.
+    pub const fn about(&self) -> &About {
+        &self.about
     }
 
     /// Bytes consumed so far, those of the header included; for progress.
@@ -88,14 +50,16 @@ impl Source {
         self.window.position()
     }
 
-    /// The physical line at which the header starts, from 1.
-    pub const fn header_line(&self) -> u64 {
-        self.header_line
-    }
-
-    /// What an operator should know before the rows are trusted, a sentence each.
-    pub fn remarks(&self) -> &[String] {
-        &self.remarks
+    /// The next record as a row of its own; `None` at the end.
+    ///
+    /// # Errors
+    /// The file cannot be read any further.
+    pub fn read_new(&mut self) -> Result<Option<Row>, Error> {
+        let (bytes, cells) = self.room;
+        let mut row = Row::with_room(bytes + bytes / 4, cells);
+        let is_read = self.read(&mut row)?;
+        self.room = (row.bytes(), row.len());
+        Ok(is_read.then_some(row))
     }
 
     /// Fills `row` with the next record, padded to the header's width; `false` at the end, with `row` empty.
@@ -104,7 +68,7 @@ impl Source {
     /// The file cannot be read any further.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         row.clear();
-        let step = self.step().map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
+        let step = self.step().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
         let (extent, too_long) = match step {
             Step::End => return Ok(false),
             Step::Record(extent) => (extent, false),
@@ -118,13 +82,13 @@ impl Source {
         }
         self.number += 1;
         self.unended = !extent.ended;
-        row.input = self.index;
+        row.input = self.about.index;
         row.number = self.number;
         row.line = self.line;
-        let mut filler = Filler { row, header: &self.header, seen: 0, not_utf8: None };
+        let mut filler = Filler { row, header: &self.about.header, seen: 0, not_utf8: None };
         let text = if extent.plain { std::str::from_utf8(raw).ok() } else { None };
         if let Some(text) = text {
-            filler.split(text, self.dialect.delimiter);
+            filler.split(text, self.about.dialect.delimiter);
         } else {
             if extent.plain {
                 self.cutter.split(raw);
@@ -151,12 +115,12 @@ impl Source {
         } else {
             self.judge(raw, extent.ended, row)
         };
-        for _ in row.len()..self.header.len() {
+        for _ in row.len()..self.about.header.len() {
             row.push("");
         }
         row.fingerprint = row.hash_cells();
         if too_long {
-            self.skip_line().map_err(|cause| Error::of_system(&self.name, self.line, cause))?;
+            self.skip_line().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
         } else {
             self.window.consume(extent.next);
             self.line += extent.lines;
@@ -169,7 +133,7 @@ impl Source {
     /// # Errors
     /// The file cannot be read any further.
     pub fn finish(self) -> Result<Digest, Error> {
-        let (name, line) = (self.name, self.line);
+        let (name, line) = (self.about.name, self.line);
         let (bytes, sha256) = self.window.drain().map_err(|cause| Error::of_system(&name, line, cause))?;
         Ok(Digest { bytes, sha256 })
     }
@@ -187,7 +151,7 @@ impl Source {
             match self.cutter.cut(data, last) {
                 Cut::Record(extent) => {
                     // A sheet's rows are counted, not the lines in its cells.
-                    let lines = if self.sheet.is_some() { 1 } else { extent.lines };
+                    let lines = if self.about.sheet.is_some() { 1 } else { extent.lines };
                     return Ok(Step::Record(Extent { lines, ..extent }));
                 }
                 Cut::TooLong => {
@@ -219,23 +183,23 @@ impl Source {
 
     /// What reading says of a row whose cells are all there.
     fn judge(&self, raw: &[u8], line_end: bool, row: &Row) -> Reading {
-        let (cells, columns) = (row.width, self.header.len());
+        let (cells, columns) = (row.width, self.about.header.len());
         if memchr(0, raw).is_some() {
             return Reading::Flawed("this row holds NUL bytes: was the file transferred whole?".to_owned());
         }
         if row.cells().all(|cell| cell.trim_ascii().is_empty()) {
             return Reading::Skip("empty row".to_owned());
         }
-        if is_header(row.cells(), &self.header) {
+        if is_header(row.cells(), &self.about.header) {
             return Reading::Skip("the header again".to_owned());
         }
-        if self.describing == Some(row.number) {
+        if self.about.describing == Some(row.number) {
             return Reading::Skip("describes the columns".to_owned());
         }
         if is_footer(row.cells(), columns) {
             return Reading::Skip("a footer of the report".to_owned());
         }
-        if let Some(flaw) = self.error_column.and_then(|column| unmended(row.get(column))) {
+        if let Some(flaw) = self.about.error_column.and_then(|column| unmended(row.get(column))) {
             return Reading::Flawed(flaw);
         }
         if row.len() > columns {
@@ -268,7 +232,8 @@ impl Source {
 
     fn column(&self, index: usize) -> String {
         let letter = text::column_letter(index);
-        self.header
+        self.about
+            .header
             .get(index)
             .map_or_else(|| format!("column {letter}"), |name| format!("column {}, {letter}", text::quoted(name)))
     }

@@ -81,8 +81,8 @@ fn rows_are_numbered_by_record_and_placed_by_physical_line_with_every_line_end()
 #[test]
 fn a_byte_order_mark_is_no_part_of_the_header_even_before_a_quote_or_twice() {
     let source = open(b"\xEF\xBB\xBF\xEF\xBB\xBF\"Order no\", Name ,\n1,2,3\n").unwrap();
-    assert_eq!(source.header(), ["Order no", "Name", ""]);
-    assert_eq!(source.header_line(), 1);
+    assert_eq!(source.about().header(), ["Order no", "Name", ""]);
+    assert_eq!(source.about().header_line(), 1);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn text_is_read_in_the_encoding_that_it_is_in_or_that_is_pinned() {
         let form = Form { encoding: pin, ..Form::default() };
         let mut source = Source::open(0, &path, "orders.csv", &form).unwrap();
         assert_eq!(
-            (source.found().encoding.name(), source.header()),
+            (source.about().found().encoding.name(), source.about().header()),
             (name, &["No".to_owned(), "Name".to_owned()][..])
         );
         let rows = rows_of(&mut source);
@@ -156,7 +156,7 @@ fn a_file_tells_its_size_its_progress_and_its_digest_wherever_reading_stops() {
     fs::write(&path, "abc\n1\n2\n").unwrap();
     let open = || Source::open(3, &path, "orders.csv", &Form::default()).unwrap();
     let mut source = open();
-    assert_eq!((source.size(), source.position(), source.name()), (8, 4, "orders.csv"));
+    assert_eq!((source.about().size(), source.position(), source.about().name()), (8, 4, "orders.csv"));
     let mut row = Row::default();
     assert!(source.read(&mut row).unwrap());
     assert_eq!((row.input, source.position()), (3, 6));
@@ -171,16 +171,16 @@ fn a_file_tells_its_size_its_progress_and_its_digest_wherever_reading_stops() {
 #[test]
 fn the_separator_line_of_a_spreadsheet_is_obeyed_and_is_no_row() {
     let mut source = open(b"\xEF\xBB\xBFsep=;\r\na,b;c\r\n1;2\r\n").unwrap();
-    assert_eq!((source.header(), source.header_line()), (&["a,b".to_owned(), "c".to_owned()][..], 2));
+    assert_eq!((source.about().header(), source.about().header_line()), (&["a,b".to_owned(), "c".to_owned()][..], 2));
     assert_eq!(rows_of(&mut source).iter().map(show).collect::<Vec<_>>(), ["1@3 1|2"]);
-    assert_eq!(open(b"\"sep=^\"\na^b\n").unwrap().header(), ["a", "b"]);
+    assert_eq!(open(b"\"sep=^\"\na^b\n").unwrap().about().header(), ["a", "b"]);
 }
 
 #[test]
 fn pinned_lines_before_the_header_are_skipped() {
     let form = Form { skip_lines: Some(2), ..Form::default() };
     let mut source = open_in_pieces(b"\"Title\r\n\r\na;b\r\n1;2\r\n", &form, 5).unwrap();
-    assert_eq!((source.header_line(), source.header()[1].as_str()), (3, "b"));
+    assert_eq!((source.about().header_line(), source.about().header()[1].as_str()), (3, "b"));
     assert_eq!(rows_of(&mut source)[0].line, 4);
     assert!(matches!(open_in_pieces(b"a\nb\n", &form, 5), Err(Error::NoHeader { .. })));
 }
@@ -198,12 +198,12 @@ fn one_column_is_accepted_with_a_remark_where_another_delimiter_is_likely() {
     let form = Form { delimiter: Some(b','), ..Form::default() };
     let source = open_in_pieces(b"Order;Name\n1;Ada\n", &form, 1000).unwrap();
     assert_eq!(
-        source.remarks(),
+        source.about().remarks(),
         ["only one column found, \"Order;Name\"; is the delimiter a semicolon? Then set delimiter = \";\" in the \
           mapping's [source]"]
     );
-    assert!(open(b"Order\n1\n").unwrap().remarks().is_empty());
-    assert!(open(b"Order;Name\n1;Ada\n").unwrap().remarks().is_empty());
+    assert!(open(b"Order\n1\n").unwrap().about().remarks().is_empty());
+    assert!(open(b"Order;Name\n1;Ada\n").unwrap().about().remarks().is_empty());
 }
 
 #[test]
@@ -372,8 +372,8 @@ proptest! {
             ..Form::default()
         };
         let mut source = open_in_pieces(&text, &form, step).unwrap();
-        prop_assert_eq!(source.dialect(), Dialect { delimiter, quote: Quote::By(quote) });
-        prop_assert_eq!(source.header(), &table[0][..]);
+        prop_assert_eq!(source.about().dialect(), Dialect { delimiter, quote: Quote::By(quote) });
+        prop_assert_eq!(source.about().header(), &table[0][..]);
         let rows = rows_of(&mut source);
         let found: Vec<_> = rows.iter().map(|row| row.cells().map(str::to_owned).collect::<Vec<_>>()).collect();
         prop_assert_eq!(&found[..], &oracle[1..]);
@@ -408,7 +408,7 @@ proptest! {
         let wanted = names[..3].iter().map(|name| crate::text::fold(name)).collect();
         let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(b'"')), wanted, ..Form::default() };
         let mut source = open_in_pieces(text.as_bytes(), &form, step).unwrap();
-        prop_assert_eq!((source.header(), source.header_line()), (&header[..], lines[0]));
+        prop_assert_eq!((source.about().header(), source.about().header_line()), (&header[..], lines[0]));
         let found = rows_of(&mut source);
         prop_assert_eq!(found.iter().map(|row| row.line).collect::<Vec<_>>(), &lines[1..]);
         for (row, cells) in found.iter().zip(&rows) {

@@ -51,9 +51,13 @@ fn fixture(name: &str) -> PathBuf {
 fn the_layout_of_each_real_export_is_found() {
     for (name, delimiter, line, columns, first, data, left_out) in LAYOUTS {
         let mut source = Source::open(0, &fixture(name), name, &Form::default()).expect(name);
-        let header = (char::from(source.dialect().delimiter), source.header_line(), source.header().len());
+        let header = (
+            char::from(source.about().dialect().delimiter),
+            source.about().header_line(),
+            source.about().header().len(),
+        );
         assert_eq!(header, (delimiter, line, columns), "{name}");
-        assert_eq!(source.header()[0], first, "{name}");
+        assert_eq!(source.about().header()[0], first, "{name}");
         let (mut row, mut counts) = (Row::default(), (0, 0));
         while source.read(&mut row).expect(name) {
             match &row.reading {

@@ -174,8 +174,8 @@ fn read(bytes: &[u8], source: &str, columns: &[&str]) -> Result<(Source, Vec<Row
 
 /// Fails unless `source` and its `rows` are the `table` that was written at these `lines`.
 fn compare(source: &Source, rows: &[Row], table: &Records, lines: &[u64]) -> Result<(), TestCaseError> {
-    prop_assert_eq!(source.header(), &table[0][..]);
-    prop_assert_eq!(source.header_line(), 1);
+    prop_assert_eq!(source.about().header(), &table[0][..]);
+    prop_assert_eq!(source.about().header_line(), 1);
     let cells: Records = rows.iter().map(|row| row.cells().map(str::to_owned).collect()).collect();
     prop_assert_eq!(&cells[..], &table[1..]);
     for (index, (row, record)) in rows.iter().zip(&table[1..]).enumerate() {
@@ -232,9 +232,9 @@ proptest! {
         // What a byte order mark says, and UTF-8 itself, nobody has to pin.
         let source = pinned(form, Some(label).filter(|label| !mark && *label != "utf-8"));
         let (source, rows) = read(&bytes, &source, &[]).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(source.dialect(), dialect(form));
+        prop_assert_eq!(source.about().dialect(), dialect(form));
         compare(&source, &rows, &table, &lines)?;
-        prop_assert_eq!(source.found().encoding.name(), Encoding::for_label(label.as_bytes()).expect("a label").name());
+        prop_assert_eq!(source.about().found().encoding.name(), Encoding::for_label(label.as_bytes()).expect("a label").name());
     }
 
     #[test]
@@ -251,10 +251,10 @@ proptest! {
         let bytes = encode(&format!("{}{text}", if mark { "\u{FEFF}" } else { "" }), label);
         let (source, rows) =
             read(&bytes, "", &["Order Number", "Tracking Number"]).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(source.dialect(), dialect(form));
+        prop_assert_eq!(source.about().dialect(), dialect(form));
         compare(&source, &rows, &table, &lines)?;
         if !text.is_ascii() {
-            prop_assert_eq!(source.found().encoding.name().to_ascii_lowercase(), label);
+            prop_assert_eq!(source.about().found().encoding.name().to_ascii_lowercase(), label);
         }
     }
 }

@@ -61,15 +61,15 @@ pub(crate) fn score(folder: &Path, seed: u64, count: u64) -> Score {
 impl Export {
     fn compare(&self, path: &Path) -> Result<(), String> {
         let mut source = Source::open(0, path, "export.csv", &Form::default()).map_err(|error| error.to_string())?;
-        if source.dialect().delimiter != self.delimiter {
+        if source.about().dialect().delimiter != self.delimiter {
             return Err(format!(
                 "delimiter {:?}, not {:?}",
-                char::from(source.dialect().delimiter),
+                char::from(source.about().dialect().delimiter),
                 char::from(self.delimiter)
             ));
         }
-        if source.header_line() != self.header_line || source.header() != self.header {
-            return Err(format!("header in line {}, not {}", source.header_line(), self.header_line));
+        if source.about().header_line() != self.header_line || source.about().header() != self.header {
+            return Err(format!("header in line {}, not {}", source.about().header_line(), self.header_line));
         }
         let (mut row, mut rows) = (Row::default(), self.rows.iter());
         while source.read(&mut row).map_err(|error| error.to_string())? {

@@ -283,7 +283,7 @@ impl Table {
 fn read(path: &Path, mapping: &Mapping) -> Table {
     let mut source =
         Source::open(0, path, &path.to_string_lossy(), mapping.form()).unwrap_or_else(|error| panic!("{error}"));
-    let header = source.header().to_vec();
+    let header = source.about().header().to_vec();
     let (mut rows, mut row) = (Vec::new(), Row::default());
     while source.read(&mut row).unwrap_or_else(|error| panic!("{error}")) {
         if row.reading == lateship::row::Reading::Data {
