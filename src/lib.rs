@@ -23,7 +23,7 @@
 //! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows), [`survey`] (rows counted, troubles grouped),
 //! [`packed`] (tables within a cell, recognised), [`progress`] and
 //! [`log`] (standard error), [`closing`] (the words before and after a run), [`sandbox`] (the local endpoint),
-//! [`error`] (every way to end, and its exit code), [`text`] (foreign text made fit to be shown), [`sorter`] (more records
+//! [`error`] (every way to end, and its exit code), `hashed` (maps by hashes), [`text`] (foreign text made fit to be shown), [`sorter`] (more records
 //! than memory holds).
 //!
 //! # What a run guarantees
@@ -38,6 +38,7 @@ pub mod closing;
 pub mod delivery;
 pub mod endpoint;
 pub mod error;
+mod hashed;
 pub mod import;
 pub mod init;
 pub mod inputs;

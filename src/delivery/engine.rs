@@ -27,7 +27,8 @@ use crate::shipment::Shipment;
 /// The engine calls in this order: [`next`](Self::next); once no other shipment of the same identity is under way
 /// [`admit`](Self::admit); for each attempt [`intend`](Self::intend) before its first byte and
 /// [`attempted`](Self::attempted) after its answer; and once it does not go again [`settle`](Self::settle). What is
-/// recorded when `intend` or `attempted` returns survives the program's death.
+/// recorded when `intend` returns survives the program's death, what `attempted` was told at the latest when the next
+/// `intend` returns: so never more than is in flight is in doubt after that.
 pub trait Desk {
     /// Why something could not be recorded; it stops the run.
     type Error;

@@ -3,15 +3,16 @@
 //! A shipment that finds another of its identity under way is parked, holds no slot, and comes free when that one has
 //! its outcome. Others are not slowed by it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::job::Job;
+use crate::hashed::HashedMap;
 
 /// Who is under way, and who waits for whom.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     /// For each identity under way those that come after it, in order.
-    parked: HashMap<u128, VecDeque<Job>>,
+    parked: HashedMap<u128, VecDeque<Job>>,
     /// Those whose turn has come.
     free: VecDeque<Job>,
     /// How many are parked or free.

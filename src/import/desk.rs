@@ -2,8 +2,8 @@
 //! in. Rows that make no shipment are settled on the way.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 
 use smallvec::SmallVec;
 use tokio::sync::{Mutex, Notify};
@@ -13,6 +13,7 @@ use super::plan::{self, Item, Wanted};
 use super::reader::{Findings, Reader};
 use crate::delivery::{self, Admission};
 use crate::error::Error;
+use crate::hashed::HashedMap;
 use crate::ledger::{self, Key, LookUp};
 use crate::outcome::{Conclusion, Outcome, Status, Ticket};
 use crate::results::{self, Results};
@@ -28,13 +29,13 @@ pub(super) struct Desk {
     memory: Memory,
     /// How many shipments of each identity came over and have no outcome yet: what the ledger says of another of them
     /// may be different by the time of its turn.
-    under_way: RefCell<HashMap<u128, usize>>,
+    under_way: RefCell<HashedMap<u128, usize>>,
     /// What an earlier run left of the shipments that are under way, for a retry.
-    earlier: RefCell<HashMap<Ticket, results::Entry>>,
+    earlier: RefCell<HashedMap<Ticket, results::Entry>>,
     /// What was looked up, by ticket, until the shipment's turn.
-    known: RefCell<HashMap<Ticket, Known>>,
+    known: RefCell<HashedMap<Ticket, Known>>,
     /// The other lines of a shipment that is made of several rows, by the ticket of its first.
-    others: RefCell<HashMap<Ticket, Vec<Ticket>>>,
+    others: RefCell<HashedMap<Ticket, Vec<Ticket>>>,
     /// Rung when the window of the results may have room again.
     room: Notify,
 }
@@ -99,6 +100,15 @@ impl Desk {
     /// A look at the results so far.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Results) -> T) -> T {
         look(&self.results.borrow())
+    }
+
+    /// Lets the ledger keep what it was told; whoever is about to send waits for it. [`flush`](Self::flush) does the same for the
+    /// results.
+    ///
+    /// # Errors
+    /// When it cannot; the next attempt meets the same error.
+    pub(super) fn keep(&self) -> Result<(), Error> {
+        Ok(self.memory.write()?)
     }
 
     /// Hands what is recorded over to the operating system.
@@ -270,7 +280,7 @@ impl delivery::Desk for Desk {
     }
 
     async fn intend(&self, shipment: &Shipment) -> Result<(), Error> {
-        Ok(self.memory.intend(shipment)?)
+        Ok(self.memory.intend(shipment).await?)
     }
 
     async fn attempted(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), Error> {

@@ -2,10 +2,13 @@
 //! of this run. Here it is decided what that means for the shipment.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::Notify;
 
 use crate::delivery::Admission;
+use crate::hashed::HashedMap;
 use crate::ledger::{self, Key, Ledger, LookUp};
 use crate::limits::{Changed, InDoubt};
 use crate::outcome::{Conclusion, Outcome, Status};
@@ -13,7 +16,7 @@ use crate::settings;
 use crate::shipment::Shipment;
 use crate::text;
 
-/// Shipments of this run that are remembered besides the ledger, to find the same one again.
+/// Shipments of this run that are remembered where there is no ledger, to find the same one again.
 const RECENT: usize = 131_072;
 
 /// Payloads of one of them that are remembered besides its first.
@@ -23,6 +26,8 @@ const MOST_PAYLOADS: usize = 32;
 pub(super) struct Memory {
     ledger: Option<Ledger>,
     terms: Terms,
+    /// Rung when what was recorded is written, or cannot be.
+    written: Notify,
     recent: RefCell<Recent>,
     /// Whether it was said that one shipment stands in the input with two payloads.
     told_of_two: Cell<bool>,
@@ -57,6 +62,7 @@ impl Memory {
         Self {
             ledger,
             terms: Terms { in_doubt, changed: settings.changed, resend: settings.resend },
+            written: Notify::new(),
             recent: RefCell::default(),
             told_of_two: Cell::new(false),
         }
@@ -79,26 +85,31 @@ impl Memory {
             (Known::NotYet, Some(ledger)) => ledger.look_up(vec![key(shipment)]).await?.into_iter().next(),
             (Known::NotYet, None) => None,
         };
-        let met = self.recent.borrow_mut().meet(key(shipment));
-        if met == Met::WithAnotherPayload {
+        // The ledger knows this run too; without it, its last shipments are remembered here.
+        let (decision, another) = match &memory {
+            Some(memory) => (self.terms.decide(memory), memory.other_in_this_run),
+            None => match self.recent.borrow_mut().meet(key(shipment)) {
+                Met::First => (Decision::Send { tainted: false }, false),
+                Met::Again => (repeated(), false),
+                Met::WithAnotherPayload => (Decision::Send { tainted: false }, true),
+            },
+        };
+        if another {
             self.tell_of_two(shipment);
         }
-        let decision = match (met, memory) {
-            (Met::Again, _) => repeated(),
-            (_, Some(memory)) => self.terms.decide(&memory),
-            (_, None) => Decision::Send { tainted: false },
-        };
         Ok(match decision {
             Decision::Send { tainted } => (Admission::Send { tainted }, None),
             Decision::Leave(status, message) => (Admission::Settled, Some(Outcome::unsent(status, message))),
         })
     }
 
-    pub(super) fn intend(&self, shipment: &Shipment) -> Result<(), ledger::Error> {
-        match &self.ledger {
-            Some(ledger) => ledger.intend(key(shipment), &shipment.order_no, &shipment.trackingnumber),
-            None => Ok(()),
-        }
+    /// Records that a shipment is about to be sent: it waits for [`write`](Self::write), which writes what all have to record
+    /// that were awake just now.
+    pub(super) async fn intend(&self, shipment: &Shipment) -> Result<(), ledger::Error> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        ledger.intend(key(shipment), &shipment.order_no, &shipment.trackingnumber)?;
+        self.written.notified().await;
+        ledger.write()
     }
 
     pub(super) fn conclude(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), ledger::Error> {
@@ -106,6 +117,17 @@ impl Memory {
             Some(ledger) => ledger.conclude(key(shipment), conclusion),
             None => Ok(()),
         }
+    }
+
+    /// Lets what was recorded survive the end of the process.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written; it takes nothing any more then.
+    pub(super) fn write(&self) -> Result<(), ledger::Error> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        let written = ledger.write();
+        self.written.notify_waiters();
+        written
     }
 
     /// Hands what is remembered to the disk and ends.
@@ -166,8 +188,10 @@ pub(super) fn key(shipment: &Shipment) -> Key {
 /// The last shipments of this run and their payloads.
 #[derive(Debug, Default)]
 struct Recent {
-    /// For each identity its first payload, and the last others.
-    payloads: HashMap<u128, (u128, Vec<u128>)>,
+    /// The first payload of each identity.
+    first: HashedMap<u128, u128>,
+    /// The last others, where there are some.
+    others: HashedMap<u128, Vec<u128>>,
     order: VecDeque<u128>,
 }
 
@@ -180,28 +204,34 @@ enum Met {
 
 impl Recent {
     fn meet(&mut self, key: Key) -> Met {
-        match self.payloads.entry(key.identity) {
-            Entry::Occupied(mut met) => {
-                let (first, others) = met.get_mut();
-                if *first == key.payload || others.contains(&key.payload) {
-                    return Met::Again;
-                }
-                if others.len() == MOST_PAYLOADS {
-                    others.remove(0);
-                }
-                others.push(key.payload);
-                Met::WithAnotherPayload
-            }
+        let first = match self.first.entry(key.identity) {
+            Entry::Occupied(first) => *first.get(),
             Entry::Vacant(vacant) => {
-                vacant.insert((key.payload, Vec::new()));
-                self.order.push_back(key.identity);
-                if self.order.len() > RECENT
-                    && let Some(oldest) = self.order.pop_front()
-                {
-                    self.payloads.remove(&oldest);
-                }
-                Met::First
+                vacant.insert(key.payload);
+                self.remember(key.identity);
+                return Met::First;
             }
+        };
+        let others = self.others.get(&key.identity);
+        if first == key.payload || others.is_some_and(|others| others.contains(&key.payload)) {
+            return Met::Again;
+        }
+        let others = self.others.entry(key.identity).or_default();
+        if others.len() == MOST_PAYLOADS {
+            others.remove(0);
+        }
+        others.push(key.payload);
+        Met::WithAnotherPayload
+    }
+
+    /// Puts a new identity behind the others, and forgets the oldest where there are too many.
+    fn remember(&mut self, identity: u128) {
+        self.order.push_back(identity);
+        if self.order.len() > RECENT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.first.remove(&oldest);
+            self.others.remove(&oldest);
         }
     }
 }
@@ -220,6 +250,7 @@ mod tests {
             accepted: None,
             accepted_before: false,
             other_payload: false,
+            other_in_this_run: false,
             in_doubt: None,
             seen_in_this_run: false,
         }

@@ -12,7 +12,7 @@ use super::archive::Archive;
 use super::book::Book;
 use super::journal;
 use super::lock::Lock;
-use super::store::Store;
+use super::store::{Entered, Store};
 use super::{Error, Key, Scope};
 
 /// The most payloads in one transaction. Their places in the two indexes are anywhere, so the first ones of a group
@@ -107,7 +107,7 @@ impl Archive {
         let now = Timestamp::now().as_second();
         let mut lock = Lock::take(self.path(), scope, what)?;
         journal::recover(store, &mut lock)?;
-        let (scope, run) = store.register(scope, what, now, &mut lock)?;
+        let Entered { scope, run, .. } = store.register(scope, what, now, &mut lock)?;
         let book = Book::new(scope, run);
         let mut adoption =
             Adoption { store, book, lock, now, adopted: 0, pending: 0, begun: Instant::now(), failed: None };

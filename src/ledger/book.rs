@@ -3,9 +3,7 @@
 //! What was asked for lately is held, as it is in the tables or will be once they are written: [`Book::flush`] brings all
 //! changes into them at once. Until then the journal knows what led to them.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -16,6 +14,8 @@ use super::Key;
 use super::entry::{COLUMNS, Entry, Moment, halves};
 use super::error::Fault;
 use super::record::Record;
+use super::sieve::Sieve;
+use crate::hashed::HashedMap;
 use crate::outcome::Conclusion;
 
 /// An acceptance.
@@ -42,6 +42,8 @@ pub struct Memory {
     pub accepted_before: bool,
     /// Another payload of the shipment was accepted once.
     pub other_payload: bool,
+    /// Another payload of the shipment was looked up (if it was known) or sent in this run already.
+    pub other_in_this_run: bool,
     /// It may have been accepted: an answer was lost, or a run was killed while it waited for one. Since when.
     pub in_doubt: Option<Timestamp>,
     /// The same shipment with the same payload was looked up (if it was known) or sent in this run already.
@@ -76,33 +78,13 @@ pub(super) struct Book {
     scope: i64,
     run: i64,
     /// What was in doubt before the attempts that are under way; it comes back when such an attempt surely was not accepted.
-    attempts: HashMap<Key, Option<Moment>>,
+    attempts: HashedMap<Key, Option<Moment>>,
     /// The shipments that were asked for lately, by their identities.
-    held: HashMap<u128, Held, Hashed>,
+    held: HashedMap<u128, Held>,
     /// Those of which the tables lack something, in the order in which that came.
     changed: Vec<u128>,
-}
-
-/// Identities are hashes already.
-type Hashed = BuildHasherDefault<Folded>;
-
-/// An identity's lower half.
-#[derive(Debug, Default)]
-struct Folded(u64);
-
-impl Hasher for Folded {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u128(&mut self, number: u128) {
-        let (head, tail) = halves(number);
-        self.0 = (head ^ tail).cast_unsigned();
-    }
+    /// What this run has put into the tables, where there was nothing of the scope before.
+    first: Option<Sieve>,
 }
 
 impl Held {
@@ -114,7 +96,19 @@ impl Held {
 
 impl Book {
     pub(super) fn new(scope: i64, run: i64) -> Self {
-        Self { scope, run, attempts: HashMap::new(), held: HashMap::default(), changed: Vec::new() }
+        Self {
+            scope,
+            run,
+            attempts: HashedMap::default(),
+            held: HashedMap::default(),
+            changed: Vec::new(),
+            first: None,
+        }
+    }
+
+    /// The same for the first run of a scope, of which the tables hold nothing yet.
+    pub(super) fn first(scope: i64, run: i64) -> Self {
+        Self { first: Some(Sieve::new()), ..Self::new(scope, run) }
     }
 
     pub(super) fn run(&self) -> i64 {
@@ -141,8 +135,14 @@ impl Book {
         let held = self.hold(connection, key.identity)?;
         let others = || held.entries().filter(|entry| entry.key != key);
         let other_payload = others().any(|other| other.accepted.is_some());
+        let other_in_this_run = others().any(|other| other.touched_run == run);
         let Some(this) = held.entries().find(|entry| entry.key == key) else {
-            return Ok(Memory { accepted_before: other_payload, other_payload, ..Memory::default() });
+            return Ok(Memory {
+                accepted_before: other_payload,
+                other_payload,
+                other_in_this_run,
+                ..Memory::default()
+            });
         };
         // Another payload came, or may have come, since this one was seen last: the endpoint has that one now.
         let superseded = others().any(|other| other.arrived_run() > this.seen_run);
@@ -151,6 +151,7 @@ impl Book {
             accepted: accepted.map(Accepted::of).transpose()?,
             accepted_before: other_payload || this.accepted.is_some(),
             other_payload,
+            other_in_this_run,
             in_doubt: this.doubt.map(|doubt| time(doubt.at)).transpose()?,
             seen_in_this_run: this.touched_run == run,
         };
@@ -197,6 +198,9 @@ impl Book {
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Fault> {
         for identity in self.changed.drain(..) {
             let Some(held) = self.held.get_mut(&identity) else { continue };
+            if let Some(sieve) = &mut self.first {
+                sieve.add(identity);
+            }
             for kept in held.payloads.iter_mut().filter(|kept| kept.changed) {
                 kept.entry.write(connection)?;
                 kept.changed = false;
@@ -235,6 +239,9 @@ impl Book {
     fn hold(&mut self, connection: &Connection, identity: u128) -> Result<&Held, Fault> {
         Ok(match self.held.entry(identity) {
             MapEntry::Occupied(held) => held.into_mut(),
+            MapEntry::Vacant(vacant) if self.first.as_ref().is_some_and(|sieve| !sieve.may_hold(identity)) => {
+                vacant.insert(Held::default())
+            }
             MapEntry::Vacant(vacant) => {
                 let mut held = Held::default();
                 for entry in shipment(connection, identity)?.into_iter().filter(|entry| entry.scope == self.scope) {

@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::{fmt, thread};
@@ -14,10 +13,11 @@ use tokio::sync::oneshot;
 
 use super::book::{Book, Memory};
 use super::journal::{self, Journal, Run};
-use super::keeper::{Keeper, Message, locked};
+use super::keeper::{Keeper, Message};
 use super::lock::Lock;
+use super::post::Post;
 use super::record::Record;
-use super::store::Store;
+use super::store::{Entered, Store};
 use super::{Error, Key, Scope};
 use crate::outcome::Conclusion;
 
@@ -41,11 +41,10 @@ impl Future for LookUp {
 ///
 /// After the first error every further call gives the same one; nothing is tried again.
 pub struct Ledger {
-    /// `None` only while it is being closed.
-    sender: Option<Sender<Message>>,
+    /// `None` once it was waited for.
     thread: Option<JoinHandle<Result<(), Error>>>,
-    /// What is told goes there first.
-    journal: Arc<Mutex<Journal>>,
+    /// What is told goes there.
+    post: Arc<Post>,
     run: u64,
     path: PathBuf,
 }
@@ -67,19 +66,19 @@ impl Ledger {
         let mut lock = Lock::take(store.path(), scope, inputs)?;
         journal::recover(&store, &mut lock)?;
         let started = Timestamp::now().as_second();
-        let (scope, run) = store.register(scope, inputs, started, &mut lock)?;
-        Self::begin(store, lock, Run { id: run, started, scope })
+        let Entered { scope, run, is_first } = store.register(scope, inputs, started, &mut lock)?;
+        let book = if is_first { Book::first(scope, run) } else { Book::new(scope, run) };
+        Self::begin(store, lock, Run { id: run, started, scope }, book)
     }
 
     /// The ledger of a run that is entered in `store`.
-    pub(super) fn begin(store: Store, lock: Lock, run: Run) -> Result<Self, Error> {
+    pub(super) fn begin(store: Store, lock: Lock, run: Run, book: Book) -> Result<Self, Error> {
         let path = store.path().to_owned();
-        let journal = Arc::new(Mutex::new(Journal::begin(&lock, run)?));
-        let keeper = Keeper { store, book: Book::new(run.scope, run.id), journal: Arc::clone(&journal), lock };
-        let (sender, messages) = channel();
-        let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || keeper.run(&messages));
+        let post = Arc::new(Post::new(Journal::begin(&lock, run)?));
+        let keeper = Keeper { store, book, post: Arc::clone(&post), lock };
+        let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || keeper.run());
         let thread = spawned.map_err(|error| Error::io(&path, &error))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), journal, run: run.id.cast_unsigned(), path })
+        Ok(Self { thread: Some(thread), post, run: run.id.cast_unsigned(), path })
     }
 
     /// The number of this run, from 1.
@@ -102,27 +101,39 @@ impl Ledger {
     /// When the ledger has ended.
     pub fn start_look_up(&self, keys: Vec<Key>) -> Result<LookUp, Error> {
         let (reply, answer) = oneshot::channel();
-        self.tell(Record::LookUp(keys.clone()), |_| Message::LookUp(keys, reply))?;
+        self.post.tell(Record::LookUp(keys.clone()), |_| Message::LookUp(keys, reply))?;
         self.wake();
         Ok(LookUp { answer, path: self.path.clone() })
     }
 
-    /// Records that `key` is about to be sent, before the first byte of its request goes out. From here on it
-    /// is in doubt until [`conclude`](Self::conclude) says more. The two numbers are for people.
+    /// Notes that `key` is about to be sent. From here on it is in doubt until [`conclude`](Self::conclude) says more. The two
+    /// numbers are for people.
+    ///
+    /// What is noted is written at once, however much that is, by [`write`](Self::write): only then the first byte of a request
+    /// may go out.
     ///
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
     pub fn intend(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
         let record = Record::intend(key, (order_no, trackingnumber), Timestamp::now().as_second());
-        self.tell(record, Message::Told)
+        self.post.note(record, Message::Told)
     }
 
-    /// Records how the attempt for `key` ended.
+    /// Notes how the attempt for `key` ended. Until that is written a killed run leaves `key` in doubt.
     ///
     /// # Errors
     /// When the ledger cannot be written: then `key` stays in doubt.
     pub fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.tell(Record::Conclude { key, conclusion, at: Timestamp::now().as_second() }, Message::Told)
+        let record = Record::Conclude { key, conclusion, at: Timestamp::now().as_second() };
+        self.post.note(record, Message::Told)
+    }
+
+    /// Writes what was noted: from then on it survives the end of the process.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written; every further call gives the same error.
+    pub fn write(&self) -> Result<(), Error> {
+        self.post.write()
     }
 
     /// Makes everything recorded so far survive a power cut; this happens by itself every second and at the end.
@@ -131,7 +142,7 @@ impl Ledger {
     /// When the disk refuses.
     pub async fn sync(&self) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Sync(reply))?;
+        self.post.send(Message::Sync(reply))?;
         self.wake();
         answer.await.map_err(|_| Error::Ended { path: self.path.clone() })?
     }
@@ -144,14 +155,6 @@ impl Ledger {
         self.end()
     }
 
-    /// Writes a record into the journal and hands it on as `message`, in one step: whoever ends a generation of the journal
-    /// has got all that is in it.
-    fn tell(&self, record: Record, message: impl FnOnce(Record) -> Message) -> Result<(), Error> {
-        let mut journal = locked(&self.journal);
-        journal.append(&record)?;
-        self.send(message(record))
-    }
-
     /// Lets the thread look at once.
     fn wake(&self) {
         if let Some(thread) = &self.thread {
@@ -159,21 +162,16 @@ impl Ledger {
         }
     }
 
-    fn send(&self, message: Message) -> Result<(), Error> {
-        let sent = self.sender.as_ref().and_then(|sender| sender.send(message).ok());
-        sent.ok_or_else(|| Error::Ended { path: self.path.clone() })
-    }
-
     /// Lets the thread end, and waits for it.
     fn end(&mut self) -> Result<(), Error> {
-        self.sender = None;
+        self.post.close();
         self.wake();
         let ended = match self.thread.take().map(JoinHandle::join) {
             Some(Ok(ended)) => ended,
             Some(Err(_)) => Err(Error::Ended { path: self.path.clone() }),
             None => Ok(()),
         };
-        locked(&self.journal).failure().map_or(ended, Err)
+        self.post.failure().map_or(ended, Err)
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) struct Journal {
     run: Run,
     /// The generation of what is written now, from 1.
     generation: i64,
-    buffer: Vec<u8>,
+    /// What was noted and not written yet.
+    noted: Vec<u8>,
     /// The first failure, of this or of the tables: it is the last.
     failed: Option<Error>,
 }
@@ -81,36 +82,49 @@ impl Journal {
         };
         let files = [open(&paths[0])?, open(&paths[1])?];
         keep_names(lock.path())?;
-        Ok(Self { files, paths, current: 0, is_open: false, run, generation: 1, buffer: Vec::new(), failed: None })
+        Ok(Self { files, paths, current: 0, is_open: false, run, generation: 1, noted: Vec::new(), failed: None })
     }
 
-    /// Writes a record: from then on it survives the end of the process.
-    pub(super) fn append(&mut self, record: &Record) -> Result<(), Error> {
+    /// Notes a record, to be written with the next one or by [`write`](Self::write).
+    pub(super) fn note(&mut self, record: &Record) -> Result<(), Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.buffer.clear();
         if !self.is_open {
-            self.buffer.extend_from_slice(&header(self.run, self.generation));
+            self.noted.extend_from_slice(&header(self.run, self.generation));
+            self.is_open = true;
         }
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(&[0; BEFORE]);
-        record.encode(&mut self.buffer);
-        let body = &self.buffer[start + BEFORE..];
+        let start = self.noted.len();
+        self.noted.extend_from_slice(&[0; BEFORE]);
+        record.encode(&mut self.noted);
+        let body = &self.noted[start + BEFORE..];
         let (length, check) = (u32::try_from(body.len()).unwrap_or(u32::MAX), xxh3_64(body));
-        self.buffer[start..start + 4].copy_from_slice(&length.to_le_bytes());
-        self.buffer[start + 4..start + BEFORE].copy_from_slice(&check.to_le_bytes());
-        if let Err(error) = self.files[self.current].write_all(&self.buffer) {
+        self.noted[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        self.noted[start + 4..start + BEFORE].copy_from_slice(&check.to_le_bytes());
+        Ok(())
+    }
+
+    /// Writes what was noted, at once: from then on it survives the end of the process.
+    pub(super) fn write(&mut self) -> Result<(), Error> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.noted.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.files[self.current].write_all(&self.noted) {
             let error = Error::io(&self.paths[self.current], &error);
             self.failed = Some(error.clone());
             return Err(error);
         }
-        self.is_open = true;
+        self.noted.clear();
         Ok(())
     }
 
-    /// The file that is written: whoever syncs it makes what is in it survive a power cut, and nobody has to wait meanwhile.
-    pub(super) fn file(&self) -> Result<File, Error> {
+    /// The file that is written, with all that was noted: whoever syncs it makes that survive a power cut, and nobody has to
+    /// wait meanwhile.
+    pub(super) fn file(&mut self) -> Result<File, Error> {
+        self.write()?;
         self.files[self.current].try_clone().map_err(|error| Error::io(&self.paths[self.current], &error))
     }
 
@@ -125,11 +139,12 @@ impl Journal {
     }
 
     /// Ends the generation, whose number it gives; the other file takes over.
-    pub(super) fn turn(&mut self) -> i64 {
+    pub(super) fn turn(&mut self) -> Result<i64, Error> {
+        self.write()?;
         self.current = 1 - self.current;
         self.is_open = false;
         self.generation += 1;
-        self.generation - 1
+        Ok(self.generation - 1)
     }
 
     /// Empties the file of the generation that ended last, now that the tables hold it.

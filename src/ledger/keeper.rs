@@ -6,8 +6,8 @@
 //! indexes, so that a page costs the less for each the more they are. The first failure is the last: from then on every
 //! question is answered with it, the journal takes nothing any more, and nothing is written.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::book::{Book, Memory};
-use super::journal::Journal;
 use super::lock::Lock;
+use super::post::Post;
 use super::record::Record;
 use super::store::Store;
 use super::{Error, Key};
@@ -52,69 +52,43 @@ pub(super) enum Message {
 pub(super) struct Keeper {
     pub(super) store: Store,
     pub(super) book: Book,
-    /// Shared with the run, which writes it and sends here whatever it writes, in one step.
-    pub(super) journal: Arc<Mutex<Journal>>,
+    pub(super) post: Arc<Post>,
     pub(super) lock: Lock,
 }
 
-/// What came since it was looked last.
-#[derive(Default)]
-struct Mail {
-    messages: Vec<Message>,
-    /// Whether nobody can send any more.
-    ended: bool,
-}
-
-impl Mail {
-    fn take(&mut self, from: &Receiver<Message>) {
-        loop {
-            match from.try_recv() {
-                Ok(message) => self.messages.push(message),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
-                    self.ended = true;
-                    return;
-                }
-            }
-        }
-    }
-}
-
 impl Keeper {
-    /// Works until nobody can send any more, then closes the ledger.
-    pub(super) fn run(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
+    /// Works until nobody tells any more, then closes the ledger.
+    pub(super) fn run(mut self) -> Result<(), Error> {
+        let _fallen = Fallen { post: Arc::clone(&self.post), path: self.store.path().to_owned() };
         // When the first of what a power cut could still undo was taken up.
         let mut unsynced: Option<Instant> = None;
         // When the tables were written last.
         let mut filed = Instant::now();
+        let mut mail = Vec::new();
         loop {
-            let mut mail = Mail::default();
-            mail.take(messages);
-            let ended = mail.ended;
+            let ended = self.post.take(&mut mail);
             let waits = unsynced.is_none_or(|since| since.elapsed() < SYNC_EVERY)
                 && (self.book.changed() == 0 || filed.elapsed() < FILE_EVERY);
-            if mail.messages.is_empty() && !ended && waits {
+            if mail.is_empty() && !ended && waits {
                 thread::park_timeout(LOOK_EVERY);
                 continue;
             }
-            let came = !mail.messages.is_empty();
+            let came = !mail.is_empty();
             let mut syncs = Vec::new();
-            let mut worked = self.work(mail.messages, &mut syncs);
+            let mut worked = self.work(&mut mail, &mut syncs);
             if came {
                 unsynced = unsynced.or_else(|| Some(Instant::now()));
             }
             let is_late = self.book.changed() > 0 && filed.elapsed() >= FILE_EVERY;
             if worked.is_ok() && (is_late || ended || !syncs.is_empty() || self.book.changed() >= MAX_CHANGED) {
-                worked = self.file(messages, &mut syncs);
+                worked = self.file(&mut mail, &mut syncs);
                 filed = Instant::now();
                 unsynced = None;
             } else if worked.is_ok() && unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
                 worked = self.sync();
                 unsynced = None;
             }
-            if let Err(error) = &worked {
-                locked(&self.journal).fail(error);
-            }
+            let left = worked.as_ref().err().map(|error| self.post.fail(error));
             for sync in syncs {
                 _ = sync.send(worked.clone());
             }
@@ -122,7 +96,10 @@ impl Keeper {
                 // A transaction left open would block other shops' runs; the lock stays, since this run's shipments are
                 // still in flight.
                 drop(self.store);
-                refuse(messages, &error);
+                refuse(left.into_iter().flatten(), &error);
+                while !self.post.take(&mut mail) {
+                    thread::park();
+                }
                 return Err(error);
             }
             if ended {
@@ -133,10 +110,10 @@ impl Keeper {
 
     /// Works messages, in one look at the tables; those that wait for more than that are left in `syncs`. Every look-up has
     /// its answer, also when this fails.
-    fn work(&mut self, messages: Vec<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
+    fn work(&mut self, messages: &mut Vec<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
         let mut answers = Vec::new();
         let mut result = self.store.look();
-        for message in messages {
+        for message in messages.drain(..) {
             let done = match (message, &result) {
                 (Message::Sync(reply), _) => {
                     syncs.push(reply);
@@ -164,7 +141,7 @@ impl Keeper {
         let result = result.and_then(|()| self.store.leave());
         if let Err(error) = &result {
             // Before anybody hears of it, so that nothing is sent on the strength of a ledger that failed.
-            locked(&self.journal).fail(error);
+            refuse(self.post.fail(error), error);
         }
         for (reply, memories) in answers {
             _ = reply.send(memories.and_then(|memories| result.clone().map(|()| memories)));
@@ -174,27 +151,21 @@ impl Keeper {
 
     /// Makes what the journal holds survive a power cut, and looks whether the ledger is still there.
     fn sync(&self) -> Result<(), Error> {
-        let file = locked(&self.journal).file()?;
+        let file = self.post.file()?;
         file.sync_data().map_err(|error| Error::io(self.store.path(), &error))?;
         self.store.refuse_vanished()
     }
 
     /// Writes all that the journal was told into the tables, and lets it begin anew.
-    fn file(&mut self, messages: &Receiver<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
-        let mut mail = Mail::default();
-        let generation = {
-            let mut journal = locked(&self.journal);
-            // What is in the file that ends now was sent by now.
-            mail.take(messages);
-            journal.turn()
-        };
-        self.work(mail.messages, syncs)?;
+    fn file(&mut self, mail: &mut Vec<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
+        let generation = self.post.turn(mail)?;
+        self.work(mail, syncs)?;
         self.store.begin()?;
         let Self { book, store, .. } = self;
         let flushed = book.flush(&store.connection).and_then(|()| store.filed(book.run(), generation));
         flushed.map_err(|fault| store.told(fault))?;
         self.lock.remember(self.store.commit()?)?;
-        locked(&self.journal).forget()
+        self.post.forget()
     }
 
     fn close(mut self) -> Result<(), Error> {
@@ -202,23 +173,32 @@ impl Keeper {
         let ended = self.store.end_run(self.book.run(), Timestamp::now().as_second());
         ended.map_err(|fault| self.store.told(fault))?;
         self.lock.remember(self.store.commit()?)?;
-        locked(&self.journal).end();
+        self.post.end();
         self.lock.remember(self.store.close()?)
     }
 }
 
-/// The journal, which is whole whatever has become of whoever held it before.
-pub(super) fn locked(journal: &Mutex<Journal>) -> std::sync::MutexGuard<'_, Journal> {
-    journal.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Answers everything that still comes with `error`.
-fn refuse(messages: &Receiver<Message>, error: &Error) {
+/// Answers `messages` with `error`.
+fn refuse(messages: impl IntoIterator<Item = Message>, error: &Error) {
     for message in messages {
         match message {
             Message::LookUp(_, reply) => _ = reply.send(Err(error.clone())),
             Message::Sync(reply) => _ = reply.send(Err(error.clone())),
             Message::Told(_) => {}
+        }
+    }
+}
+
+/// Lets the run know when the thread falls over its own fault.
+struct Fallen {
+    post: Arc<Post>,
+    path: PathBuf,
+}
+
+impl Drop for Fallen {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            drop(self.post.fail(&Error::Ended { path: self.path.clone() }));
         }
     }
 }

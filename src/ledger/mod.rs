@@ -30,7 +30,9 @@ mod journal;
 mod keeper;
 mod lock;
 mod place;
+mod post;
 mod record;
+mod sieve;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,17 @@ pub(super) struct Marks {
     pub(super) filed: u64,
 }
 
+/// A run that was entered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entered {
+    /// The number of its scope.
+    pub(super) scope: i64,
+    /// Its own number.
+    pub(super) run: i64,
+    /// Whether no run of the scope was before it.
+    pub(super) is_first: bool,
+}
+
 /// An open ledger.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -207,13 +218,14 @@ impl Store {
         Ok(scopes)
     }
 
-    /// Enters a run that does `what` for `scope`, for good; gives the numbers of the scope and of the run.
-    pub(super) fn register(&self, scope: &Scope, what: &str, now: i64, lock: &mut Lock) -> Result<(i64, i64), Error> {
+    /// Enters a run that does `what` for `scope`, for good.
+    pub(super) fn register(&self, scope: &Scope, what: &str, now: i64, lock: &mut Lock) -> Result<Entered, Error> {
         self.refuse_older(lock)?;
         self.begin()?;
-        let enter = || -> Result<(i64, i64), Fault> {
+        let enter = || -> Result<Entered, Fault> {
             let mut state = State::read(&self.connection)?;
             let known = self.scopes()?.into_iter().find(|(_, known)| known == scope);
+            let is_first = known.is_none();
             let scope_id = if let Some((id, _)) = known {
                 id
             } else {
@@ -230,11 +242,11 @@ impl Store {
                 params![state.last_run, scope_id, what, now],
             )?;
             state.write(&self.connection)?;
-            Ok((scope_id, state.last_run))
+            Ok(Entered { scope: scope_id, run: state.last_run, is_first })
         };
-        let numbers = enter().map_err(|fault| self.told(fault))?;
+        let entered = enter().map_err(|fault| self.told(fault))?;
         lock.remember(self.commit()?)?;
-        Ok(numbers)
+        Ok(entered)
     }
 
     /// Notes, in the transaction under way, that with it the tables hold a run's journal up to that generation.

@@ -22,7 +22,7 @@ const SEAMS: [(&str, &[&str]); 8] = [
 const STAGES: [(&str, &[&str]); 4] = [
     ("source", &["row", "problem", "text", "limits"]),
     ("mapping", &["row", "shipment", "problem", "text", "limits"]),
-    ("delivery", &["shipment", "outcome", "text", "limits", "secret"]),
+    ("delivery", &["shipment", "outcome", "text", "limits", "secret", "hashed"]),
     ("results", &["row", "outcome", "problem", "text", "limits", "sorter"]),
 ];
 

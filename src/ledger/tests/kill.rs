@@ -47,9 +47,11 @@ fn child() {
         let key = key(shipment, 1);
         say(Stage::AsksToIntend, shipment);
         ledger.intend(key, &shipment.to_string(), "1Z999")?;
+        ledger.write()?;
         say(Stage::Intended, shipment);
         say(Stage::AsksToConclude, shipment);
         ledger.conclude(key, conclusion(shipment))?;
+        ledger.write()?;
         say(Stage::Concluded, shipment);
         Ok::<(), Error>(())
     };

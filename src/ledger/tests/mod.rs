@@ -60,11 +60,13 @@ impl Run {
     }
 
     fn intend(&self, key: Key) -> Result<(), Error> {
-        self.0.intend(key, &format!("#{:04x}", key.identity >> 112), "1Z999")
+        self.0.intend(key, &format!("#{:04x}", key.identity >> 112), "1Z999")?;
+        self.0.write()
     }
 
     fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.0.conclude(key, conclusion)
+        self.0.conclude(key, conclusion)?;
+        self.0.write()
     }
 
     /// Sends `key` and has it accepted.

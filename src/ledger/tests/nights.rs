@@ -100,6 +100,17 @@ fn a_refused_repeat_of_what_is_in_doubt_supersedes_nothing() {
 }
 
 #[test]
+fn a_first_run_knows_what_it_has_written_into_the_tables_and_nothing_else() {
+    let shelf = Shelf::new();
+    let run = shelf.open();
+    // More than are held before the tables are written.
+    (0..1_200).for_each(|shipment| run.send(key(shipment, 1)));
+    wait(run.0.sync()).expect("written");
+    assert!((0..1_200).all(|shipment| run.knows(key(shipment, 1))));
+    assert!(!(1_200..2_400).any(|shipment| run.knows(key(shipment, 1))));
+}
+
+#[test]
 fn the_same_payload_twice_in_one_run_is_noticed() {
     let (shelf, a) = (Shelf::new(), key(1, 1));
     let run = shelf.open();
@@ -236,9 +247,12 @@ proptest! {
     fn the_ledger_remembers_what_the_whole_history_says(nights in prop::collection::vec(file(), 1..8)) {
         let shelf = Shelf::new();
         let mut history = History::default();
+        let mut known = BTreeSet::new();
         for file in nights {
             let run = shelf.open();
             let number = run.0.run();
+            // What was looked up, if it was known, or sent in this run.
+            let mut touched = BTreeSet::new();
             for (identity, payload, fate) in file {
                 let key = key(identity, payload);
                 let memory = run.look_up(key).expect("a memory");
@@ -247,6 +261,9 @@ proptest! {
                 let accepted = |which: &dyn Fn(Key) -> bool| history.last(|k, e| which(k) && e == Event::Accepted);
                 let other = accepted(&|k| k.identity == key.identity && k != key).is_some();
                 prop_assert_eq!(memory.other_payload, other);
+                let met = |k: &Key| k.identity == key.identity && *k != key;
+                prop_assert_eq!(memory.other_in_this_run, touched.iter().any(met));
+                touched.extend(known.get(&key));
                 prop_assert_eq!(memory.accepted_before, other || accepted(&|k| k == key).is_some());
                 if let Some(of) = memory.accepted {
                     prop_assert_eq!(of.run, history.run(accepted(&|k| k == key)));
@@ -256,6 +273,8 @@ proptest! {
                     }
                 }
                 run.intend(key).expect("recorded");
+                known.insert(key);
+                touched.insert(key);
                 let (conclusion, event) = match fate {
                     Fate::Accepted | Fate::Forced => (Some(Conclusion::Accepted), Some(Event::Accepted)),
                     Fate::NotAccepted => (Some(Conclusion::NotAccepted), None),

@@ -1,9 +1,10 @@
 //! Full, read-only and vanishing disks: an error that says so, once and for ever, and nothing forgotten of what was answered.
 
 use super::*;
+use crate::ledger::book::Book;
 use crate::ledger::journal;
 use crate::ledger::lock::Lock;
-use crate::ledger::store::Store;
+use crate::ledger::store::{Entered, Store};
 
 /// Sends until an error comes; gives how many were accepted.
 fn fill(run: &Run) -> (u128, Error) {
@@ -28,13 +29,15 @@ fn a_ledger_that_can_grow_no_more_says_no_space_and_keeps_what_it_has() {
     let shelf = Shelf::new();
     let store = Store::open_or_make(&shelf.path()).expect("a ledger");
     let mut lock = Lock::take(store.path(), &shelf.scope, "test").expect("free");
-    let (scope, run) = store.register(&shelf.scope, "test", 0, &mut lock).expect("entered");
+    let Entered { scope, run, .. } = store.register(&shelf.scope, "test", 0, &mut lock).expect("entered");
     store.connection.execute_batch("PRAGMA max_page_count = 14").expect("set");
-    let ledger = Ledger::begin(store, lock, journal::Run { id: run, started: 0, scope }).expect("begun");
+    let ledger = Ledger::begin(store, lock, journal::Run { id: run, started: 0, scope }, Book::first(scope, run))
+        .expect("begun");
     let mut failed = 0;
     let error = loop {
         let key = key(failed, 1);
         let done = ledger.intend(key, "A1", "1Z999").and_then(|()| ledger.conclude(key, Conclusion::Accepted));
+        let done = done.and_then(|()| ledger.write());
         match done {
             Ok(()) => failed += 1,
             Err(error) => break error,
@@ -51,6 +54,8 @@ fn a_ledger_that_can_grow_no_more_says_no_space_and_keeps_what_it_has() {
 #[test]
 fn a_failure_is_never_got_over_even_if_its_cause_is() {
     let shelf = Shelf::new();
+    // A scope's first run would not look for what it did not write.
+    shelf.open().close().expect("closed");
     let run = shelf.open();
     run.send(key(1, 1));
     let connection = rusqlite::Connection::open(shelf.path()).expect("opened");
