@@ -27,7 +27,7 @@ impl Hasher for Folded {
 
     /// A hash: both halves of it.
     fn write_u128(&mut self, hash: u128) {
-        let (high, low) = ((hash >> 64) as u64, (hash & u128::from(u64::MAX)) as u64);
-        self.0 = self.0.rotate_left(32) ^ high ^ low;
+        let folded = (hash ^ (hash >> 64)) & u128::from(u64::MAX);
+        self.0 = self.0.rotate_left(32) ^ u64::try_from(folded).unwrap_or_default();
     }
 }

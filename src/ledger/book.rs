@@ -35,6 +35,7 @@ impl Accepted {
 
 /// What is remembered of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Memory {
     /// This very payload is already sent: when it was last accepted.
     pub accepted: Option<Accepted>,
