@@ -3,7 +3,6 @@
 //! What was asked for lately is held, as it is in the tables or will be once they are written: [`Book::flush`] brings all
 //! changes into them at once. Until then the journal knows what led to them.
 
-use std::collections::hash_map::Entry as MapEntry;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use smallvec::SmallVec;
 use super::Key;
 use super::entry::{COLUMNS, Entry, Moment, halves};
 use super::error::Fault;
+use super::neighbours::Neighbours;
 use super::record::Record;
 use super::sieve::Sieve;
 use crate::hashed::HashedMap;
@@ -86,6 +86,7 @@ pub(super) struct Book {
     changed: Vec<u128>,
     /// What this run has put into the tables, where there was nothing of the scope before.
     first: Option<Sieve>,
+    neighbours: Neighbours,
 }
 
 impl Held {
@@ -104,6 +105,7 @@ impl Book {
             held: HashedMap::default(),
             changed: Vec::new(),
             first: None,
+            neighbours: Neighbours::default(),
         }
     }
 
@@ -208,7 +210,8 @@ impl Book {
             }
             held.changed = false;
         }
-        let Self { held, attempts, .. } = self;
+        let Self { held, attempts, neighbours, .. } = self;
+        neighbours.forget();
         held.retain(|_, held| held.entries().any(|entry| attempts.contains_key(&entry.key)));
         Ok(())
     }
@@ -220,9 +223,13 @@ impl Book {
         if place == held.payloads.len() {
             held.payloads.push(Kept { entry: Entry::new(self.scope, key, names), changed: true });
         }
-        let kept = &mut held.payloads[place];
-        change(&mut kept.entry);
-        kept.changed = true;
+        change(&mut held.payloads[place].entry);
+        held.payloads[place].changed = true;
+        let alone = held.payloads.len() == 1;
+        for Kept { entry, changed } in held.payloads.iter_mut().filter(|kept| kept.changed || kept.entry.alone) {
+            *changed |= entry.alone != alone;
+            entry.alone = alone;
+        }
         if !std::mem::replace(&mut held.changed, true) {
             self.changed.push(key.identity);
         }
@@ -238,32 +245,53 @@ impl Book {
 
     /// The shipment's payloads, read from the tables unless they are held already.
     fn hold(&mut self, connection: &Connection, identity: u128) -> Result<&Held, Fault> {
-        Ok(match self.held.entry(identity) {
-            MapEntry::Occupied(held) => held.into_mut(),
-            MapEntry::Vacant(vacant) if self.first.as_ref().is_some_and(|sieve| !sieve.may_hold(identity)) => {
-                vacant.insert(Held::default())
+        if !self.held.contains_key(&identity) {
+            let held = self.find(connection, identity)?;
+            self.held.insert(identity, held);
+        }
+        Ok(&self.held[&identity])
+    }
+
+    /// The shipment's payloads as the tables have them.
+    fn find(&mut self, connection: &Connection, identity: u128) -> Result<Held, Fault> {
+        let mut held = Held::default();
+        if self.first.as_ref().is_some_and(|sieve| !sieve.may_hold(identity)) {
+            return Ok(held);
+        }
+        if let Some(entry) = self.neighbours.take(connection, self.scope, identity)? {
+            held.payloads.push(Kept { entry, changed: false });
+            return Ok(held);
+        }
+        for entry in shipment(connection, identity)?.into_iter().filter(|entry| entry.scope == self.scope) {
+            if held.entries().any(|known| known.key == entry.key) {
+                return Err(Fault::Damaged("a row stands twice"));
             }
-            MapEntry::Vacant(vacant) => {
-                let mut held = Held::default();
-                for entry in shipment(connection, identity)?.into_iter().filter(|entry| entry.scope == self.scope) {
-                    if held.entries().any(|known| known.key == entry.key) {
-                        return Err(Fault::Damaged("a row stands twice"));
-                    }
-                    held.payloads.push(Kept { entry, changed: false });
-                }
-                vacant.insert(held)
-            }
-        })
+            held.payloads.push(Kept { entry, changed: false });
+        }
+        if let Some(first) = held.entries().next() {
+            self.neighbours.found(first.id);
+        }
+        Ok(held)
     }
 
     /// Remembers `key` as accepted at `now` without an attempt.
     pub(super) fn adopt(&self, connection: &Connection, key: Key, names: (&str, &str), now: i64) -> Result<(), Fault> {
-        let mut found = shipment(connection, key.identity)?.into_iter();
-        let found = found.find(|entry| entry.scope == self.scope && entry.key == key);
-        let mut entry = found.unwrap_or_else(|| Entry::new(self.scope, key, names));
-        entry.touched_run = self.run;
-        accept(&mut entry, Moment { run: self.run, at: now });
-        entry.write(connection)
+        let mut found = shipment(connection, key.identity)?;
+        found.retain(|entry| entry.scope == self.scope);
+        let place = found.iter().position(|entry| entry.key == key).unwrap_or(found.len());
+        if place == found.len() {
+            found.push(Entry::new(self.scope, key, names));
+        }
+        found[place].touched_run = self.run;
+        accept(&mut found[place], Moment { run: self.run, at: now });
+        let alone = found.len() == 1;
+        for (at, entry) in found.iter_mut().enumerate() {
+            if at == place || entry.alone != alone {
+                entry.alone = alone;
+                entry.write(connection)?;
+            }
+        }
+        Ok(())
     }
 }
 

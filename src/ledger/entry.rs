@@ -10,17 +10,17 @@ use super::error::Fault;
 
 /// The columns that [`Entry::read`] expects, in its order.
 pub(super) const COLUMNS: &str = "id, scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
-     accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark";
+     accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark, alone";
 
 /// The most bytes kept of an order's or a tracking number: they are for people, and no cell may bloat the ledger.
 const MAX_NAME: usize = 100;
 
 const INSERT: &str = "INSERT INTO payload (scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
-     accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+     accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark, alone) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 const UPDATE: &str = "UPDATE payload SET accepted_run = ?2, accepted_at = ?3, seen_run = ?4, touched_run = ?5, \
-     doubt_run = ?6, doubt_since = ?7, mark = ?8 WHERE id = ?1";
+     doubt_run = ?6, doubt_since = ?7, mark = ?8, alone = ?9 WHERE id = ?1";
 
 /// A shipment and what is sent of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +55,8 @@ pub(super) struct Entry {
     pub(super) touched_run: i64,
     /// The last run that may have had it accepted without knowing, and since when it is in doubt.
     pub(super) doubt: Option<Moment>,
+    /// Whether it is known that no other payload of its shipment stands in its scope.
+    pub(super) alone: bool,
 }
 
 /// The two halves of an identity, by which the two indexes find it.
@@ -86,6 +88,7 @@ impl Entry {
             seen_run: 0,
             touched_run: 0,
             doubt: None,
+            alone: false,
         }
     }
 
@@ -106,6 +109,7 @@ impl Entry {
             seen_run: row.get(9)?,
             touched_run: row.get(10)?,
             doubt: moment(row.get(11)?, row.get(12)?)?,
+            alone: row.get(14)?,
         };
         if entry.mark() == row.get::<_, i64>(13)? { Ok(entry) } else { Err(Fault::Damaged("a row's check fails")) }
     }
@@ -132,6 +136,7 @@ impl Entry {
                 doubt_run,
                 doubt_since,
                 mark,
+                self.alone,
             ])?;
             return Ok(());
         }
@@ -144,6 +149,7 @@ impl Entry {
             doubt_run,
             doubt_since,
             mark,
+            self.alone,
         ])?;
         if changed == 1 { Ok(()) } else { Err(Fault::Damaged("a row is gone")) }
     }
@@ -167,6 +173,10 @@ impl Entry {
         for name in [&self.order_no, &self.trackingnumber] {
             hash.update(name.as_bytes());
             hash.update(&[0xFF]);
+        }
+        // Rows from before it was known have a check without it.
+        if self.alone {
+            hash.update(b"alone");
         }
         mark(hash.digest())
     }

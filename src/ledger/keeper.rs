@@ -31,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const FILE_EVERY: Duration = Duration::from_secs(5);
 
 /// Shipments that have changed, after which the tables are written at once: some MiB of memory.
-const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 16_384 };
+const MAX_CHANGED: usize = if cfg!(test) { 500 } else { 8_192 };
 
 /// Where an answer goes. Whoever asked may be gone.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;

@@ -29,6 +29,7 @@ mod handle;
 mod journal;
 mod keeper;
 mod lock;
+mod neighbours;
 mod place;
 mod post;
 mod record;

@@ -20,10 +20,10 @@ use super::lock::{self, Lock};
 use super::{Error, Scope};
 
 /// Each step brings the schema from the version of its index to the next.
-const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The newest schema, which this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Stands in the file's header and says whose it is: `late`.
 const APPLICATION: i64 = 0x6C61_7465;
@@ -126,7 +126,7 @@ impl Store {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             connection.execute_batch(&format!(
-                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384; \
+                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -12288; \
                  PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {MAX_LOG}; PRAGMA synchronous = FULL"
             ))?;
             Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?)

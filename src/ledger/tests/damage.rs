@@ -100,10 +100,10 @@ fn a_ledger_of_a_newer_version_is_left_alone() {
     let shelf = Shelf::new();
     shelf.open().close().expect("closed");
     let connection = rusqlite::Connection::open(shelf.path()).expect("opened");
-    connection.execute_batch("PRAGMA user_version = 3").expect("set");
+    connection.execute_batch("PRAGMA user_version = 4").expect("set");
     drop(connection);
     let error = Run::open(&shelf.path(), &shelf.scope).err();
-    assert!(matches!(error, Some(Error::Newer { version: 3, known: 2, .. })), "{error:?}");
+    assert!(matches!(error, Some(Error::Newer { version: 4, known: 3, .. })), "{error:?}");
 }
 
 #[test]

@@ -100,6 +100,50 @@ fn a_refused_repeat_of_what_is_in_doubt_supersedes_nothing() {
 }
 
 #[test]
+fn a_night_in_whatever_order_finds_what_is_known_and_another_payload_of_it() {
+    let shelf = Shelf::new();
+    let sent = |shipment: u128| 1 + u128::from(shipment.is_multiple_of(7));
+    let run = shelf.open();
+    for payload in 1..=2 {
+        (0..1_000).filter(|shipment| sent(*shipment) >= payload).for_each(|shipment| run.send(key(shipment, payload)));
+    }
+    run.close().expect("closed");
+    let orders: [&dyn Fn(u128) -> u128; 4] =
+        [&|at| at, &|at| 999 - at, &|at| at * 617 % 1_000, &|at| if at % 3 == 0 { at + 2_000 } else { at }];
+    for order in orders {
+        let run = shelf.open();
+        for shipment in (0..1_000).map(order) {
+            let memory = run.look_up(key(shipment, 1)).expect("a memory");
+            let other = shipment < 1_000 && sent(shipment) == 2;
+            assert_eq!(memory.accepted.is_some(), shipment < 1_000 && !other, "{shipment}: {memory:?}");
+            assert_eq!((memory.other_payload, memory.seen_in_this_run), (other, false), "{shipment}");
+            if shipment < 1_000 {
+                let again = run.look_up(key(shipment, 1)).expect("a memory");
+                assert!(again.seen_in_this_run, "{shipment}");
+            }
+        }
+        // What one night has written stands at another place in the next.
+        run.close().expect("closed");
+    }
+}
+
+#[test]
+fn a_shipment_that_gets_another_payload_is_no_longer_taken_for_the_only_one() {
+    let shelf = Shelf::new();
+    let run = shelf.open();
+    (0..10).for_each(|shipment| run.send(key(shipment, 1)));
+    run.close().expect("closed");
+    let run = shelf.open();
+    run.send(key(5, 2));
+    run.close().expect("closed");
+    let run = shelf.open();
+    for shipment in 0..10 {
+        let memory = run.look_up(key(shipment, 1)).expect("a memory");
+        assert_eq!(memory.other_payload, shipment == 5, "{shipment}");
+    }
+}
+
+#[test]
 fn a_first_run_knows_what_it_has_written_into_the_tables_and_nothing_else() {
     let shelf = Shelf::new();
     let run = shelf.open();
