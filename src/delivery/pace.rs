@@ -3,7 +3,8 @@
 //! A request costs [`CELLS`] cells of governor's bucket, so that the bucket can hold a little more than one request:
 //! a late timer then loses nothing, and no window of the rate's unit ever sees more starts than the limit. With a
 //! limit of `L` a unit, one cell comes back every `1.0102 / (CELLS · L)` units and the bucket holds
-//! `CELLS + max(1, L)` cells: the request that would be one too many comes due 1.0001 units after the first.
+//! `CELLS + max(1, 0.6 · L)` cells: the request that would be one too many comes due 1.004 units after the first, so that the
+//! endpoint, which requests reach a little sooner or later, does not see one too many either.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl Pacer {
                 let cells = f64::from(CELLS.get()) * f64::from(count.get());
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 10 ns and 37 s")]
                 let nanos = (unit.duration().as_secs_f64() * 1e9 * MARGIN / cells).ceil() as u64;
-                let burst = CELLS.saturating_add(count.get());
+                let burst = CELLS.saturating_add((count.get() / 5).saturating_mul(3).max(1));
                 Quota::with_period(Duration::from_nanos(nanos.max(1)))
                     .map(|quota| RateLimiter::direct_with_clock(quota.allow_burst(burst), TokioClock))
             }
@@ -104,11 +105,9 @@ mod tests {
     async fn no_second_ever_sees_more_starts_than_the_limit_and_hardly_any_is_wasted() {
         for limit in [1, 2, 7, 10, 50, 100, 1000, 5000] {
             let starts = starts(&format!("{limit}/s"), limit * 30).await;
-            assert!(
-                busiest(&starts, Duration::from_secs(1)) <= limit,
-                "{limit}/s: {}",
-                busiest(&starts, Duration::from_secs(1))
-            );
+            // 3 ms more than a second: so late or early a request may arrive.
+            let most = busiest(&starts, Duration::from_millis(1003));
+            assert!(most <= limit, "{limit}/s: {most}");
             let last = starts.last().expect("some starts").as_secs_f64();
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             let reached = (limit * 30 - 1) as f64 / last / limit as f64;
