@@ -30,7 +30,7 @@ const TRIAL_PART: usize = 4;
 /// Answers that a stage of a trial needs for each unit of squared scatter, so that a quarter is no accident (four
 /// deviations).
 const ANSWERS_PER_SCATTER: f64 = 500.0;
-/// Answers between trials without a reason, for each answer that a stage needs.
+/// Answers before the first trial without a reason, for each answer that a stage needs; they double with the rest.
 const ANSWERS_BETWEEN: u32 = 24;
 /// The share of the throughput that must be left for a smaller limit to stay, on average over the comparisons.
 const KEPT: f64 = 0.95;
@@ -271,7 +271,7 @@ impl Latency {
 
     /// Whether a trial without a reason is due: after one that helped at once, else rarely.
     fn is_due(&self, needed: u32) -> bool {
-        let between = if self.rest == 0 { 1 } else { ANSWERS_BETWEEN };
+        let between = if self.rest == 0 { 1 } else { ANSWERS_BETWEEN * (self.rest / LEAST_REST) };
         self.rested >= self.rest && self.steady >= needed.saturating_mul(between)
     }
 
