@@ -1,10 +1,11 @@
 //! A row: one record of an input as it was read, with its place in the file.
 //!
 //! Plain data between `source` (which fills it) and `mapping` and `results` (which read it). Cells lie in one
-//! string with their ends beside it, so that a row costs two allocations, and none once it is reused.
+//! string with their ends beside it, so that a row of common width costs one allocation, and none once it is reused.
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 mod encoding;
@@ -106,7 +107,8 @@ pub struct Row {
     /// How many cells the record had; fewer than the header's are taken as empty ones on the right.
     pub width: usize,
     text: String,
-    ends: Vec<usize>,
+    /// Where each cell ends in the text. A record has at most 1 MiB, so that this is far below what fits.
+    ends: SmallVec<[u32; 32]>,
 }
 
 impl Row {
@@ -117,7 +119,7 @@ impl Row {
 
     /// An empty row with room for so many bytes of text and so many cells.
     pub fn with_room(bytes: usize, cells: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(cells), ..Self::default() }
+        Self { text: String::with_capacity(bytes), ends: SmallVec::with_capacity(cells), ..Self::default() }
     }
 
     /// Empties the row and keeps its memory.
@@ -135,7 +137,7 @@ impl Row {
     /// Adds a cell on the right.
     pub fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
-        self.ends.push(self.text.len());
+        self.ends.push(self.end());
     }
 
     /// The number of cells held.
@@ -166,13 +168,14 @@ impl Row {
     /// Replaces the cell at `index` (from 0), adding empty cells up to it where there are fewer.
     pub fn set(&mut self, index: usize, cell: &str) {
         while self.len() <= index {
-            self.ends.push(self.text.len());
+            self.ends.push(self.end());
         }
         let Some(span) = self.span(index) else { return };
-        let (old, new) = (span.len(), cell.len());
+        let before = self.end();
         self.text.replace_range(span, cell);
+        let after = self.end();
         for end in &mut self.ends[index..] {
-            *end = *end - old + new;
+            *end = *end + after - before;
         }
     }
 
@@ -236,14 +239,19 @@ impl Row {
         let seed = self
             .ends
             .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |seed: u64, end| (seed ^ *end as u64).wrapping_mul(0x0000_0100_0000_01b3));
+            .fold(0xcbf2_9ce4_8422_2325, |seed: u64, end| (seed ^ u64::from(*end)).wrapping_mul(0x0000_0100_0000_01b3));
         xxh3_64_with_seed(self.text.as_bytes(), seed)
+    }
+
+    /// The end of the text.
+    fn end(&self) -> u32 {
+        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
     }
 
     fn span(&self, index: usize) -> Option<Range<usize>> {
         let end = *self.ends.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some(start..end)
+        Some(start as usize..end as usize)
     }
 }
 

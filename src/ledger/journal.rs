@@ -1,8 +1,8 @@
 //! The journal of a run: what it was told since the tables were last written, record after record, with the operating
-//! system before it is answered.
+//! system before a request goes out for it.
 //!
-//! A commit costs several pages for each shipment and a record here some bytes, so a run goes on as soon as its record
-//! is written, and its tables get everything at once later ([`keeper`](super::keeper)). After a kill whoever opens the ledger next
+//! A commit costs several pages for each shipment and a record here some bytes, so a run goes on as soon as its records
+//! are written, by one write for all that came together, and its tables get everything at once later ([`keeper`](super::keeper)). After a kill whoever opens the ledger next
 //! brings the records in ([`recover`]), by the same rules ([`Book`]).
 //!
 //! ```text

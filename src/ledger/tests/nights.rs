@@ -128,6 +128,28 @@ fn a_night_in_whatever_order_finds_what_is_known_and_another_payload_of_it() {
 }
 
 #[test]
+fn a_ledger_of_the_version_before_is_brought_to_this_one_and_knows_what_it_knew() {
+    let shelf = Shelf::new();
+    let run = shelf.open();
+    for shipment in 0..50 {
+        [1, 2].into_iter().for_each(|payload| run.send(key(shipment, payload)));
+    }
+    run.close().expect("closed");
+    // Rows of a shipment with two payloads are what they were before there was a column for being alone.
+    let connection = rusqlite::Connection::open(shelf.path()).expect("opened");
+    connection.execute_batch("ALTER TABLE payload DROP COLUMN alone; PRAGMA user_version = 2").expect("taken back");
+    drop(connection);
+    for _ in 0..2 {
+        let run = shelf.open();
+        for shipment in 0..51 {
+            let memory = run.look_up(key(shipment, 2)).expect("a memory");
+            assert_eq!((memory.accepted.is_some(), memory.other_payload), (shipment < 50, shipment < 50), "{shipment}");
+        }
+        run.close().expect("closed");
+    }
+}
+
+#[test]
 fn a_shipment_that_gets_another_payload_is_no_longer_taken_for_the_only_one() {
     let shelf = Shelf::new();
     let run = shelf.open();
