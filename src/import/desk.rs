@@ -31,7 +31,7 @@ pub(super) struct Desk {
     /// may be different by the time of its turn.
     under_way: RefCell<HashedMap<u128, usize>>,
     /// What an earlier run left of the shipments that are under way, for a retry.
-    earlier: RefCell<HashedMap<Ticket, results::Entry>>,
+    earlier: RefCell<HashedMap<Ticket, Box<results::Entry>>>,
     /// What was looked up, by ticket, until the shipment's turn.
     known: RefCell<HashedMap<Ticket, Known>>,
     /// The other lines of a shipment that is made of several rows, by the ticket of its first.
@@ -40,10 +40,13 @@ pub(super) struct Desk {
     room: Notify,
 }
 
+/// What is known of the shipments of an item.
+type AllKnown = SmallVec<[Known; 1]>;
+
 /// What came over from the reading thread and is not handed out yet.
 struct Tray {
     reader: Reader,
-    items: VecDeque<(Item, Vec<Known>)>,
+    items: VecDeque<(Item, AllKnown)>,
     /// Shipments that have their lines, and are not handed out yet.
     ready: VecDeque<(Ticket, Wanted, Known)>,
     /// Batches that the ledger is asked about, in their order.
@@ -67,7 +70,7 @@ impl LookingUp {
         }
     }
 
-    fn with(self, memories: Vec<ledger::Memory>) -> impl Iterator<Item = (Item, Vec<Known>)> {
+    fn with(self, memories: Vec<ledger::Memory>) -> impl Iterator<Item = (Item, AllKnown)> {
         let (mut memories, mut alone) = (memories.into_iter(), self.alone.into_iter());
         self.batch.into_iter().map(move |item| {
             let asked = alone.by_ref().take(item.wanted.len());
@@ -128,14 +131,14 @@ impl Desk {
         }
         loop {
             while let Some((item, _)) = tray.items.pop_front() {
-                self.place(item, Vec::new(), &mut tray.ready)?;
+                self.place(item, AllKnown::new(), &mut tray.ready)?;
             }
             while let Some((ticket, wanted, _)) = tray.ready.pop_front() {
                 let outcome = Outcome::unsent(Status::NotAttempted, reason);
                 self.settle_lines(ticket, &wanted.earlier.map_or(outcome, |line| line.outcome))?;
             }
             match tray.reader.next().await {
-                Some(batch) => tray.items.extend(batch.into_iter().map(|item| (item, Vec::new()))),
+                Some(batch) => tray.items.extend(batch.into_iter().map(|item| (item, AllKnown::new()))),
                 None => return Ok(()),
             }
             // Millions of rows may be left; whoever wants to end this must be heard in between.
@@ -204,7 +207,7 @@ impl Desk {
     fn place(
         &self,
         item: Item,
-        known: Vec<Known>,
+        known: AllKnown,
         ready: &mut VecDeque<(Ticket, Wanted, Known)>,
     ) -> Result<(), results::Error> {
         let Item { lines, wanted } = item;
@@ -269,10 +272,11 @@ impl delivery::Desk for Desk {
             self.earlier.borrow_mut().remove(&ticket);
             self.record(ticket, shipment, &outcome)?;
         }
-        let doubtful = |line: &results::Entry| line.outcome.status == Status::InDoubt;
         Ok(match admission {
             // What an earlier run left in doubt stays so until it is accepted, with and without a ledger.
-            Admission::Send { .. } if self.earlier.borrow().get(&ticket).is_some_and(doubtful) => {
+            Admission::Send { .. }
+                if self.earlier.borrow().get(&ticket).is_some_and(|line| line.outcome.status == Status::InDoubt) =>
+            {
                 Admission::Send { tainted: true }
             }
             admission => admission,

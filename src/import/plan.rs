@@ -37,10 +37,20 @@ pub(super) struct Planned {
 pub(super) enum End {
     /// As the shipment does that stands at this place of [`Item::wanted`].
     With(usize),
-    /// So, since nothing is sent for it; with why, without what belongs to this row alone.
-    Now { outcome: Outcome, reason: Option<String>, order_no: String, trackingnumber: String },
+    /// So, since nothing is sent for it.
+    Now(Box<Now>),
     /// As an earlier run left it.
-    Carried(Entry),
+    Carried(Box<Entry>),
+}
+
+/// How a line ends for which nothing is sent.
+#[derive(Debug)]
+pub(super) struct Now {
+    pub(super) outcome: Outcome,
+    /// Why, without what belongs to this row alone.
+    reason: Option<String>,
+    order_no: String,
+    trackingnumber: String,
 }
 
 /// A shipment to be sent.
@@ -48,7 +58,7 @@ pub(super) enum End {
 pub(super) struct Wanted {
     pub(super) shipment: Shipment,
     /// What an earlier run left of it.
-    pub(super) earlier: Option<Entry>,
+    pub(super) earlier: Option<Box<Entry>>,
 }
 
 impl Item {
@@ -64,7 +74,7 @@ impl Item {
     /// The item of a line that an earlier run has left, without its row's cells.
     pub(super) fn carried(mut row: Row, line: Entry) -> Self {
         row.fingerprint = line.fingerprint;
-        let planned = Planned { row: Arc::new(row), shipment: line.shipment, end: End::Carried(line) };
+        let planned = Planned { row: Arc::new(row), shipment: line.shipment, end: End::Carried(Box::new(line)) };
         Self { lines: [planned].into_iter().collect(), wanted: SmallVec::new() }
     }
 }
@@ -75,7 +85,7 @@ pub(super) struct Plan {
     lines: SmallVec<[(usize, u32, End); 1]>,
     /// For each that the unit makes: its place among those that are sent, with what an earlier run left of it.
     places: SmallVec<[Option<usize>; 1]>,
-    sent: SmallVec<[(usize, Option<Entry>); 1]>,
+    sent: SmallVec<[(usize, Option<Box<Entry>>); 1]>,
 }
 
 impl Plan {
@@ -93,7 +103,7 @@ impl Plan {
                 let place = self.places[made].unwrap_or(self.sent.len());
                 if place == self.sent.len() {
                     self.places[made] = Some(place);
-                    self.sent.push((made, earlier(made)));
+                    self.sent.push((made, earlier(made).map(Box::new)));
                 }
                 return self.lines.push((line.member, number, End::With(place)));
             }
@@ -112,7 +122,7 @@ impl Plan {
 
     /// Adds a line that an earlier run has left.
     pub(super) fn carried(&mut self, member: usize, entry: Entry) {
-        self.lines.push((member, entry.shipment, End::Carried(entry)));
+        self.lines.push((member, entry.shipment, End::Carried(Box::new(entry))));
     }
 
     /// Brings the lines into the order of their rows, and of the shipments within them.
@@ -127,8 +137,8 @@ impl Plan {
             match end {
                 End::With(_) => {}
                 End::Carried(_) => ahead.carried += 1,
-                End::Now { outcome, .. } if outcome.status == Status::Skipped => ahead.skipped += 1,
-                End::Now { .. } => ahead.invalid += 1,
+                End::Now(now) if now.outcome.status == Status::Skipped => ahead.skipped += 1,
+                End::Now(_) => ahead.invalid += 1,
             }
         }
     }
@@ -136,8 +146,8 @@ impl Plan {
     /// The lines that an earlier run has left.
     pub(super) fn carried_lines(&self) -> impl Iterator<Item = &Entry> {
         self.lines.iter().filter_map(|(_, _, end)| match end {
-            End::Carried(entry) => Some(entry),
-            End::With(_) | End::Now { .. } => None,
+            End::Carried(entry) => Some(entry.as_ref()),
+            End::With(_) | End::Now(_) => None,
         })
     }
 
@@ -161,7 +171,7 @@ impl Plan {
 
 fn now(worked: &Worked, outcome: Outcome, reason: Option<String>) -> End {
     let (order_no, trackingnumber) = (worked.order_no.clone(), worked.trackingnumber.clone());
-    End::Now { outcome, reason, order_no, trackingnumber }
+    End::Now(Box::new(Now { outcome, reason, order_no, trackingnumber }))
 }
 
 /// The row of a line: one that is carried over keeps the hash of the cells that it is of.
@@ -190,7 +200,8 @@ pub(super) fn expect(
                 Labels { order_no: &sent.order_no, trackingnumber: &sent.trackingnumber, payload: Some(sent.payload) };
             Ok(Some((place, results.expect(row, labels, shipment))))
         }
-        End::Now { outcome, reason, order_no, trackingnumber } => {
+        End::Now(now) => {
+            let Now { outcome, reason, order_no, trackingnumber } = *now;
             let labels = Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload: None };
             let ticket = results.expect(row, labels, shipment);
             results.settle(ticket, &outcome, reason.as_deref())?;

@@ -132,7 +132,8 @@ fn a_ledger_of_the_version_before_is_brought_to_this_one_and_knows_what_it_knew(
     let shelf = Shelf::new();
     let run = shelf.open();
     for shipment in 0..50 {
-        [1, 2].into_iter().for_each(|payload| run.send(key(shipment, payload)));
+        run.send(key(shipment, 1));
+        run.send(key(shipment, 2));
     }
     run.close().expect("closed");
     // Rows of a shipment with two payloads are what they were before there was a column for being alone.
