@@ -96,7 +96,7 @@ impl Keeper {
                 // A transaction left open would block other shops' runs; the lock stays, since this run's shipments are
                 // still in flight.
                 drop(self.store);
-                refuse(left.into_iter().flatten(), &error);
+                refuse(mail.drain(..).chain(left.into_iter().flatten()), &error);
                 while !self.post.take(&mut mail) {
                     thread::park();
                 }
