@@ -126,7 +126,7 @@ impl Store {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             connection.execute_batch(&format!(
-                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -12288; \
+                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; \
                  PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {MAX_LOG}; PRAGMA synchronous = FULL"
             ))?;
             Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?)
