@@ -337,7 +337,8 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             }
             outcome
         };
-        // What came back is recorded before the slot is free: so never more is unknown than is in flight.
+        // What came back is told before the slot is free, and kept before another request goes out: so never more is unknown
+        // than is in flight.
         let remembered = engine.desk.attempted(&job.shipment, conclusion).await;
         // Each of the two tells what it can, even where the other has failed.
         let settled = outcome.as_ref().map_or(Ok(()), |outcome| engine.desk.settle(job.ticket, &job.shipment, outcome));

@@ -10,7 +10,6 @@ use memchr::{memchr, memchr_iter, memchr2};
 use super::Error;
 use super::about::About;
 use super::footer::{is_footer, is_header};
-
 use super::record::{Cut, Cutter, Extent, MAX_RECORD, Opening, blank_lines};
 use super::window::Window;
 use crate::row::{ERROR_COLUMN, LEFT, Reading, Row, UNREADABLE};
