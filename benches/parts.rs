@@ -1,8 +1,10 @@
-//! What the parts of a run cost, each for itself and without a network: `cargo bench --bench parts`.
+//! What the parts of a run cost, each for itself and without a network:
+//! `cargo bench --bench parts`.
 //!
-//! All work on the rows of the whole program's benchmark (`examples/bench`). Each says its throughput in items (rows,
-//! shipments, keys), and in bytes where these are what it works on. A verdict is the engine's own affair, so it is
-//! measured as a part of the engine, with a transport that answers at once.
+//! All work on the rows of the whole program's benchmark (`examples/bench`). Each says its
+//! throughput in items (rows, shipments, keys), and in bytes where these are what it works on. A
+//! verdict is the engine's own affair, so it is measured as a part of the engine, with a transport
+//! that answers at once.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,7 +16,9 @@ use std::sync::{Arc, OnceLock};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
-use lateship::delivery::{self, Admission, Desk, Engine, Gauge, Reply, SystemClock, Transport, Trouble};
+use lateship::delivery::{
+    self, Admission, Desk, Engine, Gauge, Reply, SystemClock, Transport, Trouble,
+};
 use lateship::ledger::{Key, Ledger, Scope};
 use lateship::limits::{Limits, Rate};
 use lateship::mapping::{Bound, Mapping};
@@ -61,13 +65,20 @@ impl Export {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("orders.csv");
             data::export(&path, ROWS).expect("a file in a fresh folder");
-            let mut source = Source::open(0, &path, "orders.csv", &Form::default()).expect("a table");
+            let mut source =
+                Source::open(0, &path, "orders.csv", &Form::default()).expect("a table");
             let mut rows = Vec::new();
             let mut row = Row::default();
             while source.read(&mut row).expect("a row") {
                 rows.push(row.clone());
             }
-            Self { path, bytes: source.about().size(), header: source.about().header().to_vec(), rows, _folder: folder }
+            Self {
+                path,
+                bytes: source.about().size(),
+                header: source.about().header().to_vec(),
+                rows,
+                _folder: folder,
+            }
         })
     }
 
@@ -93,15 +104,22 @@ impl Export {
 fn open(bencher: Bencher<'_, '_>) {
     let export = Export::get();
     let counted = bencher.counter(ItemsCount::new(ROWS)).counter(BytesCount::new(export.bytes));
-    counted.bench(|| Source::open(0, &export.path, "orders.csv", &Form::default()).expect("a table"));
+    counted
+        .bench(|| Source::open(0, &export.path, "orders.csv", &Form::default()).expect("a table"));
 }
 
 /// The bytes of an input that was opened before to rows, in memory that is reused.
 #[divan::bench]
 fn read(bencher: Bencher<'_, '_>) {
     let export = Export::get();
-    let found = Source::open(0, &export.path, "orders.csv", &Form::default()).expect("a table").about().found();
-    let again = || Source::open_again(0, &export.path, "orders.csv", &Form::default(), Some(&found)).expect("a table");
+    let found = Source::open(0, &export.path, "orders.csv", &Form::default())
+        .expect("a table")
+        .about()
+        .found();
+    let again = || {
+        Source::open_again(0, &export.path, "orders.csv", &Form::default(), Some(&found))
+            .expect("a table")
+    };
     let counted = bencher.counter(ItemsCount::new(ROWS)).counter(BytesCount::new(export.bytes));
     counted.with_inputs(again).bench_local_values(|mut source| {
         let mut row = Row::default();
@@ -133,7 +151,8 @@ fn parse_and_bind(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn map_and_encode(bencher: Bencher<'_, '_>) {
     let export = Export::get();
-    let inputs = bencher.counter(ItemsCount::new(ROWS)).with_inputs(|| (export.bind(), export.rows.clone()));
+    let inputs =
+        bencher.counter(ItemsCount::new(ROWS)).with_inputs(|| (export.bind(), export.rows.clone()));
     inputs.bench_local_values(|(mut bound, rows)| {
         for row in rows {
             bound.push(row);
@@ -166,7 +185,8 @@ fn survey(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The values of one shipment to its JSON, to the hash of its identity, and looked at for what is odd.
+/// The values of one shipment to its JSON, to the hash of its identity, and looked at for what is
+/// odd.
 mod payload {
     use super::{Bencher, BytesCount, Field, ItemsCount, Payload, Wire, black_box, check};
 
@@ -180,11 +200,13 @@ mod payload {
     fn encode(bencher: Bencher<'_, '_>) {
         let (wire, payload, mut body) = (Wire::new(false, &[]), filled(), Vec::new());
         wire.encode(&payload, &mut body);
-        bencher.counter(ItemsCount::new(1_u32)).counter(BytesCount::new(body.len())).bench_local(|| {
-            body.clear();
-            wire.encode(black_box(&payload), &mut body);
-            body.len()
-        });
+        bencher.counter(ItemsCount::new(1_u32)).counter(BytesCount::new(body.len())).bench_local(
+            || {
+                body.clear();
+                wire.encode(black_box(&payload), &mut body);
+                body.len()
+            },
+        );
     }
 
     #[divan::bench]
@@ -207,7 +229,9 @@ mod payload {
 
 /// What is remembered, through the ledger's thread and its commits.
 mod memory {
-    use super::{BATCHES, Bencher, Conclusion, ItemsCount, KEYS, Key, Ledger, Runtime, Scope, TempDir};
+    use super::{
+        BATCHES, Bencher, Conclusion, ItemsCount, KEYS, Key, Ledger, Runtime, Scope, TempDir,
+    };
 
     /// A fresh ledger, with so many shipments accepted by an earlier run.
     struct Book {
@@ -218,12 +242,16 @@ mod memory {
 
     fn key(number: u64) -> Key {
         // Spread as the hashes are that stand here in a run.
-        let spread = |seed: u64| u128::from(number.wrapping_add(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let spread =
+            |seed: u64| u128::from(number.wrapping_add(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Key { identity: spread(1) << 64 | spread(2), payload: spread(3) << 64 | spread(4) }
     }
 
     fn ledger_in(folder: &TempDir) -> Ledger {
-        let scope = Scope { endpoint: "https://shop.example.com/hook".into(), account: "ops@example.com".into() };
+        let scope = Scope {
+            endpoint: "https://shop.example.com/hook".into(),
+            account: "ops@example.com".into(),
+        };
         Ledger::open(&folder.path().join("ledger.db"), &scope, "orders.csv").expect("a ledger")
     }
 
@@ -243,7 +271,9 @@ mod memory {
             // As many at once as answers usually come together.
             for some in numbers.chunks(16) {
                 for number in some {
-                    self.ledger.intend(key(*number), "100000001", "1Z999AA10123456784").expect("noted");
+                    self.ledger
+                        .intend(key(*number), "100000001", "1Z999AA10123456784")
+                        .expect("noted");
                 }
                 self.ledger.write().expect("written");
                 for number in some {
@@ -295,7 +325,9 @@ mod memory {
         let mut batch = batches(KEYS);
         let inputs = bencher.counter(ItemsCount::new(KEYS));
         let inputs = inputs.with_inputs(move || batch().into_iter().map(key).collect::<Vec<_>>());
-        inputs.bench_local_values(|keys| book.runtime.block_on(book.ledger.look_up(keys)).expect("memories"));
+        inputs.bench_local_values(|keys| {
+            book.runtime.block_on(book.ledger.look_up(keys)).expect("memories")
+        });
     }
 }
 
@@ -315,29 +347,37 @@ fn results(bencher: Bencher<'_, '_>) {
         let folder = tempfile::tempdir().expect("a folder");
         let paths = Paths::from_results(&folder.path().join("orders.results.csv"));
         let inputs = ["orders.csv".to_owned()];
-        let results = Results::create(&paths, &export.header, Dialect::default(), &inputs, Terms::default());
+        let results =
+            Results::create(&paths, &export.header, Dialect::default(), &inputs, Terms::default());
         let rows: Vec<_> = export.rows.iter().cloned().map(Arc::new).collect();
         (results.expect("files in a fresh folder"), rows, folder)
     };
-    bencher.counter(ItemsCount::new(ROWS)).with_inputs(begin).bench_local_values(|(mut results, rows, folder)| {
-        let labels = Labels { order_no: "100000001", trackingnumber: "1Z999AA10123456784", payload: Some(7) };
-        let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
-        for row in rows {
-            waiting.push_back(results.expect(row, labels, 1));
-            if waiting.len() == IN_FLIGHT
-                && let Some(ticket) = waiting.pop_front()
-            {
+    bencher.counter(ItemsCount::new(ROWS)).with_inputs(begin).bench_local_values(
+        |(mut results, rows, folder)| {
+            let labels = Labels {
+                order_no: "100000001",
+                trackingnumber: "1Z999AA10123456784",
+                payload: Some(7),
+            };
+            let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
+            for row in rows {
+                waiting.push_back(results.expect(row, labels, 1));
+                if waiting.len() == IN_FLIGHT
+                    && let Some(ticket) = waiting.pop_front()
+                {
+                    results.settle(ticket, &outcome, None).expect("written");
+                }
+            }
+            for ticket in waiting {
                 results.settle(ticket, &outcome, None).expect("written");
             }
-        }
-        for ticket in waiting {
-            results.settle(ticket, &outcome, None).expect("written");
-        }
-        (results, folder)
-    });
+            (results, folder)
+        },
+    );
 }
 
-/// The engine from a shipment to its outcome: turns, verdict and gauge, with an answer that is there at once.
+/// The engine from a shipment to its outcome: turns, verdict and gauge, with an answer that is
+/// there at once.
 #[divan::bench]
 fn engine(bencher: Bencher<'_, '_>) {
     let shipments = Export::get().shipments();
@@ -346,8 +386,11 @@ fn engine(bencher: Bencher<'_, '_>) {
         rate: Rate::Unlimited,
         ..Limits::default()
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let waiting = || Waiting((0..).map(Ticket).zip(shipments.iter().cloned()).collect::<VecDeque<_>>().into());
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let waiting = || {
+        Waiting((0..).map(Ticket).zip(shipments.iter().cloned()).collect::<VecDeque<_>>().into())
+    };
     bencher.counter(ItemsCount::new(ROWS)).with_inputs(waiting).bench_local_values(|desk| {
         let (gauge, (_sender, stop)) = (Gauge::default(), delivery::channel());
         let engine = Engine {

@@ -1,10 +1,12 @@
-//! Scores what `lateship init` proposes: for the shipped examples, and for the same under names in eight languages.
+//! Scores what `lateship init` proposes: for the shipped examples, and for the same under names in
+//! eight languages.
 //!
 //! ```text
 //! cargo run --release --example proposals -- --rounds 24 --seed 1 --misses
 //! ```
 //!
-//! Exits 1 when less than nine fields in ten are right, a layout is not named, or a required field is wrong without a mark.
+//! Exits 1 when less than nine fields in ten are right, a layout is not named, or a required field
+//! is wrong without a mark.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -42,6 +44,8 @@ fn main() -> io::Result<ExitCode> {
         }
     }
     writeln!(out, "{score}")?;
-    let good = score.fields_right() >= 0.9 && score.layouts.0 == score.layouts.1 && score.required_unmarked == 0;
+    let good = score.fields_right() >= 0.9
+        && score.layouts.0 == score.layouts.1
+        && score.required_unmarked == 0;
     Ok(ExitCode::from(u8::from(!good)))
 }

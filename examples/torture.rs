@@ -1,5 +1,5 @@
-//! Kills the real program at random instants under a lying endpoint, starts it again, and proves from the server's side
-//! that nothing was lost and nothing repeated without a reason.
+//! Kills the real program at random instants under a lying endpoint, starts it again, and proves
+//! from the server's side that nothing was lost and nothing repeated without a reason.
 //!
 //! ```text
 //! cargo build --release && cargo run --release --example torture -- --kills 200 --rows 2000 --seed 1
@@ -85,7 +85,11 @@ fn main() -> io::Result<ExitCode> {
         Ok(verdict) => {
             writeln!(out, "{verdict}\ntime         {} s", began.elapsed().as_secs())?;
             let is_proved = verdict.broken.is_empty();
-            writeln!(out, "{} (seed {seed})", if is_proved { "It holds." } else { "IT DOES NOT HOLD." })?;
+            writeln!(
+                out,
+                "{} (seed {seed})",
+                if is_proved { "It holds." } else { "IT DOES NOT HOLD." }
+            )?;
             u8::from(!is_proved)
         }
         Err(trouble) => {

@@ -1,6 +1,8 @@
-//! What a run says before its first request and after its last: two pure texts for an operator who has little time.
+//! What a run says before its first request and after its last: two pure texts for an operator who
+//! has little time.
 //!
-//! `import` prints them; every figure comes from its caller, and foreign text in them is made printable here.
+//! `import` prints them; every figure comes from its caller, and foreign text in them is made
+//! printable here.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -26,8 +28,8 @@ pub struct Forecast<'a> {
     pub rows: u64,
     /// Whether nothing is sent at all.
     pub dry_run: bool,
-    /// Whether all rows were looked at; else `rows` and `shipments` are guessed from the inputs' sizes, and `invalid`
-    /// and `skipped` are those among the first rows.
+    /// Whether all rows were looked at; else `rows` and `shipments` are guessed from the inputs'
+    /// sizes, and `invalid` and `skipped` are those among the first rows.
     pub exact: bool,
     /// Shipments to be sent.
     pub shipments: u64,
@@ -49,7 +51,8 @@ pub struct Forecast<'a> {
     pub ends_at: Option<DateTime>,
 }
 
-/// `about 12,400 rows, 12,310 shipments, 38 invalid so far → https://… at 10/s: at best 21 min, until 03:41`
+/// `about 12,400 rows, 12,310 shipments, 38 invalid so far → https://… at 10/s: at best 21 min,
+/// until 03:41`
 pub fn forecast(forecast: &Forecast<'_>) -> String {
     let (about, so_far) = if forecast.exact { ("", "") } else { ("about ", " so far") };
     let mut line = format!("{about}{}", text::counted(forecast.rows, "row"));
@@ -69,14 +72,21 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
     put(&mut line, format_args!(" → {}", text::printable(forecast.endpoint)));
     match forecast.rate {
         Rate::Unlimited => {
-            put(&mut line, format_args!(" as fast as it answers, at most {} at a time", forecast.concurrency));
+            put(
+                &mut line,
+                format_args!(" as fast as it answers, at most {} at a time", forecast.concurrency),
+            );
         }
         rate @ Rate::Per(..) => put(&mut line, format_args!(" at {rate}")),
     }
     if !forecast.at_best.is_zero() {
         put(&mut line, format_args!(": at best {}", text::spoken(forecast.at_best)));
         if let Some(end) = forecast.ends_at {
-            let form = if forecast.at_best < Duration::from_secs(24 * 3600) { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+            let form = if forecast.at_best < Duration::from_secs(24 * 3600) {
+                "%H:%M"
+            } else {
+                "%Y-%m-%d %H:%M"
+            };
             put(&mut line, format_args!(", until {}", end.strftime(form)));
         }
     }
@@ -94,19 +104,25 @@ pub struct Hints<'a> {
     pub summary: Option<&'a Path>,
     /// The command that sends what is left, ready to be pasted into a shell.
     pub retry: Option<&'a str>,
-    /// The command that imports the rows that were not accepted, once they are mended in their own file.
+    /// The command that imports the rows that were not accepted, once they are mended in their own
+    /// file.
     pub mended: Option<&'a str>,
 }
 
-/// How a run went: why it ended, how many rows ended in which status, the most frequent reasons with a row to look
-/// at, the files, and the command that sends what is left. Several lines, with a line end after the last.
+/// How a run went: why it ended, how many rows ended in which status, the most frequent reasons
+/// with a row to look at, the files, and the command that sends what is left. Several lines, with a
+/// line end after the last.
 pub fn report(summary: &Summary, hints: &Hints<'_>) -> String {
     let mut report = headline(summary);
     report.push('\n');
     push_table(&mut report, summary);
     push_reasons(&mut report, summary);
     push_files(&mut report, summary, hints);
-    let first = if summary.state == State::Stopped { "Mend first what stopped it, if it is a fault. To" } else { "To" };
+    let first = if summary.state == State::Stopped {
+        "Mend first what stopped it, if it is a fault. To"
+    } else {
+        "To"
+    };
     let commands = [
         (hints.retry, "send what is left, the mapping or the rows mended in their places or not:"),
         (hints.mended, "send the rows mended in the file of those that were not accepted:"),
@@ -114,7 +130,8 @@ pub fn report(summary: &Summary, hints: &Hints<'_>) -> String {
     let commands = commands.into_iter().filter_map(|(command, what)| Some((command?, what)));
     for ((command, what), word) in commands.zip([first, "Or, to"]) {
         // Not cut to a length like other foreign text: half a command is none.
-        let command: String = command.chars().map(|c| if text::is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
+        let command: String =
+            command.chars().map(|c| if text::is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
         put(&mut report, format_args!("\n{word} {what}\n  {command}\n"));
     }
     report
@@ -124,38 +141,59 @@ fn headline(summary: &Summary) -> String {
     let (all, left) = (summary.counts.total(), summary.counts.unsettled());
     let noun = if all == summary.rows { "row" } else { "line" };
     let of_all = format!("of {}", text::counted(all, noun));
-    let reason = summary.stop_reason.as_deref().map(text::printable).filter(|reason| !reason.is_empty());
+    let reason =
+        summary.stop_reason.as_deref().map(text::printable).filter(|reason| !reason.is_empty());
     let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
     match summary.state {
         State::Running => format!("Not finished: the run is under way, or was killed{reason}"),
         State::Stopped => format!("Stopped before the end{reason}"),
-        State::Interrupted => format!("Interrupted{reason}; what was under way has been finished and recorded"),
+        State::Interrupted => {
+            format!("Interrupted{reason}; what was under way has been finished and recorded")
+        }
         State::Finished if summary.dry_run => match summary.counts.invalid {
-            0 => format!("Dry run, nothing was sent: {} checked, none invalid", text::counted(all, noun)),
-            invalid => format!("Dry run, nothing was sent: {} {of_all} invalid", text::thousands(invalid)),
+            0 => format!(
+                "Dry run, nothing was sent: {} checked, none invalid",
+                text::counted(all, noun)
+            ),
+            invalid => {
+                format!("Dry run, nothing was sent: {} {of_all} invalid", text::thousands(invalid))
+            }
         },
-        State::Finished if left == 0 => format!("Done: {}, nothing is left to do", text::counted(all, noun)),
+        State::Finished if left == 0 => {
+            format!("Done: {}, nothing is left to do", text::counted(all, noun))
+        }
         State::Finished => format!("Done, with {} {of_all} not accepted", text::thousands(left)),
     }
 }
 
 fn push_table(report: &mut String, summary: &Summary) {
     let ended = |status: &Status| summary.counts.get(*status) > 0;
-    let width = Status::ALL.iter().map(|status| text::thousands(summary.counts.get(*status)).len()).max().unwrap_or(0);
+    let width = Status::ALL
+        .iter()
+        .map(|status| text::thousands(summary.counts.get(*status)).len())
+        .max()
+        .unwrap_or(0);
     if Status::ALL.iter().any(ended) {
         report.push('\n');
     }
     for status in Status::ALL.into_iter().filter(ended) {
         let count = text::thousands(summary.counts.get(status));
-        put(report, format_args!("  {status:<13}  {count:>width$}  {}\n", gloss(status, summary.dry_run)));
+        put(
+            report,
+            format_args!("  {status:<13}  {count:>width$}  {}\n", gloss(status, summary.dry_run)),
+        );
     }
 }
 
 /// How many rows ended in which status, for a run whose files could not be finished.
 pub fn counts(tally: &Tally) -> String {
     let counted = Status::ALL.into_iter().filter(|status| tally.get(*status) > 0);
-    let counts: Vec<_> = counted.map(|status| format!("{} {status}", text::thousands(tally.get(status)))).collect();
-    format!("Before it broke: {}", if counts.is_empty() { "nothing was done".to_owned() } else { counts.join(", ") })
+    let counts: Vec<_> =
+        counted.map(|status| format!("{} {status}", text::thousands(tally.get(status)))).collect();
+    format!(
+        "Before it broke: {}",
+        if counts.is_empty() { "nothing was done".to_owned() } else { counts.join(", ") }
+    )
 }
 
 fn gloss(status: Status, dry_run: bool) -> &'static str {
@@ -175,10 +213,17 @@ fn gloss(status: Status, dry_run: bool) -> &'static str {
 fn push_reasons(report: &mut String, summary: &Summary) {
     // Rows that were never tried fail for the reason that stands in the headline.
     let told = |reason: &&ReasonCount| reason.status != Status::NotAttempted.as_str();
-    let (skipped, left): (Vec<_>, Vec<_>) =
-        summary.reasons.iter().filter(told).partition(|reason| reason.status == Status::Skipped.as_str());
+    let (skipped, left): (Vec<_>, Vec<_>) = summary
+        .reasons
+        .iter()
+        .filter(told)
+        .partition(|reason| reason.status == Status::Skipped.as_str());
     let more = left.len().saturating_sub(REASONS_SHOWN);
-    let shown: Vec<_> = left.into_iter().take(REASONS_SHOWN).chain(skipped.into_iter().take(SKIPPED_SHOWN)).collect();
+    let shown: Vec<_> = left
+        .into_iter()
+        .take(REASONS_SHOWN)
+        .chain(skipped.into_iter().take(SKIPPED_SHOWN))
+        .collect();
     if shown.is_empty() {
         return;
     }
@@ -187,7 +232,8 @@ fn push_reasons(report: &mut String, summary: &Summary) {
     for ReasonCount { status, reason, count, file, row, line } in shown {
         let (count, status) = (text::thousands(*count), text::printable(status));
         put(report, format_args!("  {count:>width$} {status}: {}\n", text::printable(reason)));
-        let such_as = format_args!("row {row}, line {line} of {}", text::printable(file)).to_string();
+        let such_as =
+            format_args!("row {row}, line {line} of {}", text::printable(file)).to_string();
         put(report, format_args!("  {:width$} such as {such_as}\n", ""));
     }
     if more > 0 {
@@ -196,15 +242,19 @@ fn push_reasons(report: &mut String, summary: &Summary) {
 }
 
 fn push_files(report: &mut String, summary: &Summary, hints: &Hints<'_>) {
-    let to_mend =
-        format!("{} not accepted, to be mended and imported", text::counted(summary.files.failed_rows_count, "row"));
+    let to_mend = format!(
+        "{} not accepted, to be mended and imported",
+        text::counted(summary.files.failed_rows_count, "row")
+    );
     let files = [
         (hints.results, "every row with its outcome"),
         (hints.failed_rows, to_mend.as_str()),
         (hints.summary, "the same figures for programs"),
     ];
-    let files: Vec<_> =
-        files.into_iter().filter_map(|(path, what)| Some((text::printable(&path?.to_string_lossy()), what))).collect();
+    let files: Vec<_> = files
+        .into_iter()
+        .filter_map(|(path, what)| Some((text::printable(&path?.to_string_lossy()), what)))
+        .collect();
     if !files.is_empty() {
         report.push_str("\nFiles:\n");
     }
@@ -262,7 +312,8 @@ mod tests {
 
     #[test]
     fn a_run_that_left_something_ends_with_the_command_that_sends_it() {
-        let counts = Counts { sent: 12_204, skipped: 58, invalid: 38, rejected: 2, ..Counts::default() };
+        let counts =
+            Counts { sent: 12_204, skipped: 58, invalid: 38, rejected: 2, ..Counts::default() };
         let reasons = vec![
             reason(Status::Skipped, 58, "an empty row"),
             reason(Status::Invalid, 38, "is not a date like 31.12.2026"),
@@ -327,13 +378,17 @@ Stopped before the end: the endpoint refused the credentials (401)
         summary.state = State::Interrupted;
         summary.stop_reason = None;
         let shown = report(&summary, &Hints::default());
-        assert!(shown.starts_with("Interrupted; what was under way has been finished and recorded\n"), "{shown}");
+        assert!(
+            shown.starts_with("Interrupted; what was under way has been finished and recorded\n"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn a_run_without_trouble_is_short() {
         let done = summary(State::Finished, Counts { sent: 1, ..Counts::default() }, Vec::new());
-        let expected = "Done: 1 row, nothing is left to do\n\n  sent           1  accepted by the endpoint\n";
+        let expected =
+            "Done: 1 row, nothing is left to do\n\n  sent           1  accepted by the endpoint\n";
         assert_eq!(report(&done, &Hints::default()), expected);
         let empty = summary(State::Finished, Counts::default(), Vec::new());
         assert_eq!(report(&empty, &Hints::default()), "Done: 0 rows, nothing is left to do\n");
@@ -357,8 +412,11 @@ Dry run, nothing was sent: 2 of 10 rows invalid
 
     #[test]
     fn only_the_most_frequent_reasons_are_shown() {
-        let reasons = (0..9).map(|count| reason(Status::Invalid, 20 - count, &format!("reason {count}"))).collect();
-        let shown = report(&summary(State::Finished, Counts::default(), reasons), &Hints::default());
+        let reasons = (0..9)
+            .map(|count| reason(Status::Invalid, 20 - count, &format!("reason {count}")))
+            .collect();
+        let shown =
+            report(&summary(State::Finished, Counts::default(), reasons), &Hints::default());
         assert!(shown.contains("reason 4\n") && !shown.contains("reason 5"), "{shown}");
         assert!(shown.ends_with("  and 4 more reasons\n"), "{shown}");
     }
@@ -384,13 +442,21 @@ Dry run, nothing was sent: 2 of 10 rows invalid
             "about 12,400 rows, 12,310 shipments, 38 invalid so far → https://hook.example.com/ at 10/s: \
              at best 21 min, until 03:41"
         );
-        known = Forecast { exact: true, skipped: 1, at_best: Duration::from_secs(100_000), ..known };
+        known =
+            Forecast { exact: true, skipped: 1, at_best: Duration::from_secs(100_000), ..known };
         assert_eq!(
             forecast(&known),
             "12,400 rows, 12,310 shipments, 38 invalid, 1 skipped → https://hook.example.com/ at 10/s: \
              at best 27 h 46 min, until 2026-11-24 03:41"
         );
-        known = Forecast { rate: Rate::Unlimited, at_best: Duration::ZERO, rows: 1, shipments: 1, invalid: 0, ..known };
+        known = Forecast {
+            rate: Rate::Unlimited,
+            at_best: Duration::ZERO,
+            rows: 1,
+            shipments: 1,
+            invalid: 0,
+            ..known
+        };
         assert_eq!(
             forecast(&known),
             "1 row, 1 shipment, 1 skipped → https://hook.example.com/ as fast as it answers, at most 16 at a time"

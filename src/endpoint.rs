@@ -1,8 +1,9 @@
 //! Where shipments are sent: a web address that was judged once and is safe to send secrets to.
 //!
-//! Everything is decided on the parsed address, never on its text: `http://127.0.0.1@shop.example.com` names
-//! `shop.example.com`. Made from what the user typed (flag or environment); `delivery` sends there, messages and
-//! results show it without its query, which may hold a key.
+//! Everything is decided on the parsed address, never on its text:
+//! `http://127.0.0.1@shop.example.com` names `shop.example.com`. Made from what the user typed
+//! (flag or environment); `delivery` sends there, messages and results show it without its query,
+//! which may hold a key.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -34,7 +35,9 @@ pub enum Unusable {
     #[error("expected https://: plain http would show the API key to everybody on the way to {}", text::printable(.0))]
     Plain(String),
     /// A user name or a password before the host.
-    #[error("expected an address without user name and password (the part before @); credentials are given apart")]
+    #[error(
+        "expected an address without user name and password (the part before @); credentials are given apart"
+    )]
     UserInfo,
     /// A `#…` at the end, which is never sent.
     #[error("expected an address without a # part, which would not be sent")]
@@ -62,7 +65,8 @@ impl Endpoint {
         text::printable(url.as_str())
     }
 
-    /// The host, with its port where it is not the scheme's own: `smart.lateshipment.com`, `127.0.0.1:8089`.
+    /// The host, with its port where it is not the scheme's own: `smart.lateshipment.com`,
+    /// `127.0.0.1:8089`.
     pub fn authority(&self) -> String {
         text::printable(self.url.authority())
     }
@@ -71,7 +75,9 @@ impl Endpoint {
 impl Default for Endpoint {
     /// [`DEFAULT_ENDPOINT`].
     fn default() -> Self {
-        DEFAULT_ENDPOINT.parse().expect("the webhook's address is https and has a host; a test holds it")
+        DEFAULT_ENDPOINT
+            .parse()
+            .expect("the webhook's address is https and has a host; a test holds it")
     }
 }
 
@@ -80,7 +86,8 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, Unusable> {
         let text = text.trim();
-        // The parser drops tabs and line breaks in silence: what was typed and where it goes would differ.
+        // The parser drops tabs and line breaks in silence: what was typed and where it goes would
+        // differ.
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(Unusable::ControlCharacter);
         }
@@ -200,9 +207,12 @@ mod tests {
 
     #[test]
     fn a_query_is_sent_but_never_shown() {
-        let endpoint: Endpoint = "https://bücher.example/hook?key=SECRETKEY".parse().expect("an endpoint");
+        let endpoint: Endpoint =
+            "https://bücher.example/hook?key=SECRETKEY".parse().expect("an endpoint");
         assert_eq!(endpoint.url().query(), Some("key=SECRETKEY"));
-        for shown in [endpoint.shown(), endpoint.to_string(), format!("{endpoint:?}"), endpoint.authority()] {
+        for shown in
+            [endpoint.shown(), endpoint.to_string(), format!("{endpoint:?}"), endpoint.authority()]
+        {
             assert!(!shown.contains("SECRETKEY"), "{shown}");
         }
         assert_eq!(endpoint.shown(), "https://xn--bcher-kva.example/hook");
@@ -210,9 +220,12 @@ mod tests {
 
     #[test]
     fn no_refusal_shows_a_password() {
-        for text in
-            ["https://user:hunter2@shop.example.com/", "hunter2", "ftp://u:hunter2@x.example/", "https://:hunter2@"]
-        {
+        for text in [
+            "https://user:hunter2@shop.example.com/",
+            "hunter2",
+            "ftp://u:hunter2@x.example/",
+            "https://:hunter2@",
+        ] {
             let refusal = text.parse::<Endpoint>().expect_err(text);
             assert!(!format!("{refusal} {refusal:?}").contains("hunter2"), "{refusal}");
         }

@@ -1,7 +1,9 @@
-//! Everything that ends the program before or in the middle of its work, and the code it exits with.
+//! Everything that ends the program before or in the middle of its work, and the code it exits
+//! with.
 //!
-//! A row's own trouble is never here: it is an `Outcome`. Each room has its own error; this one gathers them, decides
-//! the exit code (here and nowhere else), and hands out the hint. `main` prints it.
+//! A row's own trouble is never here: it is an `Outcome`. Each room has its own error; this one
+//! gathers them, decides the exit code (here and nowhere else), and hands out the hint. `main`
+//! prints it.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -12,7 +14,8 @@ use crate::{endpoint, init, ledger, mapping, results, sandbox, secret, settings,
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
-    /// Every row is `sent`, `already_sent` or `skipped`; or all rows are valid, where nothing was to be sent.
+    /// Every row is `sent`, `already_sent` or `skipped`; or all rows are valid, where nothing was
+    /// to be sent.
     pub const OK: u8 = 0;
     /// The run reached its end, and some rows were not accepted, or are not valid.
     pub const SOME_ROWS: u8 = 1;
@@ -48,7 +51,8 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was asked for does not fit together, or cannot be used: the mapping and the credentials, too.
+    /// What was asked for does not fit together, or cannot be used: the mapping and the
+    /// credentials, too.
     #[error(transparent)]
     Settings(#[from] settings::Error),
     /// An input cannot be read.
@@ -118,7 +122,8 @@ pub enum Error {
     /// The connection to the endpoint cannot be prepared.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// Two inputs have different columns, so that their rows do not fit into one file of failed rows.
+    /// Two inputs have different columns, so that their rows do not fit into one file of failed
+    /// rows.
     #[error("{} and {} have different columns", text::printable(first), text::printable(other))]
     HeadersDiffer {
         /// The first input.
@@ -150,7 +155,9 @@ pub enum Error {
         theirs: Option<String>,
     },
     /// A second signal came while the run finished what was in flight.
-    #[error("ended at once by a second signal: what was in flight may have been accepted, and is not in the results")]
+    #[error(
+        "ended at once by a second signal: what was in flight may have been accepted, and is not in the results"
+    )]
     EndedAtOnce(Signal),
     /// Nothing can be proposed for an input.
     #[error(transparent)]
@@ -188,7 +195,9 @@ impl Error {
     /// Whether another run is in the way, so that waiting may help.
     pub fn is_locked(&self) -> bool {
         match self {
-            Self::Results(results::Error::Partial { holder, .. }) => *holder == results::Holder::Running,
+            Self::Results(results::Error::Partial { holder, .. }) => {
+                *holder == results::Holder::Running
+            }
             Self::Ledger(error) => error.is_locked(),
             _ => false,
         }
@@ -310,7 +319,10 @@ mod tests {
 
     #[test]
     fn a_disk_that_fills_up_in_the_middle_exits_3() {
-        let error = results::Error::Write { path: "out.csv".into(), source: io::ErrorKind::StorageFull.into() };
+        let error = results::Error::Write {
+            path: "out.csv".into(),
+            source: io::ErrorKind::StorageFull.into(),
+        };
         assert_eq!(Error::Unrecorded(error).exit_code(), 3);
     }
 }

@@ -1,10 +1,11 @@
-//! Maps whose keys are hashes already, or numbers counted up: they need no hashing that would cost more than the rest.
+//! Maps whose keys are hashes already, or numbers counted up: they need no hashing that would cost
+//! more than the rest.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map from hashes (128 bits) or tickets. Nobody can choose such keys so that they collide, without having chosen a collision
-/// of their own hash before.
+/// A map from hashes (128 bits) or tickets. Nobody can choose such keys so that they collide,
+/// without having chosen a collision of their own hash before.
 pub(crate) type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<Folded>>;
 
 /// Folds a key into 64 bits.

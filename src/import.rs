@@ -4,8 +4,9 @@
 //! inputs ─ reader (a thread of its own) ─▶ desk ─▶ engine ─▶ desk ─▶ results ─▶ record
 //! ```
 //!
-//! Everything that can be wrong is found before the first request: inputs opened, mapping bound, credentials read,
-//! endpoint parsed, results opened and locked. From then on each row ends in the results, whatever happens.
+//! Everything that can be wrong is found before the first request: inputs opened, mapping bound,
+//! credentials read, endpoint parsed, results opened and locked. From then on each row ends in the
+//! results, whatever happens.
 
 mod carry;
 mod deadline;
@@ -57,7 +58,8 @@ const DRY_RUN: &str = "valid; not sent in a dry run";
 /// Imports what `settings` say; gives the exit code.
 ///
 /// # Errors
-/// Before the first request whatever is in the way; after it, when a file could not be written to its end.
+/// Before the first request whatever is in the way; after it, when a file could not be written to
+/// its end.
 pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
     // Time counts from here: a slow pipe or a long look ahead must not move the end of the night.
     let deadline = Deadline::of(&settings.limits, &ZonedDateTime::now());
@@ -68,7 +70,12 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
     code
 }
 
-fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, screen: &Screen) -> Result<u8, Error> {
+fn run_on(
+    runtime: &Runtime,
+    settings: &Import,
+    deadline: Option<Deadline>,
+    screen: &Screen,
+) -> Result<u8, Error> {
     let started = Timestamp::now();
     let folder = settings.paths.folder();
     let mut inputs = Inputs::prepare(
@@ -83,18 +90,23 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
     }
     let ahead = inputs.look_ahead(settings.limit, settings.min_shipments)?;
     if ahead.shipments < settings.min_shipments {
-        return Err(Error::TooFewShipments { found: ahead.shipments, wanted: settings.min_shipments });
+        return Err(Error::TooFewShipments {
+            found: ahead.shipments,
+            wanted: settings.min_shipments,
+        });
     }
     if ahead.rows == 0 {
         tracing::warn!("there are no rows below the header, so there is nothing to send");
     }
     let site = Site::open(&settings.target, &settings.limits)?;
-    let results = waiting(settings.wait, || record::open_results(settings, &inputs), Error::is_locked)?;
+    let results =
+        waiting(settings.wait, || record::open_results(settings, &inputs), Error::is_locked)?;
     let ledger = waiting(settings.wait, || record::open_ledger(settings), Error::is_locked)?;
     // Only now, under the lock of the results, no other run replaces what is carried over,
     let (ahead, carry) = carry::prove(settings, &inputs, ahead)?;
     // and nobody else's copy can be in its place.
-    let kept = if settings.dry_run { Vec::new() } else { record::keep_copies(settings, &mut inputs)? };
+    let kept =
+        if settings.dry_run { Vec::new() } else { record::keep_copies(settings, &mut inputs)? };
     let record = Record::begin(settings, &inputs, site.as_ref(), started)?;
     screen.say(&record.forecast(&ahead));
 
@@ -105,7 +117,10 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
         results,
         Memory::new(ledger, &settings.memory, settings.limits.in_doubt),
     );
-    let limits = Limits { concurrency: descriptors::fitting(settings.limits.concurrency), ..settings.limits.clone() };
+    let limits = Limits {
+        concurrency: descriptors::fitting(settings.limits.concurrency),
+        ..settings.limits.clone()
+    };
     let gauge = Gauge::default();
     let watch = Watch { desk: &desk, gauge: &gauge, limits: &limits, ahead, position: &position };
     let ending = runtime.block_on(async {
@@ -141,7 +156,8 @@ fn run_on(runtime: &Runtime, settings: &Import, deadline: Option<Deadline>, scre
     if let Err(error) = memory.close() {
         findings.broken.get_or_insert(Error::Forgetful(error));
     }
-    if let Some(unmatched) = inputs.joined().filter(|_| settings.limit.is_none()).and_then(OtherFile::unmatched)
+    if let Some(unmatched) =
+        inputs.joined().filter(|_| settings.limit.is_none()).and_then(OtherFile::unmatched)
         && findings.broken.is_none()
     {
         tracing::warn!("{unmatched}");
@@ -186,9 +202,11 @@ async fn deliver(
         let ending = engine.run().await.map_err(Error::recording)?;
         desk.keep().map(|()| ending)
     };
-    // Comes after the delivery whenever that has worked, so that one write records what all had to record that were awake.
+    // Comes after the delivery whenever that has worked, so that one write records what all had to
+    // record that were awake.
     let keeping = poll_fn(|_| {
-        // The ledger takes nothing after a failure, so the delivery meets it itself, and records what is in flight.
+        // The ledger takes nothing after a failure, so the delivery meets it itself, and records
+        // what is in flight.
         let _ = desk.keep();
         Poll::<Infallible>::Pending
     });

@@ -1,7 +1,8 @@
-//! The inputs of a run or a check, proved once before anything is done with them: each is there, has its header, and
-//! fits the mapping; all have the same columns.
+//! The inputs of a run or a check, proved once before anything is done with them: each is there,
+//! has its header, and fits the mapping; all have the same columns.
 //!
-//! The left half of the corridor as `import` and `check` share it: `source` and `mapping` side by side.
+//! The left half of the corridor as `import` and `check` share it: `source` and `mapping` side by
+//! side.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,9 +87,9 @@ pub struct Ahead {
 }
 
 impl Inputs {
-    /// Opens every input and binds the mapping to it. What can be read only once (standard input, a pipe) is copied to
-    /// `folder` first, and goes with the value unless it is [kept](Self::keep_copies). `join` is joined in place of what the
-    /// mapping names.
+    /// Opens every input and binds the mapping to it. What can be read only once (standard input, a
+    /// pipe) is copied to `folder` first, and goes with the value unless it is
+    /// [kept](Self::keep_copies). `join` is joined in place of what the mapping names.
     ///
     /// # Errors
     /// Whatever is wrong with an input or its header, the first of them; nothing was sent then.
@@ -111,7 +112,10 @@ impl Inputs {
         let lookups = OtherFile::lookups(&mapping)?;
         let tables = Tables {
             join: joined.as_ref().map(|joined| Arc::clone(joined.table())),
-            lookups: lookups.iter().map(|(name, file)| (name.clone(), Arc::clone(file.table()))).collect(),
+            lookups: lookups
+                .iter()
+                .map(|(name, file)| (name.clone(), Arc::clone(file.table())))
+                .collect(),
         };
         let unstamped = Stamp { bytes: 0, modified: None };
         let stamps = files.iter().map(|file| Stamp::of(file.path()).unwrap_or(unstamped)).collect();
@@ -141,15 +145,22 @@ impl Inputs {
                 source.about().header().len(),
                 source.about().found()
             );
-            prepared
-                .remarks
-                .extend(source.about().remarks().iter().map(|remark| format!("{}: {remark}", source.about().name())));
+            prepared.remarks.extend(
+                source
+                    .about()
+                    .remarks()
+                    .iter()
+                    .map(|remark| format!("{}: {remark}", source.about().name())),
+            );
             if index == 0 {
                 prepared.header = source.about().header().to_vec();
                 prepared.dialect = source.about().dialect();
             } else if source.about().header() != prepared.header {
                 let first = prepared.files[0].shown().to_owned();
-                return Err(Error::HeadersDiffer { first, other: source.about().name().to_owned() });
+                return Err(Error::HeadersDiffer {
+                    first,
+                    other: source.about().name().to_owned(),
+                });
             }
             prepared.bytes += source.about().size();
             prepared.found.push(source.about().found());
@@ -180,8 +191,14 @@ impl Inputs {
     pub fn open(&self, index: usize) -> Result<(Source, Bound), Error> {
         let file = &self.files[index];
         let found = self.found.get(index);
-        let source = Source::open_again(index, file.path(), file.shown(), self.mapping.form(), found)?;
-        let bound = self.mapping.bind_with(source.about().name(), source.about().header(), &self.set, &self.tables)?;
+        let source =
+            Source::open_again(index, file.path(), file.shown(), self.mapping.form(), found)?;
+        let bound = self.mapping.bind_with(
+            source.about().name(),
+            source.about().header(),
+            &self.set,
+            &self.tables,
+        )?;
         Ok((source, bound))
     }
 
@@ -251,8 +268,9 @@ impl Inputs {
     pub fn changed(&self) -> Option<&str> {
         let mut pairs = self.files.iter().zip(&self.stamps);
         let own = pairs.find(|(file, stamp)| Stamp::of(file.path()).as_ref() != Some(*stamp));
-        own.map(|(file, _)| file.shown())
-            .or_else(|| self.others().find(|other| other.is_changed()).map(|other| other.table().file()))
+        own.map(|(file, _)| file.shown()).or_else(|| {
+            self.others().find(|other| other.is_changed()).map(|other| other.table().file())
+        })
     }
 
     /// Whether some of them are copies of what can be read only once.
@@ -260,8 +278,8 @@ impl Inputs {
         self.files.iter().any(Readable::is_copy)
     }
 
-    /// Keeps the copies of what can be read only once: at `place`, and with numbers behind it from the second on. Gives
-    /// the places.
+    /// Keeps the copies of what can be read only once: at `place`, and with numbers behind it from
+    /// the second on. Gives the places.
     ///
     /// # Errors
     /// A copy that cannot be moved there.
@@ -283,8 +301,8 @@ impl Inputs {
         self.joined.as_ref().is_none_or(|joined| joined.table().is_found())
     }
 
-    /// Reads and maps the first rows (at most `limit`) and at least so many that `shipments` of them are found, if
-    /// there are that many.
+    /// Reads and maps the first rows (at most `limit`) and at least so many that `shipments` of
+    /// them are found, if there are that many.
     ///
     /// # Errors
     /// When an input cannot be read; when nothing can be joined to any row of theirs.
@@ -295,7 +313,10 @@ impl Inputs {
             let mut units = self.units(index)?.limited(left);
             while let Some(unit) = units.read()? {
                 survey.add(&unit);
-                if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments && self.joins_something() {
+                if survey.rows >= LOOK_AHEAD
+                    && survey.shipments >= shipments
+                    && self.joins_something()
+                {
                     return Ok(Ahead::of(&survey, bytes + units.position(), self.bytes));
                 }
             }
@@ -325,6 +346,7 @@ impl Ahead {
         if self.exact || self.bytes == 0 {
             return count;
         }
-        u64::try_from(u128::from(count) * u128::from(self.bytes_total) / u128::from(self.bytes)).unwrap_or(u64::MAX)
+        u64::try_from(u128::from(count) * u128::from(self.bytes_total) / u128::from(self.bytes))
+            .unwrap_or(u64::MAX)
     }
 }

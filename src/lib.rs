@@ -1,5 +1,5 @@
-//! `lateship` reads order exports, maps every row to the payload of LateShipment.com's custom-store webhook, delivers
-//! it, and records what became of it.
+//! `lateship` reads order exports, maps every row to the payload of LateShipment.com's custom-store
+//! webhook, delivers it, and records what became of it.
 //!
 //! # The corridor
 //!
@@ -7,9 +7,10 @@
 //! INPUT ─ source ─▶ Row ─ mapping ─▶ Shipment ─ delivery ─▶ Outcome ─ results ─▶ RESULTS
 //! ```
 //!
-//! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one on its right, never
-//! another stage; only [`import`] sees the whole corridor. Values are plain data, mapping is pure, and input, network
-//! and files stand at the edges. No module needs itself through another; a test holds all of this.
+//! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one
+//! on its right, never another stage; only [`import`] sees the whole corridor. Values are plain
+//! data, mapping is pure, and input, network and files stand at the edges. No module needs itself
+//! through another; a test holds all of this.
 //!
 //! | values | | stages | |
 //! |---|---|---|---|
@@ -19,19 +20,22 @@
 //! | [`problem`] | what is wrong with a row | [`results`] | outcomes to files, in input order |
 //! | [`limits`] | rate, attempts, times | | |
 //!
-//! Around it: [`cli`] (what a user types), [`settings`] (flag over environment over mapping over default), [`secret`]
-//! and [`endpoint`] (credentials and address, checked), [`inputs`] (files proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows), [`survey`] (rows counted, troubles grouped),
-//! [`packed`] (tables within a cell, recognised), [`progress`] and
-//! [`log`] (standard error), [`closing`] (the words before and after a run), [`sandbox`] (the local endpoint),
-//! [`error`] (every way to end, and its exit code), `hashed` (maps by hashes), [`text`] (foreign text made fit to be shown), [`sorter`] (more records
-//! than memory holds).
+//! Around it: [`cli`] (what a user types), [`settings`] (flag over environment over mapping over
+//! default), [`secret`] and [`endpoint`] (credentials and address, checked), [`inputs`] (files
+//! proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows),
+//! [`survey`] (rows counted, troubles grouped), [`packed`] (tables within a cell, recognised),
+//! [`progress`] and [`log`] (standard error), [`closing`] (the words before and after a run),
+//! [`sandbox`] (the local endpoint), [`error`] (every way to end, and its exit code), `hashed`
+//! (maps by hashes), [`text`] (foreign text made fit to be shown), [`sorter`] (more records than
+//! memory holds).
 //!
 //! # What a run guarantees
 //!
-//! Everything that can be wrong is found before the first request. Then each row of the input ends in the results
-//! exactly once, in the order of the input, whatever happens. A shipment is delivered at least once: when an answer is
-//! lost it is sent again, since a lost shipment is worse than a repeated one, and its message says so; without an
-//! acceptance it ends `in_doubt`, never `failed`.
+//! Everything that can be wrong is found before the first request. Then each row of the input ends
+//! in the results exactly once, in the order of the input, whatever happens. A shipment is
+//! delivered at least once: when an answer is lost it is sent again, since a lost shipment is worse
+//! than a repeated one, and its message says so; without an acceptance it ends `in_doubt`, never
+//! `failed`.
 
 pub mod cli;
 pub mod closing;

@@ -1,6 +1,8 @@
-//! The small values that bound a run: rate, failures, durations, times of day, and what an answer is taken for.
+//! The small values that bound a run: rate, failures, durations, times of day, and what an answer
+//! is taken for.
 //!
-//! They are typed by a user (in flags, the environment or `[delivery]`), checked here once, and obeyed by `delivery`.
+//! They are typed by a user (in flags, the environment or `[delivery]`), checked here once, and
+//! obeyed by `delivery`.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -12,7 +14,8 @@ use jiff::civil::Time;
 /// Requests in flight at most, unless told otherwise.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 /// Requests started per unit of time, unless told otherwise.
-pub const DEFAULT_RATE: Rate = Rate::Per(NonZeroU32::new(10).expect("10 is not zero"), Unit::Second);
+pub const DEFAULT_RATE: Rate =
+    Rate::Per(NonZeroU32::new(10).expect("10 is not zero"), Unit::Second);
 /// Attempts per shipment, unless told otherwise.
 pub const DEFAULT_MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
 /// The time for one request, from its start to the end of its answer, unless told otherwise.
@@ -22,7 +25,8 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an endpoint that answers nothing useful is waited for, unless told otherwise.
 pub const DEFAULT_GIVE_UP_AFTER: Duration = Duration::from_secs(2 * 3600);
 /// Failures in a row after which a run stops, unless told otherwise.
-pub const DEFAULT_MAX_FAILURES: MaxFailures = MaxFailures::InARow(NonZeroU32::new(100).expect("100 is not zero"));
+pub const DEFAULT_MAX_FAILURES: MaxFailures =
+    MaxFailures::InARow(NonZeroU32::new(100).expect("100 is not zero"));
 
 /// All that bounds a run's delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,10 +110,10 @@ impl Rate {
         match self {
             Self::Unlimited => Duration::ZERO,
             #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-            Self::Per(count, unit) => {
-                Duration::try_from_secs_f64(requests as f64 / f64::from(count.get()) * unit.duration().as_secs_f64())
-                    .unwrap_or(Duration::MAX)
-            }
+            Self::Per(count, unit) => Duration::try_from_secs_f64(
+                requests as f64 / f64::from(count.get()) * unit.duration().as_secs_f64(),
+            )
+            .unwrap_or(Duration::MAX),
         }
     }
 }
@@ -148,7 +152,8 @@ impl FromStr for Rate {
         let count: NonZeroU32 = count.trim().parse().map_err(|_| unfit())?;
         if count.get() > 1_000_000 {
             return Err(Unfit(
-                "expected at most 1000000 requests per unit of time; unlimited sets no limit".to_owned(),
+                "expected at most 1000000 requests per unit of time; unlimited sets no limit"
+                    .to_owned(),
             ));
         }
         Ok(Self::Per(count, unit))
@@ -170,11 +175,16 @@ impl FromStr for MaxFailures {
     type Err = Unfit;
 
     fn from_str(text: &str) -> Result<Self, Unfit> {
-        let unfit =
-            || Unfit("expected a number of shipments in a row like 100, a share like 20%, or 0 for never".to_owned());
+        let unfit = || {
+            Unfit("expected a number of shipments in a row like 100, a share like 20%, or 0 for never".to_owned())
+        };
         if let Some(share) = text.strip_suffix('%') {
             let share: u8 = share.trim().parse().map_err(|_| unfit())?;
-            return if (1..=100).contains(&share) { Ok(Self::Percent(share)) } else { Err(unfit()) };
+            return if (1..=100).contains(&share) {
+                Ok(Self::Percent(share))
+            } else {
+                Err(unfit())
+            };
         }
         let count: u32 = text.trim().parse().map_err(|_| unfit())?;
         Ok(NonZeroU32::new(count).map_or(Self::Never, Self::InARow))
@@ -281,7 +291,8 @@ impl fmt::Display for Changed {
     }
 }
 
-/// An answer that the mapping's `[delivery] answers` wants taken for something else than the table says.
+/// An answer that the mapping's `[delivery] answers` wants taken for something else than the table
+/// says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerRule {
     /// The answer's status.
@@ -317,7 +328,10 @@ mod tests {
         for text in ["", "10", "0/s", "-1/s", "1.5/s", "10/d", "10 per s", "99999999/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
-        assert_eq!("10/s".parse::<Rate>().expect("a rate").time_for(12_400), Duration::from_secs(1240));
+        assert_eq!(
+            "10/s".parse::<Rate>().expect("a rate").time_for(12_400),
+            Duration::from_secs(1240)
+        );
     }
 
     #[test]

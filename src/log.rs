@@ -1,7 +1,8 @@
 //! The log: events of the rooms as lines on standard error, as text or JSON.
 //!
-//! Each event is written whole and through the [`Screen`], so that a progress bar never tears it. Other people's
-//! libraries speak only when they warn, whatever the level: their chatter could show requests. Set up once, by `cli`.
+//! Each event is written whole and through the [`Screen`], so that a progress bar never tears it.
+//! Other people's libraries speak only when they warn, whatever the level: their chatter could show
+//! requests. Set up once, by `cli`.
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -78,11 +79,14 @@ impl Level {
 /// Starts logging for the whole program. A second call changes nothing.
 pub fn start(level: Level, format: Format, screen: &Screen) {
     let ours = level.filter();
-    let filter = Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), ours);
+    let filter = Targets::new()
+        .with_default(ours.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), ours);
     let lines = tracing_subscriber::fmt::layer().with_writer(Lines(screen.clone()));
     let lines = match format {
         Format::Text => {
-            let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+            let colour =
+                anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
             lines.with_ansi(colour).with_target(false).boxed()
         }
         Format::Json => lines.json().flatten_event(true).boxed(),
@@ -130,11 +134,17 @@ mod tests {
 
     #[test]
     fn each_v_says_more_and_q_only_errors() {
-        let filters =
-            [(true, 2), (false, 0), (false, 1), (false, 2), (false, 9)].map(|(q, v)| Level::typed(q, v).filter());
+        let filters = [(true, 2), (false, 0), (false, 1), (false, 2), (false, 9)]
+            .map(|(q, v)| Level::typed(q, v).filter());
         assert_eq!(
             filters,
-            [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::DEBUG]
+            [
+                LevelFilter::ERROR,
+                LevelFilter::WARN,
+                LevelFilter::INFO,
+                LevelFilter::DEBUG,
+                LevelFilter::DEBUG
+            ]
         );
     }
 }

@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Prints what went wrong, and what to do about it. A standard error that is closed changes nothing about the exit code.
+/// Prints what went wrong, and what to do about it. A standard error that is closed changes nothing
+/// about the exit code.
 fn report(error: &Error) {
     let mut stderr = anstream::stderr().lock();
     let _ = if error.has_headings() {

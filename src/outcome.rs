@@ -1,4 +1,5 @@
-//! What became of a shipment: the value between `delivery` (or `mapping`, where nothing was sent) and `results`.
+//! What became of a shipment: the value between `delivery` (or `mapping`, where nothing was sent)
+//! and `results`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -70,7 +71,10 @@ impl FromStr for Status {
     type Err = UnknownStatus;
 
     fn from_str(word: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| UnknownStatus(word.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or_else(|| UnknownStatus(word.to_owned()))
     }
 }
 
@@ -96,14 +100,22 @@ pub struct Outcome {
     pub message: String,
     /// When the last answer came or was given up; `None` where nothing was sent.
     pub finished_at: Option<Timestamp>,
-    /// How long the last request took, from its start to the end of its answer; `None` where nothing was sent.
+    /// How long the last request took, from its start to the end of its answer; `None` where
+    /// nothing was sent.
     pub duration: Option<Duration>,
 }
 
 impl Outcome {
     /// The outcome of a row for which no request was made.
     pub fn unsent(status: Status, message: impl Into<String>) -> Self {
-        Self { status, http_status: None, attempts: 0, message: message.into(), finished_at: None, duration: None }
+        Self {
+            status,
+            http_status: None,
+            attempts: 0,
+            message: message.into(),
+            finished_at: None,
+            duration: None,
+        }
     }
 }
 
@@ -142,7 +154,11 @@ impl Tally {
 
     /// The rows for which something is left to do.
     pub fn unsettled(&self) -> u64 {
-        Status::ALL.into_iter().filter(|status| !status.is_settled()).map(|status| self.get(status)).sum()
+        Status::ALL
+            .into_iter()
+            .filter(|status| !status.is_settled())
+            .map(|status| self.get(status))
+            .sum()
     }
 }
 

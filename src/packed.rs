@@ -1,5 +1,6 @@
-//! Tables within a cell, and items that stand beside each other in numbered columns: recognised by name, since a mapping
-//! takes a cell as a whole and a person should hear of it before the first shipment.
+//! Tables within a cell, and items that stand beside each other in numbered columns: recognised by
+//! name, since a mapping takes a cell as a whole and a person should hear of it before the first
+//! shipment.
 //!
 //! Pure; `check` feeds it the header and the first rows.
 
@@ -33,13 +34,17 @@ impl Packed {
             return None;
         }
         let first = cell.split(';').next().unwrap_or_default();
-        let names: Option<Vec<&str>> = first.trim_end_matches('|').split('|').map(name_of).collect();
+        let names: Option<Vec<&str>> =
+            first.trim_end_matches('|').split('|').map(name_of).collect();
         if let Some(names) = names.filter(|names| names.len() > 1) {
             let parcels = names.iter().any(|name| name.starts_with("tracking_"));
             return Some(if parcels { Self::Parcels } else { Self::Paired });
         }
         let item = cell.split('|').next().unwrap_or_default();
-        let fields = item.split(", ").filter(|field| field.starts_with("Product ") && field.contains(": ")).count();
+        let fields = item
+            .split(", ")
+            .filter(|field| field.starts_with("Product ") && field.contains(": "))
+            .count();
         (fields > 1).then_some(Self::Named)
     }
 
@@ -70,11 +75,13 @@ impl Packed {
 /// The name before the colon, if `part` is `name:value` with a name as programs have them.
 fn name_of(part: &str) -> Option<&str> {
     let (name, _) = part.split_once(':')?;
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     is_name.then_some(name)
 }
 
-/// Columns that hold one item each: their common name, and the places (from 0) of the first and of the last.
+/// Columns that hold one item each: their common name, and the places (from 0) of the first and of
+/// the last.
 pub fn numbered(header: &[String]) -> Vec<(String, usize, usize)> {
     let mut found: Vec<(String, usize, usize)> = Vec::new();
     let mut next = 1;
@@ -86,7 +93,9 @@ pub fn numbered(header: &[String]) -> Vec<(String, usize, usize)> {
             continue;
         }
         match (found.last_mut(), number) {
-            (Some((known, _, last)), Some(number)) if known == stem && number == next => *last = place,
+            (Some((known, _, last)), Some(number)) if known == stem && number == next => {
+                *last = place
+            }
             (_, Some(1)) => found.push((stem.to_owned(), place, place)),
             _ => continue,
         }
@@ -125,9 +134,14 @@ impl Watch {
 
     /// What a person should know: which column it is, and what can be done.
     pub fn remarks(&self) -> Vec<String> {
-        let column = |place: usize| format!("{} ({})", text::quoted(&self.header[place]), text::column_letter(place));
-        let packed =
-            self.found.iter().enumerate().filter_map(|(place, found)| Some(found.as_ref()?.remark(&column(place))));
+        let column = |place: usize| {
+            format!("{} ({})", text::quoted(&self.header[place]), text::column_letter(place))
+        };
+        let packed = self
+            .found
+            .iter()
+            .enumerate()
+            .filter_map(|(place, found)| Some(found.as_ref()?.remark(&column(place))));
         let beside = numbered(&self.header).into_iter().map(|(_, first, last)| {
             format!(
                 "columns {} to {} hold one item each: a template \"{{{}}} {{{}}}\" puts some of them into one field; a mapping \
@@ -154,7 +168,10 @@ mod tests {
                 Some(Packed::Named),
             ),
             ("id:1|name:Mug|quantity:2;id:2|name:Lid|quantity:1", Some(Packed::Paired)),
-            ("tracking_provider:ups|custom_tracking_provider:|tracking_number:1Z|;", Some(Packed::Parcels)),
+            (
+                "tracking_provider:ups|custom_tracking_provider:|tracking_number:1Z|;",
+                Some(Packed::Parcels),
+            ),
             ("[{\"id\":1}]", Some(Packed::Json)),
             ("https://example.com/a|b", None),
             ("10:15:30", None),
@@ -167,7 +184,8 @@ mod tests {
 
     #[test]
     fn numbered_columns_are_items_only_in_a_row_from_one() {
-        let header = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let header =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let items = header(&["order", "order_item_1", "order_item_2", "order_item_3"]);
         assert_eq!(numbered(&items), [("order_item_".to_owned(), 1, 3)]);
         assert_eq!(numbered(&header(&["Address 1", "Address 2", "Item 1", "Product"])), []);
@@ -181,6 +199,9 @@ mod tests {
         row.push("id:1|name:Mug;id:2|name:Lid");
         watch.look(&row);
         let remarks = watch.remarks();
-        assert!(matches!(remarks.as_slice(), [remark] if remark.contains("\"line_items\" (B)")), "{remarks:?}");
+        assert!(
+            matches!(remarks.as_slice(), [remark] if remark.contains("\"line_items\" (B)")),
+            "{remarks:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What is wrong with a row, in parts, so that it can be shown in one line and counted by its reason.
+//! What is wrong with a row, in parts, so that it can be shown in one line and counted by its
+//! reason.
 //!
 //! `source` and `mapping` make problems; `results` shows them, `check` groups them.
 
@@ -11,13 +12,15 @@ use crate::text;
 pub struct Problem {
     /// Which row of those that belong together is meant, as its place among them, from 0.
     pub member: usize,
-    /// The payload field (or, where there is none, the part of the mapping) that asked for the value.
+    /// The payload field (or, where there is none, the part of the mapping) that asked for the
+    /// value.
     pub field: Option<&'static str>,
     /// The header's name of the column the value came from, with its place (from 0).
     pub column: Option<(String, usize)>,
     /// The value as it stood in the cell; empty where it is the absence that is wrong.
     pub value: String,
-    /// Why, without row, column or value, so that equal troubles have equal reasons: `is not a date like 31.12.2026`.
+    /// Why, without row, column or value, so that equal troubles have equal reasons:
+    /// `is not a date like 31.12.2026`.
     pub reason: String,
 }
 

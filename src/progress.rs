@@ -1,8 +1,10 @@
-//! How a run looks while it goes on: a bar on a terminal, a plain line now and then elsewhere; standard error only.
+//! How a run looks while it goes on: a bar on a terminal, a plain line now and then elsewhere;
+//! standard error only.
 //!
-//! The only file that knows indicatif. `import` fills a [`View`] and hands it to [`Progress::update`] a few times a
-//! second; nothing here counts, estimates or asks for the time. [`Screen`] is the one way to standard error while a
-//! bar may be drawn there: `log` and the run's own words go through it, so that no line is torn.
+//! The only file that knows indicatif. `import` fills a [`View`] and hands it to
+//! [`Progress::update`] a few times a second; nothing here counts, estimates or asks for the time.
+//! [`Screen`] is the one way to standard error while a bar may be drawn there: `log` and the run's
+//! own words go through it, so that no line is torn.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -16,7 +18,8 @@ use crate::text;
 /// Between two plain lines where standard error is no terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// Drawings of the bar per second, at most: each update sets length, position and message, and the last must be drawn.
+/// Drawings of the bar per second, at most: each update sets length, position and message, and the
+/// last must be drawn.
 const DRAWS_PER_SECOND: u8 = 20;
 
 /// When progress is shown.
@@ -81,7 +84,8 @@ impl Screen {
         self.bars.suspend(work)
     }
 
-    /// Writes whole lines to standard error, unless the run is quiet. A reader that went away is no error.
+    /// Writes whole lines to standard error, unless the run is quiet. A reader that went away is no
+    /// error.
     pub fn say(&self, lines: &str) {
         if self.quiet {
             return;
@@ -247,7 +251,8 @@ fn bar() -> ProgressBar {
 /// How far the bar is, and how far it goes: by bytes, else by rows.
 fn share(view: &View) -> (u64, u64) {
     match (view.bytes_total, view.rows_known) {
-        // Reading runs ahead of delivery by what fits the window: the rows say better how much is done, when known.
+        // Reading runs ahead of delivery by what fits the window: the rows say better how much is
+        // done, when known.
         (_, Known::Exactly(rows)) => (view.rows_done, rows),
         (Some(bytes), _) => (view.bytes_done, bytes),
         (None, Known::About(rows)) => (view.rows_done.min(rows), rows),
@@ -275,7 +280,8 @@ impl Schedule {
     }
 }
 
-/// A view in one line: `4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left`.
+/// A view in one line: `4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min
+/// left`.
 fn line(view: &View) -> String {
     let mut line = text::thousands(view.rows_done);
     match view.rows_known {
@@ -302,7 +308,11 @@ fn line(view: &View) -> String {
             return line;
         }
         Waiting::Backoff { shipments } => {
-            _ = write!(line, "; waiting to repeat {}", text::counted(*shipments as u64, "shipment"));
+            _ = write!(
+                line,
+                "; waiting to repeat {}",
+                text::counted(*shipments as u64, "shipment")
+            );
         }
         Waiting::Nothing | Waiting::Pace | Waiting::Answer => {}
     }
@@ -333,7 +343,10 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_it_is_what_came_of_it_and_how_long_it_takes() {
-        assert_eq!(line(&view()), "4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left");
+        assert_eq!(
+            line(&view()),
+            "4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left"
+        );
         assert_eq!(line(&View { rows_done: 1, ..View::default() }), "1 row: 0 sent");
     }
 
@@ -342,8 +355,7 @@ mod tests {
         let reason = "the endpoint asked for it\u{1b}[31m".to_owned();
         let waiting = Waiting::Hold { reason, for_: Duration::from_secs(30) };
         let shown = line(&View { rows_known: Known::Exactly(5000), waiting, ..view() });
-        let expected =
-            "4,310 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
+        let expected = "4,310 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
         assert_eq!(shown, expected);
     }
 

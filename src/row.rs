@@ -1,7 +1,8 @@
 //! A row: one record of an input as it was read, with its place in the file.
 //!
-//! Plain data between `source` (which fills it) and `mapping` and `results` (which read it). Cells lie in one
-//! string with their ends beside it, so that a row of common width costs one allocation, and none once it is reused.
+//! Plain data between `source` (which fills it) and `mapping` and `results` (which read it). Cells
+//! lie in one string with their ends beside it, so that a row of common width costs one allocation,
+//! and none once it is reused.
 
 use std::ops::Range;
 
@@ -39,8 +40,8 @@ impl Default for Dialect {
 /// The last column of a failed-rows file, which says why the row is there.
 pub const ERROR_COLUMN: &str = "lateship_error";
 
-/// What stands in front of the reason of a row that could not even be read: until it is mended and the cell emptied,
-/// such a row must not be sent, for its cells are not what they seem.
+/// What stands in front of the reason of a row that could not even be read: until it is mended and
+/// the cell emptied, such a row must not be sent, for its cells are not what they seem.
 pub const UNREADABLE: &str = "unreadable: ";
 
 /// The words in front of all other reasons: the row's status.
@@ -87,7 +88,8 @@ pub enum Reading {
     Data,
     /// Not data (an empty row, say): `skipped`, with this reason.
     Skip(String),
-    /// Data that cannot be trusted (a quote that is never closed, a row cut short): `invalid`, with this reason.
+    /// Data that cannot be trusted (a quote that is never closed, a row cut short): `invalid`, with
+    /// this reason.
     Flawed(String),
 }
 
@@ -107,7 +109,8 @@ pub struct Row {
     /// How many cells the record had; fewer than the header's are taken as empty ones on the right.
     pub width: usize,
     text: String,
-    /// Where each cell ends in the text. A record has at most 1 MiB, so that this is far below what fits.
+    /// Where each cell ends in the text. A record has at most 1 MiB, so that this is far below what
+    /// fits.
     ends: SmallVec<[u32; 32]>,
 }
 
@@ -119,7 +122,11 @@ impl Row {
 
     /// An empty row with room for so many bytes of text and so many cells.
     pub fn with_room(bytes: usize, cells: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: SmallVec::with_capacity(cells), ..Self::default() }
+        Self {
+            text: String::with_capacity(bytes),
+            ends: SmallVec::with_capacity(cells),
+            ..Self::default()
+        }
     }
 
     /// Empties the row and keeps its memory.
@@ -187,7 +194,9 @@ impl Row {
             Reading::Flawed(reason) => (2, reason.as_str()),
         };
         out.push(kind);
-        for number in [self.input as u64, self.number, self.line, self.fingerprint, self.width as u64] {
+        for number in
+            [self.input as u64, self.number, self.line, self.fingerprint, self.width as u64]
+        {
             out.extend_from_slice(&number.to_le_bytes());
         }
         for part in std::iter::once(reason).chain(self.cells()) {
@@ -233,13 +242,12 @@ impl Row {
 
     /// The hash of the cells as they are now; reading stores it in [`Row::fingerprint`].
     ///
-    /// XXH3 (64 bits) over the text of all cells, seeded by where they end, so that moving a character to the next
-    /// cell changes it.
+    /// XXH3 (64 bits) over the text of all cells, seeded by where they end, so that moving a
+    /// character to the next cell changes it.
     pub fn hash_cells(&self) -> u64 {
-        let seed = self
-            .ends
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |seed: u64, end| (seed ^ u64::from(*end)).wrapping_mul(0x0000_0100_0000_01b3));
+        let seed = self.ends.iter().fold(0xcbf2_9ce4_8422_2325, |seed: u64, end| {
+            (seed ^ u64::from(*end)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
         xxh3_64_with_seed(self.text.as_bytes(), seed)
     }
 
@@ -282,7 +290,9 @@ mod tests {
     fn a_row_that_was_written_is_read_again() {
         let mut row = row(&["a", "", "straße", "x\ny"]);
         (row.input, row.number, row.line, row.width, row.fingerprint) = (3, 17, 40, 4, u64::MAX);
-        for reading in [Reading::Data, Reading::Skip("a footer".to_owned()), Reading::Flawed("cut".to_owned())] {
+        for reading in
+            [Reading::Data, Reading::Skip("a footer".to_owned()), Reading::Flawed("cut".to_owned())]
+        {
             row.reading = reading;
             let mut bytes = Vec::new();
             row.write(&mut bytes);

@@ -1,9 +1,10 @@
 //! Credentials: read once, sent in headers, and shown nowhere.
 //!
-//! They come from the environment or from a file that only its owner can read, never from arguments, which every
-//! user of a machine can list. [`Secret`] shows `(redacted)` in place of its text; no error of this module quotes a
-//! value or the line that holds it. `settings` reads them, `delivery` sends them and passes foreign text (an answer
-//! may echo a request) through [`Credentials::redact`].
+//! They come from the environment or from a file that only its owner can read, never from
+//! arguments, which every user of a machine can list. [`Secret`] shows `(redacted)` in place of its
+//! text; no error of this module quotes a value or the line that holds it. `settings` reads them,
+//! `delivery` sends them and passes foreign text (an answer may echo a request) through
+//! [`Credentials::redact`].
 
 mod error;
 mod redact;
@@ -38,8 +39,8 @@ impl Secret {
     /// Takes a text that is printable ASCII between blanks and line ends, which are cut off.
     ///
     /// # Errors
-    /// Nothing in it, something in it that cannot travel in a header, or a sign that it was pasted with more than
-    /// itself.
+    /// Nothing in it, something in it that cannot travel in a header, or a sign that it was pasted
+    /// with more than itself.
     pub fn new(text: &str) -> Result<Self, Flaw> {
         let text = text.trim();
         let quotes = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
@@ -134,8 +135,10 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// Both values together.
     pub fn new(email: Secret, api_key: Secret) -> Self {
-        let mut needles: Vec<String> =
-            [&email, &api_key].into_iter().flat_map(|secret| redact::forms(secret.expose())).collect();
+        let mut needles: Vec<String> = [&email, &api_key]
+            .into_iter()
+            .flat_map(|secret| redact::forms(secret.expose()))
+            .collect();
         // A few characters would be found in any text, and cover what the operator has to read.
         needles.retain(|needle| needle.len() >= SHORTEST_NEEDLE);
         needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -169,16 +172,19 @@ impl Credentials {
     /// Reads a TOML file with `email` and `api_key`.
     ///
     /// # Errors
-    /// A file that is missing, open to others than its owner, not TOML, or holds anything else than two credentials.
+    /// A file that is missing, open to others than its owner, not TOML, or holds anything else than
+    /// two credentials.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
         let not_text = || Error::NotText { path: path.to_owned() };
-        // A pipe would be waited for without a word, and a folder has no rights that could be mended.
+        // A pipe would be waited for without a word, and a folder has no rights that could be
+        // mended.
         if path.exists() && !path.is_file() {
             return Err(not_text());
         }
         let file = File::open(path).map_err(unreadable)?;
-        // Asked of the open file, so that nobody can put another one in its place between the look and the reading.
+        // Asked of the open file, so that nobody can put another one in its place between the look
+        // and the reading.
         check_mode(path, &file.metadata().map_err(unreadable)?)?;
         let mut bytes = Vec::new();
         file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -199,19 +205,36 @@ impl Credentials {
             let (slot, key) = match name.get_ref().as_ref() {
                 "email" => (&mut email, "email"),
                 "api_key" => (&mut api_key, "api_key"),
-                _ => return Err(Error::UnknownKey { path: path.to_owned(), line: place(text, name.span().start).0 }),
+                _ => {
+                    return Err(Error::UnknownKey {
+                        path: path.to_owned(),
+                        line: place(text, name.span().start).0,
+                    });
+                }
             };
             let DeValue::String(value) = value.get_ref() else {
-                return Err(Error::NotAString { path: path.to_owned(), key, line: place(text, name.span().start).0 });
+                return Err(Error::NotAString {
+                    path: path.to_owned(),
+                    key,
+                    line: place(text, name.span().start).0,
+                });
             };
-            *slot = Some(Secret::new(value).map_err(|flaw| Error::Value { path: path.to_owned(), key, flaw })?);
+            *slot = Some(Secret::new(value).map_err(|flaw| Error::Value {
+                path: path.to_owned(),
+                key,
+                flaw,
+            })?);
         }
         let absent = |key| Error::Absent { path: path.to_owned(), key };
-        Ok(Self::new(email.ok_or_else(|| absent("email"))?, api_key.ok_or_else(|| absent("api_key"))?))
+        Ok(Self::new(
+            email.ok_or_else(|| absent("email"))?,
+            api_key.ok_or_else(|| absent("api_key"))?,
+        ))
     }
 
-    /// `text` with both values replaced, also where they are escaped for a URL, JSON or HTML, or lie within base64.
-    /// To be called before the text is cut or made printable: half a key would no longer be found.
+    /// `text` with both values replaced, also where they are escaped for a URL, JSON or HTML, or
+    /// lie within base64. To be called before the text is cut or made printable: half a key would
+    /// no longer be found.
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for needle in &self.needles {
@@ -255,24 +278,39 @@ mod tests {
         Credentials::from_toml(Path::new("credentials.toml"), text)
     }
 
-    pub(crate) fn from_variables(email: Option<&str>, key: Option<&str>) -> Result<Credentials, Error> {
-        Credentials::from_variables(|name| if name == EMAIL_VARIABLE { email } else { key }.map(OsString::from))
+    pub(crate) fn from_variables(
+        email: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<Credentials, Error> {
+        Credentials::from_variables(|name| {
+            if name == EMAIL_VARIABLE { email } else { key }.map(OsString::from)
+        })
     }
 
     #[test]
     fn a_secret_is_never_shown() {
         let credentials = from_variables(Some("ops@example.com"), Some(KEY)).expect("credentials");
-        for shown in
-            [format!("{credentials:?}"), format!("{:#?}", credentials.api_key), credentials.api_key.to_string()]
-        {
-            assert!(shown.contains("(redacted)") && !shown.contains("SECRETKEY") && !shown.contains("ops"), "{shown}");
+        for shown in [
+            format!("{credentials:?}"),
+            format!("{:#?}", credentials.api_key),
+            credentials.api_key.to_string(),
+        ] {
+            assert!(
+                shown.contains("(redacted)")
+                    && !shown.contains("SECRETKEY")
+                    && !shown.contains("ops"),
+                "{shown}"
+            );
         }
         assert_eq!(credentials.api_key.expose(), KEY);
     }
 
     #[test]
     fn blanks_around_a_value_are_cut_off_and_everything_else_is_refused() {
-        assert_eq!(Secret::new(" SECRETKEY\r\n").map(|secret| secret.0), Ok("SECRETKEY".to_owned()));
+        assert_eq!(
+            Secret::new(" SECRETKEY\r\n").map(|secret| secret.0),
+            Ok("SECRETKEY".to_owned())
+        );
         for (text, flaw) in [
             ("", Flaw::Empty),
             (" \n", Flaw::Empty),
@@ -300,7 +338,10 @@ mod tests {
             from_variables(Some("a@example.com"), None),
             Err(Error::Half { missing: API_KEY_VARIABLE, .. })
         ));
-        assert!(matches!(from_variables(None, Some(KEY)), Err(Error::Half { missing: EMAIL_VARIABLE, .. })));
+        assert!(matches!(
+            from_variables(None, Some(KEY)),
+            Err(Error::Half { missing: EMAIL_VARIABLE, .. })
+        ));
         let empty = from_variables(Some("a@example.com"), Some("")).expect_err("an empty key");
         assert_eq!(empty.to_string(), "the variable LATESHIPMENT_API_KEY is empty");
         let hint = Error::Missing.hint().expect("a hint");
@@ -311,8 +352,12 @@ mod tests {
 
     #[test]
     fn a_file_holds_email_and_api_key_and_no_error_quotes_it() {
-        let good = from_toml("# mine\nemail = \"ops@example.com\"\napi_key = 'SECRETKEY\\x'\n").expect("credentials");
-        assert_eq!((good.email.expose(), good.api_key.expose()), ("ops@example.com", "SECRETKEY\\x"));
+        let good = from_toml("# mine\nemail = \"ops@example.com\"\napi_key = 'SECRETKEY\\x'\n")
+            .expect("credentials");
+        assert_eq!(
+            (good.email.expose(), good.api_key.expose()),
+            ("ops@example.com", "SECRETKEY\\x")
+        );
         for (text, says) in [
             ("email = \"a@example.com\"\napi_key = SECRETKEY", "line 2, column"),
             ("api_key = \"SECRETKEY", "line 1, column"),
@@ -336,26 +381,43 @@ mod tests {
     fn a_file_that_others_can_read_is_refused_with_the_command_that_closes_it() {
         use std::os::unix::fs::PermissionsExt;
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(b"\xEF\xBB\xBFemail = \"ops@example.com\"\napi_key = \"SECRETKEY\"\n").expect("written");
-        for (mode, fits) in
-            [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o644, false), (0o620, false)]
-        {
+        file.write_all(b"\xEF\xBB\xBFemail = \"ops@example.com\"\napi_key = \"SECRETKEY\"\n")
+            .expect("written");
+        for (mode, fits) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, false),
+            (0o604, false),
+            (0o644, false),
+            (0o620, false),
+        ] {
             file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).expect("a mode");
             match Credentials::from_file(file.path()) {
-                Ok(credentials) => assert!(fits && credentials.api_key.expose() == "SECRETKEY", "{mode:o}"),
+                Ok(credentials) => {
+                    assert!(fits && credentials.api_key.expose() == "SECRETKEY", "{mode:o}")
+                }
                 Err(error) => {
                     assert!(!fits, "{mode:o}: {error}");
-                    assert!(error.hint().is_some_and(|hint| hint.contains("chmod 600 ")), "{error}");
+                    assert!(
+                        error.hint().is_some_and(|hint| hint.contains("chmod 600 ")),
+                        "{error}"
+                    );
                 }
             }
         }
-        assert!(matches!(Credentials::from_file(Path::new("/nonexistent/credentials")), Err(Error::Unreadable { .. })));
+        assert!(matches!(
+            Credentials::from_file(Path::new("/nonexistent/credentials")),
+            Err(Error::Unreadable { .. })
+        ));
     }
 
     #[test]
     fn an_answer_that_repeats_the_request_shows_neither_value() {
-        let credentials = from_variables(Some("ops@example.com"), Some("SECRET/KEY+7f3a\"&=")).expect("credentials");
-        let told = credentials.redact(r#"{"key":"SECRET\/KEY+7f3a\"&=","user":"ops@example.com"} SECRET/KEY+7f3a"&="#);
+        let credentials = from_variables(Some("ops@example.com"), Some("SECRET/KEY+7f3a\"&="))
+            .expect("credentials");
+        let told = credentials.redact(
+            r#"{"key":"SECRET\/KEY+7f3a\"&=","user":"ops@example.com"} SECRET/KEY+7f3a"&="#,
+        );
         assert_eq!(told, r#"{"key":"(redacted)","user":"(redacted)"} (redacted)"#);
         assert_eq!(credentials.redact("nothing of it"), "nothing of it");
     }

@@ -1,7 +1,8 @@
-//! What a run is to do: flag over environment over the mapping's `[delivery]` over default, all of it checked.
+//! What a run is to do: flag over environment over the mapping's `[delivery]` over default, all of
+//! it checked.
 //!
-//! `cli` says what was [typed](Typed); here the environment is asked once, the mapping read, and everything fitted
-//! together. Nothing raw goes further: [`Import`] is what `import` obeys.
+//! `cli` says what was [typed](Typed); here the environment is asked once, the mapping read, and
+//! everything fitted together. Nothing raw goes further: [`Import`] is what `import` obeys.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -64,7 +65,8 @@ pub struct Import {
     pub min_shipments: u64,
     /// Only so many rows (of all inputs together) are looked at; all of them where it is `None`.
     pub limit: Option<u64>,
-    /// Whether rows are mapped and validated only, and nothing is sent; then `target` is [`Target::Nowhere`].
+    /// Whether rows are mapped and validated only, and nothing is sent; then `target` is
+    /// [`Target::Nowhere`].
     pub dry_run: bool,
     /// The earlier run whose lines are carried over, for a retry.
     pub carried: Option<Carried>,
@@ -195,7 +197,10 @@ impl Import {
         check_set(&typed.set)?;
         let paths = paths(&typed, &inputs)?;
         let target = target(&typed, environment)?;
-        let asked = layers::layer(layers::layer(typed.delivery, environment.delivery()?), mapping.delivery().clone());
+        let asked = layers::layer(
+            layers::layer(typed.delivery, environment.delivery()?),
+            mapping.delivery().clone(),
+        );
         let min_shipments = asked.min_shipments.unwrap_or(DEFAULT_MIN_SHIPMENTS);
         let wait = asked.wait.unwrap_or(DEFAULT_WAIT);
         let changed = asked.changed.unwrap_or_default();
@@ -222,8 +227,8 @@ impl Import {
         })
     }
 
-    /// The command that does the same with another input, as a shell takes it; with the endpoint, wherever it was said,
-    /// so that it sends to the same one in another shell.
+    /// The command that does the same with another input, as a shell takes it; with the endpoint,
+    /// wherever it was said, so that it sends to the same one in another shell.
     pub fn command_for(&self, input: &Path) -> String {
         let mut command = self.rerun.with_input(&self.inputs, input);
         if let Target::Endpoint { endpoint, .. } = &self.target
@@ -252,7 +257,9 @@ pub fn load_mapping(typed: &str) -> Result<Mapping, Error> {
 /// An input that is given twice, or standard input beside files.
 pub fn inputs(typed: &[OsString]) -> Result<Vec<Input>, Error> {
     let inputs: Vec<Input> = typed.iter().map(|text| Input::typed(text)).collect();
-    let real = |input: &Input| input.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let real = |input: &Input| {
+        input.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    };
     for (index, input) in inputs.iter().enumerate() {
         if inputs[..index].iter().any(|other| real(other) == real(input)) {
             return Err(Error::SameInput(input.clone()));
@@ -269,8 +276,10 @@ pub fn inputs(typed: &[OsString]) -> Result<Vec<Input>, Error> {
 /// # Errors
 /// A field with two.
 pub fn check_set(set: &[(Field, String)]) -> Result<(), Error> {
-    let twice =
-        set.iter().enumerate().find(|(index, (field, _))| set[..*index].iter().any(|(other, _)| other == field));
+    let twice = set
+        .iter()
+        .enumerate()
+        .find(|(index, (field, _))| set[..*index].iter().any(|(other, _)| other == field));
     twice.map_or(Ok(()), |(_, (field, _))| Err(Error::SetTwice(*field)))
 }
 
@@ -279,7 +288,9 @@ fn paths(typed: &Typed, inputs: &[Input]) -> Result<Paths, Error> {
     let mut paths = match (&typed.results, inputs.first()) {
         (Some(results), _) if typed.dry_run => Paths::of_dry_run(results),
         (Some(results), _) => Paths::from_results(results),
-        (None, Some(Input::Path(input) | Input::Known { path: input, .. })) => Paths::beside(input, ending),
+        (None, Some(Input::Path(input) | Input::Known { path: input, .. })) => {
+            Paths::beside(input, ending)
+        }
         (None, Some(Input::Stdin) | None) => return Err(Error::NoResults),
     };
     if let Some(path) = &typed.failed_rows {
@@ -315,8 +326,8 @@ fn target(typed: &Typed, environment: &Environment<'_>) -> Result<Target, Error>
     Ok(Target::Endpoint { endpoint, credentials })
 }
 
-/// Where accepted shipments are remembered: where it was said, else in the user's own place; a loopback endpoint only
-/// where it was said, since it is a rehearsal as a rule.
+/// Where accepted shipments are remembered: where it was said, else in the user's own place; a
+/// loopback endpoint only where it was said, since it is a rehearsal as a rule.
 fn ledger_of(
     target: &Target,
     typed: Option<PathBuf>,

@@ -1,7 +1,9 @@
-//! Sorts more records than memory should hold: runs of a bounded size go to unnamed temporary files and are merged.
+//! Sorts more records than memory should hold: runs of a bounded size go to unnamed temporary files
+//! and are merged.
 //!
-//! A record is a key of a fixed length, by which it is sorted, and a value. Keys that are equal come in no certain order, so
-//! whoever cares puts a counter at their end. A leaf: [`inputs`](crate::inputs) brings the rows of a group together by it, and
+//! A record is a key of a fixed length, by which it is sorted, and a value. Keys that are equal
+//! come in no certain order, so whoever cares puts a counter at their end. A leaf:
+//! [`inputs`](crate::inputs) brings the rows of a group together by it, and
 //! [`results`](crate::results) brings their lines back into the order of the input.
 
 use std::cmp::Reverse;
@@ -24,13 +26,20 @@ pub struct Sorter<const K: usize> {
 }
 
 impl<const K: usize> Sorter<K> {
-    /// An empty one, whose temporary files lie in `folder`: nobody else can open them, and they go with the program.
+    /// An empty one, whose temporary files lie in `folder`: nobody else can open them, and they go
+    /// with the program.
     pub fn new(folder: &Path) -> Self {
         Self::with_run(folder, RUN)
     }
 
     fn with_run(folder: &Path, run: usize) -> Self {
-        Self { folder: folder.to_owned(), run, values: Vec::new(), entries: Vec::new(), runs: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            run,
+            values: Vec::new(),
+            entries: Vec::new(),
+            runs: Vec::new(),
+        }
     }
 
     /// Adds a record.
@@ -42,7 +51,11 @@ impl<const K: usize> Sorter<K> {
         self.values.extend_from_slice(value);
         self.entries.push((key, start, value.len()));
         let entry = size_of::<([u8; K], usize, usize)>();
-        if self.values.len() + self.entries.len() * entry >= self.run { self.spill() } else { Ok(()) }
+        if self.values.len() + self.entries.len() * entry >= self.run {
+            self.spill()
+        } else {
+            Ok(())
+        }
     }
 
     /// All records in the order of their keys.
@@ -54,8 +67,13 @@ impl<const K: usize> Sorter<K> {
             self.spill()?;
         }
         self.entries.sort_unstable();
-        let mut sorted =
-            Sorted { next: 0, sorter: self, readers: Vec::new(), heads: BinaryHeap::new(), value: Vec::new() };
+        let mut sorted = Sorted {
+            next: 0,
+            sorter: self,
+            readers: Vec::new(),
+            heads: BinaryHeap::new(),
+            value: Vec::new(),
+        };
         for (index, mut file) in std::mem::take(&mut sorted.sorter.runs).into_iter().enumerate() {
             file.rewind()?;
             sorted.readers.push(BufReader::with_capacity(64 * 1024, file));
@@ -69,7 +87,8 @@ impl<const K: usize> Sorter<K> {
         let mut out = BufWriter::with_capacity(256 * 1024, tempfile::tempfile_in(&self.folder)?);
         for (key, start, length) in self.entries.drain(..) {
             out.write_all(&key)?;
-            let short = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+            let short =
+                u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
             out.write_all(&short.to_le_bytes())?;
             out.write_all(&self.values[start..start + length])?;
         }
@@ -98,7 +117,9 @@ impl<const K: usize> Sorted<K> {
     /// A temporary file cannot be read.
     pub fn read(&mut self) -> io::Result<Option<([u8; K], &[u8])>> {
         if self.readers.is_empty() {
-            let Some((key, start, length)) = self.sorter.entries.get(self.next).copied() else { return Ok(None) };
+            let Some((key, start, length)) = self.sorter.entries.get(self.next).copied() else {
+                return Ok(None);
+            };
             self.next += 1;
             return Ok(Some((key, &self.sorter.values[start..start + length])));
         }

@@ -1,7 +1,8 @@
-//! What a mapping makes of the rows of an input, counted, with troubles grouped by field and reason.
+//! What a mapping makes of the rows of an input, counted, with troubles grouped by field and
+//! reason.
 //!
-//! Pure, and bounded in memory: at most [`MAX_GROUPS`] reasons are kept apart. `check` shows a whole one; `import` says
-//! by one what it is about to do.
+//! Pure, and bounded in memory: at most [`MAX_GROUPS`] reasons are kept apart. `check` shows a
+//! whole one; `import` says by one what it is about to do.
 
 use std::collections::HashMap;
 
@@ -38,8 +39,8 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Counts a unit: its rows, what was made of them, and what is odd about it. Rows that belong together count each; what
-    /// is wrong with them counts once.
+    /// Counts a unit: its rows, what was made of them, and what is odd about it. Rows that belong
+    /// together count each; what is wrong with them counts once.
     pub fn add(&mut self, unit: &Unit) {
         self.rows += unit.members.len() as u64;
         if unit.shipments().next().is_some() {
@@ -55,7 +56,9 @@ impl Survey {
                 Made::Invalid(_) => self.invalid += 1,
             }
         }
-        for worked in unit.members.iter().filter_map(|member| member.own.as_deref()).chain(&unit.made) {
+        for worked in
+            unit.members.iter().filter_map(|member| member.own.as_deref()).chain(&unit.made)
+        {
             match &worked.made {
                 Made::Shipment(_) => {
                     self.shipments += 1;
@@ -134,7 +137,9 @@ impl Groups {
     }
 
     fn add(&mut self, row: &Row, problem: &Problem) {
-        self.enter(row, problem.field, &problem.reason, || (problem.column.clone(), text::printable(&problem.value)));
+        self.enter(row, problem.field, &problem.reason, || {
+            (problem.column.clone(), text::printable(&problem.value))
+        });
     }
 
     fn add_reason(&mut self, row: &Row, reason: &str) {
@@ -167,7 +172,12 @@ impl Groups {
             return;
         }
         places.insert(reason.to_owned(), self.kept.len());
-        self.kept.push(Group { field, reason: reason.to_owned(), count: 1, examples: vec![example()] });
+        self.kept.push(Group {
+            field,
+            reason: reason.to_owned(),
+            count: 1,
+            examples: vec![example()],
+        });
     }
 }
 
@@ -182,11 +192,22 @@ mod tests {
 
     fn problem(field: &'static str, value: &str, reason: &str) -> Problem {
         let column = Some(("Datum".to_owned(), 2));
-        Problem { member: 0, field: Some(field), column, value: value.to_owned(), reason: reason.to_owned() }
+        Problem {
+            member: 0,
+            field: Some(field),
+            column,
+            value: value.to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 
     fn unit(number: u64, made: Made) -> Unit {
-        let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
+        let worked = Worked {
+            made,
+            order_no: String::new(),
+            trackingnumber: String::new(),
+            warnings: Vec::new(),
+        };
         Unit::single(row(number), worked)
     }
 
@@ -195,16 +216,26 @@ mod tests {
         let mut survey = Survey::default();
         let missing = problem("order_no", "", "is empty");
         survey.add(&unit(1, Made::Invalid(vec![missing.clone()])));
-        survey.add(&unit(2, Made::Invalid(vec![problem("order_date", "31.02.\u{1b}", "is not a date")])));
-        survey.add(&unit(3, Made::Invalid(vec![problem("order_date", "soon", "is not a date"), missing])));
+        survey.add(&unit(
+            2,
+            Made::Invalid(vec![problem("order_date", "31.02.\u{1b}", "is not a date")]),
+        ));
+        survey.add(&unit(
+            3,
+            Made::Invalid(vec![problem("order_date", "soon", "is not a date"), missing]),
+        ));
         survey.add(&unit(4, Made::Invalid(vec![problem("order_date", "never", "is not a date")])));
         survey.add(&unit(5, Made::Skipped("an empty row".to_owned())));
         assert_eq!((survey.rows, survey.shipments, survey.invalid, survey.skipped), (5, 0, 4, 1));
         let groups = survey.problems.by_count();
-        let shown: Vec<_> = groups.iter().map(|group| (group.field, group.count, group.examples[0].row)).collect();
+        let shown: Vec<_> =
+            groups.iter().map(|group| (group.field, group.count, group.examples[0].row)).collect();
         assert_eq!(shown, [(Some("order_date"), 3, 2), (Some("order_no"), 2, 1)]);
         assert_eq!(groups[0].examples[0].value, "31.02.\u{FFFD}");
-        assert_eq!(groups[0].examples.iter().map(|example| example.row).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(
+            groups[0].examples.iter().map(|example| example.row).collect::<Vec<_>>(),
+            [2, 3, 4]
+        );
         assert_eq!(survey.skips.by_count()[0].reason, "an empty row");
         assert!(survey.warnings.is_empty());
     }

@@ -1,16 +1,16 @@
-//! Foreign text (cells, answers, paths) made fit for a terminal, a message column or a page, and the few words
-//! of English that several rooms need.
+//! Foreign text (cells, answers, paths) made fit for a terminal, a message column or a page, and
+//! the few words of English that several rooms need.
 //!
-//! Everything that came from outside passes [`printable`] or [`quoted`] before a person sees it: a cell can hold
-//! terminal escapes, and an answer can be endless.
+//! Everything that came from outside passes [`printable`] or [`quoted`] before a person sees it: a
+//! cell can hold terminal escapes, and an answer can be endless.
 
 use std::fmt::Write;
 
 /// The most characters of one foreign text that are shown.
 pub const MAX_SHOWN: usize = 200;
 
-/// `text` on one line without control characters, escapes, or characters that reverse or hide what is read,
-/// and cut to [`MAX_SHOWN`] characters.
+/// `text` on one line without control characters, escapes, or characters that reverse or hide what
+/// is read, and cut to [`MAX_SHOWN`] characters.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(MAX_SHOWN));
     let mut spaced = true;
@@ -37,7 +37,8 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Control characters, and those that reverse or hide text: bidirectional marks, zero-width characters, BOMs.
+/// Control characters, and those that reverse or hide text: bidirectional marks, zero-width
+/// characters, BOMs.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{061C}' | '\u{00AD}')
@@ -106,7 +107,10 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
 
 /// A name without case, punctuation and spaces, for comparison.
 pub fn fold(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric() || *c == '\u{FFFD}').flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric() || *c == '\u{FFFD}')
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Runs a program and takes its measure: time, processor, memory.
 //!
-//! Every child is killed when its guard goes, on every way out. Processor time is read from `/proc` while the child is
-//! a zombie, after its end and before it is waited for: then it is whole, and no system call of our own is needed.
+//! Every child is killed when its guard goes, on every way out. Processor time is read from `/proc`
+//! while the child is a zombie, after its end and before it is waited for: then it is whole, and no
+//! system call of our own is needed.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -67,7 +68,8 @@ pub(crate) fn measure(command: &mut Command) -> io::Result<Measured> {
     let began = Instant::now();
     let mut running = Running::start(command)?;
     let process = running.0.id();
-    let mut stderr = running.0.stderr.take().ok_or_else(|| io::Error::other("no standard error"))?;
+    let mut stderr =
+        running.0.stderr.take().ok_or_else(|| io::Error::other("no standard error"))?;
     let (sender, ended) = mpsc::channel();
     // The end of standard error is the end of the program, to the microsecond.
     let reader = std::thread::spawn(move || {
@@ -81,7 +83,9 @@ pub(crate) fn measure(command: &mut Command) -> io::Result<Measured> {
         match ended.recv_timeout(LOOK) {
             Ok(found) => break found,
             Err(RecvTimeoutError::Timeout) => peak_kib = peak_kib.max(peak(process)),
-            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("standard error was lost")),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(io::Error::other("standard error was lost"));
+            }
         }
     };
     reader.join().map_err(|_| io::Error::other("the reader of standard error panicked"))??;
@@ -111,6 +115,11 @@ fn stat(process: u32) -> io::Result<(String, Duration)> {
     let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
     let words: Vec<&str> = rest.split(' ').collect();
     // Of the manual's fields 14 to 17: utime, stime, cutime, cstime; the state is field 3.
-    let ticks = words.get(11..15).into_iter().flatten().filter_map(|word| word.parse::<u32>().ok()).sum::<u32>();
+    let ticks = words
+        .get(11..15)
+        .into_iter()
+        .flatten()
+        .filter_map(|word| word.parse::<u32>().ok())
+        .sum::<u32>();
     Ok((words.first().copied().unwrap_or_default().to_owned(), TICK * ticks))
 }

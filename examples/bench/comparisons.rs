@@ -27,11 +27,25 @@ pub(crate) fn import(stage: &Stage) -> Outcome<Vec<Line>> {
 }
 
 pub(crate) fn no_ledger(stage: &Stage) -> Outcome<Vec<Line>> {
-    against_oha(stage, "no-ledger", "import --no-ledger", &stage.nginx()?.url(), stage.rows, Memory::None)
+    against_oha(
+        stage,
+        "no-ledger",
+        "import --no-ledger",
+        &stage.nginx()?.url(),
+        stage.rows,
+        Memory::None,
+    )
 }
 
 pub(crate) fn tls(stage: &Stage) -> Outcome<Vec<Line>> {
-    against_oha(stage, "tls", "import over TLS", &stage.nginx()?.tls_url(), stage.rows, Memory::Fresh)
+    against_oha(
+        stage,
+        "tls",
+        "import over TLS",
+        &stage.nginx()?.tls_url(),
+        stage.rows,
+        Memory::Fresh,
+    )
 }
 
 pub(crate) fn latency(stage: &Stage) -> Outcome<Vec<Line>> {
@@ -42,14 +56,27 @@ pub(crate) fn latency(stage: &Stage) -> Outcome<Vec<Line>> {
 }
 
 /// An import against oha's requests to the same endpoint.
-fn against_oha(stage: &Stage, title: &str, what: &str, url: &str, rows: u64, memory: Memory) -> Outcome<Vec<Line>> {
+fn against_oha(
+    stage: &Stage,
+    title: &str,
+    what: &str,
+    url: &str,
+    rows: u64,
+    memory: Memory,
+) -> Outcome<Vec<Line>> {
     let mut contestants = vec![importing(stage, url, rows, memory)?];
     contestants.extend(stage.oha(url, rows)?);
     lines(stage, title, what, rows, &mut contestants)
 }
 
 /// Lets them compete; the first is `lateship`.
-fn lines(stage: &Stage, title: &str, what: &str, rows: u64, contestants: &mut [Contestant<'_>]) -> Outcome<Vec<Line>> {
+fn lines(
+    stage: &Stage,
+    title: &str,
+    what: &str,
+    rows: u64,
+    contestants: &mut [Contestant<'_>],
+) -> Outcome<Vec<Line>> {
     let medians = compete(title, stage.rounds, rows, contestants)?;
     let mut others = contestants.iter().zip(&medians).skip(1).peekable();
     if others.peek().is_none() {
@@ -59,7 +86,12 @@ fn lines(stage: &Stage, title: &str, what: &str, rows: u64, contestants: &mut [C
 }
 
 /// An import of so many rows with fresh files.
-pub(crate) fn importing<'a>(stage: &'a Stage, url: &'a str, rows: u64, memory: Memory) -> Outcome<Contestant<'a>> {
+pub(crate) fn importing<'a>(
+    stage: &'a Stage,
+    url: &'a str,
+    rows: u64,
+    memory: Memory,
+) -> Outcome<Contestant<'a>> {
     let input = stage.export(rows)?;
     Ok(Contestant::new("lateship", move || {
         let folder = stage.fresh("run")?;
@@ -87,15 +119,23 @@ pub(crate) fn aiohttp(stage: &Stage) -> Outcome<Vec<Line>> {
         let mut command = Command::new(&python);
         command.arg(IMPORTER).arg(&input).arg(&url).arg(&results).arg(CONCURRENCY);
         command.envs(ACCOUNT);
-        let measured = measure(command.env("BENCH_FIELDS", &fields).stdout(Stdio::null()))?.accepted()?;
-        let accepted = fs::read_to_string(results)?.lines().filter(|line| line.contains(",sent,200,")).count();
+        let measured =
+            measure(command.env("BENCH_FIELDS", &fields).stdout(Stdio::null()))?.accepted()?;
+        let accepted =
+            fs::read_to_string(results)?.lines().filter(|line| line.contains(",sent,200,")).count();
         if u64::try_from(accepted)? != rows {
             return Err(format!("{accepted} of {rows} rows were sent").into());
         }
         Ok(measured)
     });
     let mut contestants = [importing(stage, &url, rows, Memory::Fresh)?, importer];
-    lines(stage, "aiohttp", &format!("import, {} rows", thousands(as_f64(rows))), rows, &mut contestants)
+    lines(
+        stage,
+        "aiohttp",
+        &format!("import, {} rows", thousands(as_f64(rows))),
+        rows,
+        &mut contestants,
+    )
 }
 
 pub(crate) fn qsv(stage: &Stage) -> Outcome<Vec<Line>> {
@@ -108,7 +148,8 @@ pub(crate) fn qsv(stage: &Stage) -> Outcome<Vec<Line>> {
     let input = stage.export(rows)?;
     let template = stage.path("payload.tpl");
     let fields = data::COLUMNS.iter().filter(|(_, field)| !field.is_empty());
-    let pairs: Vec<_> = fields.map(|(column, field)| format!("\"{field}\": {{{{ {column}|tojson }}}}")).collect();
+    let pairs: Vec<_> =
+        fields.map(|(column, field)| format!("\"{field}\": {{{{ {column}|tojson }}}}")).collect();
     fs::write(&template, format!("{{{}}}", pairs.join(", ")))?;
     let posting = Contestant::new("qsv", || {
         let answers = stage.fresh("run-qsv")?.join("answers.jsonl");
@@ -116,14 +157,21 @@ pub(crate) fn qsv(stage: &Stage) -> Outcome<Vec<Line>> {
         command.arg("fetchpost").arg(&url).arg("--payload-tpl").arg(&template);
         command.args(["--no-cache", "--output"]).arg(&answers).arg(&input);
         let measured = measure(command.stdout(Stdio::null()))?.accepted()?;
-        let accepted = fs::read_to_string(answers)?.lines().filter(|line| line.contains("Success")).count();
+        let accepted =
+            fs::read_to_string(answers)?.lines().filter(|line| line.contains("Success")).count();
         if u64::try_from(accepted)? != rows {
             return Err(format!("{accepted} of {rows} rows were answered").into());
         }
         Ok(measured)
     });
     let mut contestants = [importing(stage, &url, rows, Memory::Fresh)?, posting];
-    lines(stage, "qsv", &format!("import, {} rows", thousands(as_f64(rows))), rows, &mut contestants)
+    lines(
+        stage,
+        "qsv",
+        &format!("import, {} rows", thousands(as_f64(rows))),
+        rows,
+        &mut contestants,
+    )
 }
 
 pub(crate) fn check(stage: &Stage) -> Outcome<Vec<Line>> {
@@ -132,7 +180,8 @@ pub(crate) fn check(stage: &Stage) -> Outcome<Vec<Line>> {
     let mut contestants = vec![checking(stage, &input, "map.toml")];
     if let Some(python) = python_with("duckdb")? {
         let fields = data::COLUMNS.iter().filter(|(_, field)| !field.is_empty());
-        let columns: Vec<_> = fields.map(|(column, field)| format!("{column} AS \"{field}\"")).collect();
+        let columns: Vec<_> =
+            fields.map(|(column, field)| format!("{column} AS \"{field}\"")).collect();
         let query = format!(
             "COPY (SELECT {} FROM read_csv('{}', header = true, all_varchar = true)) TO '/dev/null' (FORMAT json)",
             columns.join(", "),
@@ -157,11 +206,21 @@ pub(crate) fn check(stage: &Stage) -> Outcome<Vec<Line>> {
             missing::<()>("mlr")?;
         }
     }
-    lines(stage, "check", &format!("check, {} rows", thousands(as_f64(rows))), rows, &mut contestants)
+    lines(
+        stage,
+        "check",
+        &format!("check, {} rows", thousands(as_f64(rows))),
+        rows,
+        &mut contestants,
+    )
 }
 
 /// A check of `input` with the mapping of this name.
-pub(crate) fn checking<'a>(stage: &'a Stage, input: &Path, mapping: &'static str) -> Contestant<'a> {
+pub(crate) fn checking<'a>(
+    stage: &'a Stage,
+    input: &Path,
+    mapping: &'static str,
+) -> Contestant<'a> {
     let input = input.to_owned();
     Contestant::new("lateship", move || {
         let mut command = stage.lateship();
@@ -193,7 +252,9 @@ pub(crate) fn rerun(stage: &Stage) -> Outcome<Vec<Line>> {
 fn python_with(module: &str) -> Outcome<Option<PathBuf>> {
     let script = format!("import {module}, sys; print(sys.executable)");
     match Command::new("python3").args(["-c", &script]).stderr(Stdio::null()).output() {
-        Ok(found) if found.status.success() => Ok(Some(PathBuf::from(String::from_utf8(found.stdout)?.trim()))),
+        Ok(found) if found.status.success() => {
+            Ok(Some(PathBuf::from(String::from_utf8(found.stdout)?.trim())))
+        }
         _ => missing(&format!("Python's {module}")),
     }
 }

@@ -33,7 +33,8 @@ pub(crate) struct Medians {
     pub(crate) peak_mib: f64,
 }
 
-/// Runs all of them in turn, `rounds` times, each over `count` rows; what each took stands in the same order.
+/// Runs all of them in turn, `rounds` times, each over `count` rows; what each took stands in the
+/// same order.
 pub(crate) fn compete(
     title: &str,
     rounds: u32,
@@ -44,7 +45,8 @@ pub(crate) fn compete(
     for round in 1..=rounds {
         for (contestant, taken) in contestants.iter_mut().zip(&mut taken) {
             let name = contestant.name;
-            let measured = (contestant.run)().map_err(|error| format!("{title}: {name}: {error}"))?;
+            let measured =
+                (contestant.run)().map_err(|error| format!("{title}: {name}: {error}"))?;
             let one = medians(std::slice::from_ref(&measured), count);
             say(format_args!(
                 "{title} {round}/{rounds}  {name:<10} {:>10}/s  {:>7.2} µs  {:>7.1} MiB",
@@ -97,7 +99,12 @@ impl Line {
             ours: format!("{}/s", thousands(ours.rate)),
             other: format!("{name} {}/s", thousands(other.rate)),
             ratio: format!("{:.2}", ours.rate / other.rate),
-            cpu: format!("{:.2}, {:.2} (1 : {:.2})", ours.cpu_us, other.cpu_us, other.cpu_us / ours.cpu_us),
+            cpu: format!(
+                "{:.2}, {:.2} (1 : {:.2})",
+                ours.cpu_us,
+                other.cpu_us,
+                other.cpu_us / ours.cpu_us
+            ),
             peak: format!("{:.1}, {:.1}", ours.peak_mib, other.peak_mib),
         }
     }

@@ -1,7 +1,8 @@
 //! The export that everybody works on, and the mapping that says what becomes of it.
 //!
-//! 30 columns and about 282 bytes a row, the same on every machine: a row depends on its number alone. Names of columns
-//! are plain words, so that a template or a query can use them as they stand.
+//! 30 columns and about 282 bytes a row, the same on every machine: a row depends on its number
+//! alone. Names of columns are plain words, so that a template or a query can use them as they
+//! stand.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -44,10 +45,18 @@ pub(crate) const COLUMNS: [(&str, &str); 30] = [
 
 /// The services of the export; all but the last stand in the mapping's lookup.
 const SERVICES: [&str; 4] = ["GND-R", "EXP-1", "SVR-2", "UPS"];
-const FIRST_NAMES: [&str; 8] = ["Ada", "Grace", "José", "Mary", "Zoë", "Linus", "Frances", "Jürgen"];
-const LAST_NAMES: [&str; 8] = ["Example", "Hopper", "Núñez", "Shelley", "Brontë", "Allen", "Weiß", "Sample"];
-const ITEMS: [&str; 6] =
-    ["Blue mug", "Desk lamp", "\"Oak tray, 12\"\" wide\"", "Tea towel", "Wool scarf", "\"Candle, large\""];
+const FIRST_NAMES: [&str; 8] =
+    ["Ada", "Grace", "José", "Mary", "Zoë", "Linus", "Frances", "Jürgen"];
+const LAST_NAMES: [&str; 8] =
+    ["Example", "Hopper", "Núñez", "Shelley", "Brontë", "Allen", "Weiß", "Sample"];
+const ITEMS: [&str; 6] = [
+    "Blue mug",
+    "Desk lamp",
+    "\"Oak tray, 12\"\" wide\"",
+    "Tea towel",
+    "Wool scarf",
+    "\"Candle, large\"",
+];
 const STREETS: [&str; 4] = ["Main Street", "Long Acre", "Mill Road", "Kirchgasse"];
 const CITIES: [(&str, &str); 4] =
     [("Springfield", "IL"), ("Ann Arbor", "MI"), ("Saint Paul", "MN"), ("Walla Walla", "WA")];
@@ -57,13 +66,18 @@ pub(crate) fn mapping() -> String {
     let mut text = "[fields]\n".to_owned();
     for (column, field) in COLUMNS.iter().filter(|(_, field)| !field.is_empty()) {
         let _ = match *column {
-            "created" => writeln!(text, "{field} = {{ column = \"{column}\", date = \"%d.%m.%Y %H:%M\" }}"),
+            "created" => {
+                writeln!(text, "{field} = {{ column = \"{column}\", date = \"%d.%m.%Y %H:%M\" }}")
+            }
             "total" => writeln!(
                 text,
                 "{field} = {{ column = \"{column}\", number = {{ decimal = \",\", thousands = \".\" }}, decimals = 2 }}"
             ),
             "service" => {
-                writeln!(text, "{field} = {{ column = \"{column}\", lookup = \"services\", otherwise = \"keep\" }}")
+                writeln!(
+                    text,
+                    "{field} = {{ column = \"{column}\", lookup = \"services\", otherwise = \"keep\" }}"
+                )
             }
             _ => writeln!(text, "{field} = \"{column}\""),
         };
@@ -157,6 +171,7 @@ pub(crate) fn order(number: u64) -> u64 {
 /// A number in the form of UPS, with the right check digit, so that nothing is warned of.
 pub(crate) fn tracking(number: u64) -> String {
     let body = format!("999{number:012}");
-    let sum: u32 = (0..).zip(body.bytes()).map(|(at, byte)| u32::from(byte - b'0') * (1 + at % 2)).sum();
+    let sum: u32 =
+        (0..).zip(body.bytes()).map(|(at, byte)| u32::from(byte - b'0') * (1 + at % 2)).sum();
     format!("1Z{body}{}", (10 - sum % 10) % 10)
 }

@@ -5,8 +5,9 @@
 //! cargo run --release --example bench -- --only import,check --rounds 3 --oha ~/.cargo/bin/oha
 //! ```
 //!
-//! It makes its data, starts the servers it needs on loopback (nginx, the sandbox), lets the contestants take turns,
-//! and ends everything it started. Who is not installed is left out, and named. Linux only: it reads `/proc`.
+//! It makes its data, starts the servers it needs on loopback (nginx, the sandbox), lets the
+//! contestants take turns, and ends everything it started. Who is not installed is left out, and
+//! named. Linux only: it reads `/proc`.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -32,7 +33,8 @@ struct Flags {
     /// How often each contestant runs, in turn with the others
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Rows of the import; the other comparisons have a share or a multiple of them, as the table says
+    /// Rows of the import; the other comparisons have a share or a multiple of them, as the table
+    /// says
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(50..))]
     rows: u64,
     /// Only these comparisons [default: all but scale]

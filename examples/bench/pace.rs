@@ -1,4 +1,5 @@
-//! The comparisons whose measure is time itself: how exactly a rate is kept, and how soon the first request is there.
+//! The comparisons whose measure is time itself: how exactly a rate is kept, and how soon the first
+//! request is there.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ const SECONDS: u64 = 30;
 /// Starts of the program, of which the median counts.
 const STARTS: u32 = 20;
 
-/// A run at a rate, seen from the server: the fullest second, and the share of the rate that was reached.
+/// A run at a rate, seen from the server: the fullest second, and the share of the rate that was
+/// reached.
 pub(crate) fn pace(stage: &Stage) -> Outcome<Vec<Line>> {
     let rows = (RATE * SECONDS).min(stage.rows);
     let log = stage.fresh("pace")?.join("requests.jsonl");
@@ -36,7 +38,10 @@ pub(crate) fn pace(stage: &Stage) -> Outcome<Vec<Line>> {
     let (fullest, share) = (fullest_second(&times), share_of(&times));
     say(format_args!("pace: {fullest} in the fullest second, {share:.3} of the rate"))?;
     Ok(vec![Line {
-        what: format!("import --rate {rate}, {} rows: the fullest second, the share reached", thousands(as_f64(rows))),
+        what: format!(
+            "import --rate {rate}, {} rows: the fullest second, the share reached",
+            thousands(as_f64(rows))
+        ),
         ours: format!("{fullest}, {share:.3}"),
         other: format!("limit {RATE}"),
         ratio: format!("{share:.3}"),
@@ -76,10 +81,12 @@ pub(crate) fn start(stage: &Stage) -> Outcome<Vec<Line>> {
         command.args(["--rate", "unlimited", "--no-ledger"]);
         let began = Instant::now();
         measure(&mut command)?.accepted()?;
-        let first = sink.arrivals.try_iter().map(|arrival| arrival.at).min().ok_or("no request came")?;
+        let first =
+            sink.arrivals.try_iter().map(|arrival| arrival.at).min().ok_or("no request came")?;
         times.push(milliseconds(first - began));
     }
-    let (least, most) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
+    let (least, most) =
+        (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
     say(format_args!("start: {least:.1} to {most:.1} ms"))?;
     Ok(vec![Line {
         what: format!("start to first request, 10 rows, median of {STARTS}"),

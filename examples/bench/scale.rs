@@ -1,4 +1,5 @@
-//! Files of a size that nobody has looked at before: memory must not grow with the rows, and time with nothing else.
+//! Files of a size that nobody has looked at before: memory must not grow with the rows, and time
+//! with nothing else.
 //!
 //! Each runs once: peaks of memory do not scatter, and the runs are long.
 
@@ -30,7 +31,11 @@ pub(crate) fn scale(stage: &Stage) -> Outcome<Vec<Line>> {
     fail_some(&results, rows)?;
     lines.push(once(&format!("retry of {FAILED} rows"), rows, retrying(stage, &results, rows))?);
 
-    lines.push(once("import, ledger and results", rows, importing(stage, &url, rows, Memory::Fresh)?)?);
+    lines.push(once(
+        "import, ledger and results",
+        rows,
+        importing(stage, &url, rows, Memory::Fresh)?,
+    )?);
     let ledger = stage.fresh("known")?.join("ledger.db");
     fs::rename(stage.path("run").join("ledger.db"), &ledger)?;
     let again = Contestant::new("lateship", || {
@@ -53,13 +58,15 @@ fn halves(stage: &Stage, rows: u64) -> Outcome<Vec<Line>> {
     let (paired, shipments) = (stage.path("pairs.csv"), stage.path("trackings.csv"));
     pairs(&paired, rows)?;
     fs::write(stage.path("grouped.toml"), data::mapping() + GROUPED)?;
-    let grouped = once("check, group = \"anywhere\"", rows, checking(stage, &paired, "grouped.toml"))?;
+    let grouped =
+        once("check, group = \"anywhere\"", rows, checking(stage, &paired, "grouped.toml"))?;
     fs::remove_file(paired)?;
 
     trackings(&shipments, rows)?;
     fs::write(stage.path("joined.toml"), joined("trackings.csv"))?;
     let input = stage.export(rows)?;
-    let joined = once("check, [join] with as many rows", rows, checking(stage, &input, "joined.toml"))?;
+    let joined =
+        once("check, [join] with as many rows", rows, checking(stage, &input, "joined.toml"))?;
     [shipments, input].iter().try_for_each(fs::remove_file)?;
     Ok(vec![grouped, joined])
 }
@@ -83,7 +90,9 @@ fn fail_some(results: &Path, rows: u64) -> Outcome<()> {
     let changed = results.with_extension("changed");
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&changed)?);
     let mut failed = 0;
-    for (number, line) in (0_u64..).zip(BufReader::with_capacity(1 << 20, File::open(results)?).lines()) {
+    for (number, line) in
+        (0_u64..).zip(BufReader::with_capacity(1 << 20, File::open(results)?).lines())
+    {
         let line = line?;
         // The header is number 0.
         let failing = number.is_multiple_of(every) && number > 0 && failed < FAILED;
@@ -104,10 +113,13 @@ fn joined(file: &str) -> String {
 
 /// Writes an export in which each order has two rows, with half of the file between them.
 fn pairs(path: &Path, rows: u64) -> io::Result<()> {
-    data::table(path, &data::COLUMNS.map(|(column, _)| column), rows, |out, number| data::row(out, number % (rows / 2)))
+    data::table(path, &data::COLUMNS.map(|(column, _)| column), rows, |out, number| {
+        data::row(out, number % (rows / 2))
+    })
 }
 
-/// Writes the export to join: the order and the tracking number of each shipment, the last order first.
+/// Writes the export to join: the order and the tracking number of each shipment, the last order
+/// first.
 fn trackings(path: &Path, rows: u64) -> io::Result<()> {
     data::table(path, &["order", "number"], rows, |out, number| {
         let number = rows - 1 - number;

@@ -1,4 +1,5 @@
-//! What is sent to: nginx with and without TLS, the sandbox of `lateship`, and a tiny sink that notes arrivals.
+//! What is sent to: nginx with and without TLS, the sandbox of `lateship`, and a tiny sink that
+//! notes arrivals.
 //!
 //! All of them on loopback and free ports; each ends with its guard.
 
@@ -66,7 +67,8 @@ impl Nginx {
     }
 }
 
-/// One process, so that nothing is left when it is killed; no file of its own outside of the folder.
+/// One process, so that nothing is left when it is killed; no file of its own outside of the
+/// folder.
 fn configuration(folder: &Path, http: u16, tls: u16) -> String {
     let folder = folder.display();
     format!(
@@ -81,7 +83,8 @@ fn configuration(folder: &Path, http: u16, tls: u16) -> String {
     )
 }
 
-/// Writes a certificate for `localhost` with its key, and that of the authority that signed it, whose path is given back.
+/// Writes a certificate for `localhost` with its key, and that of the authority that signed it,
+/// whose path is given back.
 fn certificates(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -127,7 +130,11 @@ impl Sandbox {
             command.arg("--log").arg(log);
         }
         let mut running = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()))?;
-        let stdout = running.0.stdout.take().ok_or_else(|| io::Error::other("the sandbox has no standard output"))?;
+        let stdout = running
+            .0
+            .stdout
+            .take()
+            .ok_or_else(|| io::Error::other("the sandbox has no standard output"))?;
         let mut url = String::new();
         BufReader::new(stdout).read_line(&mut url)?;
         let url = url.trim().to_owned();

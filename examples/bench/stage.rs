@@ -1,4 +1,5 @@
-//! What all comparisons share: the folder, the programs, the data, nginx, and the commands of the contestants.
+//! What all comparisons share: the folder, the programs, the data, nginx, and the commands of the
+//! contestants.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -19,7 +20,8 @@ pub(crate) const CONCURRENCY: &str = "64";
 pub(crate) const ACCOUNT: [(&str, &str); 2] =
     [("LATESHIPMENT_EMAIL", "bench@example.com"), ("LATESHIPMENT_API_KEY", "bench-key")];
 
-/// The folder and the programs of one run of the benchmark; servers start when they are first needed.
+/// The folder and the programs of one run of the benchmark; servers start when they are first
+/// needed.
 pub(crate) struct Stage {
     // Before the folder, for nginx writes into it until it ends.
     nginx: OnceCell<Nginx>,
@@ -33,18 +35,31 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Finds the programs and makes the folder.
-    pub(crate) fn new(lateship: Option<PathBuf>, oha: Option<PathBuf>, rounds: u32, rows: u64) -> Outcome<Self> {
+    pub(crate) fn new(
+        lateship: Option<PathBuf>,
+        oha: Option<PathBuf>,
+        rounds: u32,
+        rows: u64,
+    ) -> Outcome<Self> {
         let lateship = match lateship {
             Some(path) => path,
             None => beside()?,
         };
-        let lateship = lateship
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}; build it first: cargo build --release", lateship.display()))?;
+        let lateship = lateship.canonicalize().map_err(|error| {
+            format!("{}: {error}; build it first: cargo build --release", lateship.display())
+        })?;
         let folder = tempfile::Builder::new().prefix("lateship-bench").tempdir()?;
         fs::write(folder.path().join("map.toml"), data::mapping())?;
         let oha = oha.or_else(|| find("oha"));
-        Ok(Self { nginx: OnceCell::new(), folder, lateship, oha, rounds, rows, body: OnceCell::new() })
+        Ok(Self {
+            nginx: OnceCell::new(),
+            folder,
+            lateship,
+            oha,
+            rounds,
+            rows,
+            body: OnceCell::new(),
+        })
     }
 
     /// A line on what was measured where.
@@ -78,7 +93,8 @@ impl Stage {
         if let Some(nginx) = self.nginx.get() {
             return Ok(nginx);
         }
-        let program = find("nginx").ok_or("nginx is not installed (Debian's nginx-light has it)")?;
+        let program =
+            find("nginx").ok_or("nginx is not installed (Debian's nginx-light has it)")?;
         let nginx = Nginx::start(&program, &self.path("nginx"))?;
         Ok(self.nginx.get_or_init(|| nginx))
     }
@@ -101,7 +117,10 @@ impl Stage {
                 command.env_remove(name);
             }
         }
-        command.envs(ACCOUNT).env("HOME", self.folder.path()).env("XDG_STATE_HOME", self.path("state"));
+        command
+            .envs(ACCOUNT)
+            .env("HOME", self.folder.path())
+            .env("XDG_STATE_HOME", self.path("state"));
         command.stdout(Stdio::null());
         command
     }
@@ -136,7 +155,16 @@ impl Stage {
         Ok(Some(Contestant::new("oha", move || {
             let told = self.path("oha.json");
             let mut command = Command::new(program);
-            command.args(["-n", &count.to_string(), "-c", CONCURRENCY, "-m", "POST", "-T", "application/json"]);
+            command.args([
+                "-n",
+                &count.to_string(),
+                "-c",
+                CONCURRENCY,
+                "-m",
+                "POST",
+                "-T",
+                "application/json",
+            ]);
             for (header, (_, value)) in ["X-Auth-Email", "X-Auth-Key"].iter().zip(ACCOUNT) {
                 command.args(["-H", &format!("{header}: {value}")]);
             }
@@ -159,9 +187,15 @@ pub(crate) fn missing<T>(name: &str) -> Outcome<Option<T>> {
 }
 
 /// An import that must have sent every one of so many rows.
-pub(crate) fn sent(command: &mut Command, folder: &Path, rows: u64, status: &str) -> Outcome<Measured> {
+pub(crate) fn sent(
+    command: &mut Command,
+    folder: &Path,
+    rows: u64,
+    status: &str,
+) -> Outcome<Measured> {
     let measured = measure(command)?.accepted()?;
-    let summary: serde_json::Value = serde_json::from_str(&fs::read_to_string(folder.join("orders.results.json"))?)?;
+    let summary: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("orders.results.json"))?)?;
     let count = &summary["counts"][status];
     if *count != rows {
         return Err(format!("{count} of {rows} rows are {status}").into());
@@ -172,7 +206,8 @@ pub(crate) fn sent(command: &mut Command, folder: &Path, rows: u64, status: &str
 /// A program on the PATH, or where a system keeps its servers.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    let folders =
+        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 

@@ -1,7 +1,8 @@
 //! `lateship check`: map and validate every row, send nothing, and show what is wrong, grouped.
 //!
-//! The report goes to standard output, unless `--show` asks for payloads: then these stand there alone, to be piped,
-//! and the report goes to standard error. With `--format json` both are one object on standard output.
+//! The report goes to standard output, unless `--show` asks for payloads: then these stand there
+//! alone, to be piped, and the report goes to standard error. With `--format json` both are one
+//! object on standard output.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -70,14 +71,16 @@ pub(super) struct Flags {
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: String,
-    /// The encoding of the inputs, over the mapping: windows-1252, utf-16le or any other label of the web [default:
-    /// found from the content]
+    /// The encoding of the inputs, over the mapping: windows-1252, utf-16le or any other label of
+    /// the web [default: found from the content]
     #[arg(long, value_name = "LABEL")]
     encoding: Option<Encoding>,
-    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    /// The export that is joined, in place of the one that the mapping names [default: the file of
+    /// [join]]
     #[arg(long, value_name = "PATH")]
     join: Option<PathBuf>,
-    /// Print the first N payloads as JSON on standard output (the report then goes to standard error, but for --format json)
+    /// Print the first N payloads as JSON on standard output (the report then goes to standard
+    /// error, but for --format json)
     #[arg(long, value_name = "N", default_value_t = 0)]
     show: u64,
     /// How the report is written: text or json
@@ -102,8 +105,13 @@ impl Flags {
         if let Some(encoding) = self.encoding {
             mapping.pin_encoding(encoding);
         }
-        let inputs =
-            Inputs::prepare(&inputs, Arc::new(mapping), self.set, self.join.as_deref(), &std::env::temp_dir())?;
+        let inputs = Inputs::prepare(
+            &inputs,
+            Arc::new(mapping),
+            self.set,
+            self.join.as_deref(),
+            &std::env::temp_dir(),
+        )?;
         inputs.joined().map_or(Ok(()), |_| inputs.look_ahead(None, 0).map(drop))?;
         let mut check = Check { show: self.show, format: self.format, ..Check::default() };
         for index in 0..inputs.len() {
@@ -111,13 +119,21 @@ impl Flags {
         }
         let names = inputs.names();
         if let Some(first) = check.columns.first_mut() {
-            first.remarks.extend(inputs.others().flat_map(|other| other.table().remarks()).cloned());
+            first
+                .remarks
+                .extend(inputs.others().flat_map(|other| other.table().remarks()).cloned());
             first.remarks.extend(inputs.joined().and_then(OtherFile::unmatched));
         }
         match self.format {
-            Format::Json => print(&json::whole(&check.survey, &check.columns, &names, &check.shown))?,
-            Format::Text if self.show == 0 => print(&report::whole(&check.survey, &check.columns, &names))?,
-            Format::Text => around.screen.say(&report::whole(&check.survey, &check.columns, &names)),
+            Format::Json => {
+                print(&json::whole(&check.survey, &check.columns, &names, &check.shown))?
+            }
+            Format::Text if self.show == 0 => {
+                print(&report::whole(&check.survey, &check.columns, &names))?
+            }
+            Format::Text => {
+                around.screen.say(&report::whole(&check.survey, &check.columns, &names))
+            }
         }
         Ok(if check.survey.invalid == 0 { exit::OK } else { exit::SOME_ROWS })
     }

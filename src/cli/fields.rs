@@ -11,8 +11,8 @@ use crate::shipment::Field;
 
 /// List the payload's fields: name, kind, required, example
 ///
-/// Prints the fields that the webhook takes, in the order of the wire. The names are those of a mapping's [fields]
-/// table and of --set; upper and lower case matter.
+/// Prints the fields that the webhook takes, in the order of the wire. The names are those of a
+/// mapping's [fields] table and of --set; upper and lower case matter.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Values of any kind are sent as text. Only the required fields are insisted on; a value that does not look like its \
@@ -52,7 +52,13 @@ fn table() -> String {
     line(["field", "kind", "required", "example", "meaning"]);
     for field in Field::all() {
         let spec = field.spec();
-        line([spec.name, spec.kind.name(), if spec.required { "yes" } else { "" }, spec.example, spec.doc]);
+        line([
+            spec.name,
+            spec.kind.name(),
+            if spec.required { "yes" } else { "" },
+            spec.example,
+            spec.doc,
+        ]);
     }
     table
 }

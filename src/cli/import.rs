@@ -13,8 +13,9 @@ use super::{Surroundings, parser_of};
 use crate::Error;
 use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
 use crate::limits::{
-    Changed, DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS,
-    DEFAULT_MAX_FAILURES, DEFAULT_RATE, DEFAULT_TIMEOUT, InDoubt, MaxFailures, Rate, parse_duration, parse_time_of_day,
+    Changed, DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER,
+    DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_FAILURES, DEFAULT_RATE, DEFAULT_TIMEOUT, InDoubt,
+    MaxFailures, Rate, parse_duration, parse_time_of_day,
 };
 use crate::mapping::Delivery;
 use crate::progress::Mode;
@@ -32,34 +33,37 @@ another try is tried again, with growing pauses; when the endpoint is down, the 
 results, in the order of the input, with what became of it.";
 
 /// The heading of the flags for which a mapping's `[delivery]` has keys.
-const PACE: &str = "Pace and patience (flag, else environment, else the mapping's [delivery], else default)";
+const PACE: &str =
+    "Pace and patience (flag, else environment, else the mapping's [delivery], else default)";
 
 /// Send every shipment of an export to the webhook
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = after_long_help())]
 pub(super) struct Flags {
-    /// Exports, in this order: CSV, packed or not, or a workbook; - for standard input, which is read to its end
-    /// before anything is sent
+    /// Exports, in this order: CSV, packed or not, or a workbook; - for standard input, which is
+    /// read to its end before anything is sent
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<OsString>,
     /// The mapping: a file (with a / in its name or ending in .toml), or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: String,
-    /// The encoding of the inputs, over the mapping: windows-1252, utf-16le or any other label of the web [default:
-    /// found from the content]
+    /// The encoding of the inputs, over the mapping: windows-1252, utf-16le or any other label of
+    /// the web [default: found from the content]
     #[arg(long, value_name = "LABEL")]
     encoding: Option<Encoding>,
 
     /// Where the results go [default: <input>.results.csv beside the first input; needed for -]
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Files")]
     results: Option<PathBuf>,
-    /// Where the rows go that were not accepted, to be mended and imported [default: like the results, with .failed.csv]
+    /// Where the rows go that were not accepted, to be mended and imported [default: like the
+    /// results, with .failed.csv]
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     failed_rows: Option<PathBuf>,
     /// Where the machine-readable summary goes [default: like the results, with .json]
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     summary: Option<PathBuf>,
-    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    /// The export that is joined, in place of the one that the mapping names [default: the file of
+    /// [join]]
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     join: Option<PathBuf>,
     /// A constant for one field, over the mapping; may be given several times
@@ -68,7 +72,8 @@ pub(super) struct Flags {
     /// Only the first N rows; the others have no line in the results [default: all rows]
     #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU64>, help_heading = "Payload")]
     limit: Option<NonZeroU64>,
-    /// Map and validate only, and send nothing; the results go to <input>.dry-run.csv [default: off]
+    /// Map and validate only, and send nothing; the results go to <input>.dry-run.csv [default:
+    /// off]
     #[arg(long, help_heading = "Payload")]
     dry_run: bool,
 
@@ -80,7 +85,8 @@ pub(super) struct Flags {
         help = flag("Where shipments go; https, or http on this machine", DEFAULT_ENDPOINT, "ENDPOINT")
     )]
     endpoint: Option<Endpoint>,
-    /// Send to an endpoint of the run's own that answers as the webhook does; needs no credentials [default: off]
+    /// Send to an endpoint of the run's own that answers as the webhook does; needs no credentials
+    /// [default: off]
     #[arg(long, conflicts_with = "endpoint", help_heading = "Target")]
     sandbox: bool,
     #[arg(
@@ -143,8 +149,9 @@ pub(super) struct Memory {
         )
     )]
     pub(super) ledger: Option<PathBuf>,
-    /// Remember nothing and look nothing up: then a run that is started again sends everything again, what is in doubt
-    /// cannot be held, and the .partial file of a killed run is in the way of the next one [default: off]
+    /// Remember nothing and look nothing up: then a run that is started again sends everything
+    /// again, what is in doubt cannot be held, and the .partial file of a killed run is in the way
+    /// of the next one [default: off]
     #[arg(long, conflicts_with = "ledger")]
     pub(super) no_ledger: bool,
     #[arg(

@@ -1,7 +1,7 @@
 //! `lateship init`: proposes a mapping for an export, writes it, and shows what comes of it.
 //!
-//! The mapping goes to a file, or to standard output with `-o -`, alone then, to be piped; what is told beside it goes to
-//! standard error.
+//! The mapping goes to a file, or to standard output with `-o -`, alone then, to be piped; what is
+//! told beside it goes to standard error.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -52,14 +52,15 @@ pub(super) struct Flags {
     /// The export; - for standard input
     #[arg(value_name = "INPUT")]
     input: OsString,
-    /// Where the mapping goes; - for standard output [default: the input's path with the ending .toml; standard output
-    /// for standard input]
+    /// Where the mapping goes; - for standard output [default: the input's path with the ending
+    /// .toml; standard output for standard input]
     #[arg(short, long, value_name = "MAPPING")]
     output: Option<PathBuf>,
     /// Replace the mapping if it is there
     #[arg(long)]
     force: bool,
-    /// The encoding of the input: windows-1252, utf-16le or any other label of the web [default: found from the content]
+    /// The encoding of the input: windows-1252, utf-16le or any other label of the web [default:
+    /// found from the content]
     #[arg(long, value_name = "LABEL")]
     encoding: Option<Encoding>,
 }
@@ -109,7 +110,10 @@ impl Flags {
                 let shown = text::printable(&path.to_string_lossy());
                 around.screen.say(&told);
                 print(&outcome(&preview))?;
-                around.screen.say(&format!("The mapping is in {shown}.\n{}", next(&self.input, &shown, &proposal)));
+                around.screen.say(&format!(
+                    "The mapping is in {shown}.\n{}",
+                    next(&self.input, &shown, &proposal)
+                ));
             }
         }
         Ok(exit::OK)
@@ -127,9 +131,9 @@ impl Flags {
 
 /// `orders.csv.gz` gives `orders.toml`.
 fn beside(path: &Path) -> PathBuf {
-    let packed = path
-        .extension()
-        .is_some_and(|ending| ["gz", "zst", "zip"].iter().any(|packed| ending.eq_ignore_ascii_case(packed)));
+    let packed = path.extension().is_some_and(|ending| {
+        ["gz", "zst", "zip"].iter().any(|packed| ending.eq_ignore_ascii_case(packed))
+    });
     let inner = if packed { path.with_extension("") } else { path.to_owned() };
     inner.with_extension("toml")
 }
@@ -153,7 +157,8 @@ fn write(path: &Path, mapping: &str, force: bool) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     options.write(true);
     // Between the look at the start and now somebody may have made it.
-    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    let options =
+        if force { options.create(true).truncate(true) } else { options.create_new(true) };
     options.open(path).and_then(|mut file| file.write_all(mapping.as_bytes())).map_err(unwritable)
 }
 
@@ -169,7 +174,8 @@ fn told(name: &str, proposal: &Proposal, remarks: &[String], rows: usize) -> Str
             _ = writeln!(told, "It joins another file: {join}");
         }
     } else {
-        let count = |confidence| proposal.fields.iter().filter(|(_, found)| *found == confidence).count();
+        let count =
+            |confidence| proposal.fields.iter().filter(|(_, found)| *found == confidence).count();
         _ = writeln!(
             told,
             "{name}: no built-in mapping fits; {} proposed from {}: {} sure, {} likely, {} guessed.",
@@ -195,8 +201,11 @@ fn outcome(preview: &Preview) -> String {
 
 fn next(input: &std::ffi::OsStr, mapping: &str, proposal: &Proposal) -> String {
     let input = text::printable(&input.to_string_lossy());
-    let join =
-        if proposal.layout.as_ref().is_some_and(|layout| layout.join.is_some()) { " --join shipments.csv" } else { "" };
+    let join = if proposal.layout.as_ref().is_some_and(|layout| layout.join.is_some()) {
+        " --join shipments.csv"
+    } else {
+        ""
+    };
     let mapping = if needs_path(mapping) { format!("./{mapping}") } else { mapping.to_owned() };
     format!("Next: lateship check {} -m {}{join}\n", quoted(&input), quoted(&mapping))
 }
@@ -207,6 +216,11 @@ fn needs_path(mapping: &str) -> bool {
 }
 
 fn quoted(argument: &str) -> String {
-    let plain = argument.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./_-+@%,:=".contains(&byte));
-    if plain && !argument.is_empty() { argument.to_owned() } else { format!("'{}'", argument.replace('\'', "'\\''")) }
+    let plain =
+        argument.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./_-+@%,:=".contains(&byte));
+    if plain && !argument.is_empty() {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
 }

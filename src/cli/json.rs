@@ -1,4 +1,5 @@
-//! The report of `lateship check` as one JSON object, for programs; harmless to a terminal all the same.
+//! The report of `lateship check` as one JSON object, for programs; harmless to a terminal all the
+//! same.
 //!
 //! The help of `check` documents the names. They stay; new ones may come.
 
@@ -67,7 +68,12 @@ struct Input<'a> {
 }
 
 /// The whole report; `names` are those of the inputs, `payloads` the bodies to be shown with it.
-pub(super) fn whole(survey: &Survey, columns: &[Columns], names: &[String], payloads: &[Vec<u8>]) -> String {
+pub(super) fn whole(
+    survey: &Survey,
+    columns: &[Columns],
+    names: &[String],
+    payloads: &[Vec<u8>],
+) -> String {
     // All inputs have one header.
     let fit = columns.first();
     let report = Report {
@@ -83,14 +89,16 @@ pub(super) fn whole(survey: &Survey, columns: &[Columns], names: &[String], payl
         warnings_beyond: survey.warnings.beyond(),
         skips_beyond: survey.skips.beyond(),
         unused_columns: fit.map_or(&[], |fit| &fit.unused),
-        unmapped_fields: fit.map_or_else(Vec::new, |fit| fit.unmapped.iter().map(|field| field.name()).collect()),
+        unmapped_fields: fit
+            .map_or_else(Vec::new, |fit| fit.unmapped.iter().map(|field| field.name()).collect()),
         inputs: columns.iter().map(input).collect(),
         payloads: payloads.iter().filter_map(|body| Members::of(body)).collect(),
     };
     let written = serde_json::to_string_pretty(&report).unwrap_or_default();
     let mut harmless = String::with_capacity(written.len() + 1);
     for c in written.chars() {
-        // Outside of strings JSON has no such character but line ends, and within them it may be escaped.
+        // Outside of strings JSON has no such character but line ends, and within them it may be
+        // escaped.
         if c != '\n' && text::is_unprintable(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 _ = write!(harmless, "\\u{unit:04x}");
@@ -127,7 +135,8 @@ fn place<'a>(example: &'a Example, names: &'a [String]) -> Place<'a> {
 
 fn input(columns: &Columns) -> Input<'_> {
     // Lost characters stand among the remarks.
-    let Found { packing, sheet, encoding, dialect, header_line, lost_characters: _ } = &columns.found;
+    let Found { packing, sheet, encoding, dialect, header_line, lost_characters: _ } =
+        &columns.found;
     let (packing, member) = match packing {
         Packing::Plain => ("plain", None),
         Packing::Gzip => ("gzip", None),
@@ -170,7 +179,12 @@ mod tests {
             reason: "is not a date".to_owned(),
         };
         let made = Made::Invalid(vec![problem]);
-        let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
+        let worked = Worked {
+            made,
+            order_no: String::new(),
+            trackingnumber: String::new(),
+            warnings: Vec::new(),
+        };
         survey.add(&Unit::single(Row::at(0, 7, 9), worked));
         let columns = Columns {
             input: "orders\u{9b}.csv".to_owned(),

@@ -121,20 +121,34 @@ impl Flags {
                 let decision = if sent { Decision::Sent } else { Decision::Resend };
                 let counts = Archive::open(&path)?.resolve(&orders, decision)?;
                 for (order, count) in orders.iter().zip(counts) {
-                    print(&format!("order {}: {}\n", text::printable(order), text::counted(count, "doubt")))?;
+                    print(&format!(
+                        "order {}: {}\n",
+                        text::printable(order),
+                        text::counted(count, "doubt")
+                    ))?;
                 }
             }
             What::Adopt(adopt) => {
                 let adopted = adopt.run(&path, around.environment)?;
-                print(&format!("remembered as accepted: {}\n", text::counted(adopted, "shipment")))?;
+                print(&format!(
+                    "remembered as accepted: {}\n",
+                    text::counted(adopted, "shipment")
+                ))?;
             }
         }
         Ok(exit::OK)
     }
 }
 
-const COLUMNS: [&str; 7] =
-    ["endpoint", "account", "order_no", "trackingnumber", "accepted_at", "in_doubt_since", "payload"];
+const COLUMNS: [&str; 7] = [
+    "endpoint",
+    "account",
+    "order_no",
+    "trackingnumber",
+    "accepted_at",
+    "in_doubt_since",
+    "payload",
+];
 
 fn line(remembered: &Remembered) -> String {
     let accepted = remembered.accepted.map(|accepted| accepted.at.to_string()).unwrap_or_default();
@@ -152,9 +166,15 @@ fn line(remembered: &Remembered) -> String {
 
 fn stats(archive: &Archive) -> Result<String, Error> {
     let stats = archive.stats()?;
-    let mut told = format!("{}: {} bytes\n", archive.path().display(), text::thousands(stats.bytes));
+    let mut told =
+        format!("{}: {} bytes\n", archive.path().display(), text::thousands(stats.bytes));
     for scope in stats.scopes {
-        _ = writeln!(told, "{} for {}", text::printable(&scope.scope.endpoint), text::printable(&scope.scope.account));
+        _ = writeln!(
+            told,
+            "{} for {}",
+            text::printable(&scope.scope.endpoint),
+            text::printable(&scope.scope.account)
+        );
         let counts = [
             text::counted(scope.shipments, "shipment"),
             text::counted(scope.payloads, "payload"),
@@ -175,8 +195,12 @@ fn doubts(doubts: &[Remembered]) -> String {
     }
     let one = |doubt: &Remembered| {
         let since = doubt.in_doubt.map(|since| format!("{since:.0}")).unwrap_or_default();
-        let (order, tracking) = (text::printable(&doubt.order_no), text::printable(&doubt.trackingnumber));
-        format!("order {order}, {tracking}: since {since}, at {}\n", text::printable(&doubt.scope.endpoint))
+        let (order, tracking) =
+            (text::printable(&doubt.order_no), text::printable(&doubt.trackingnumber));
+        format!(
+            "order {order}, {tracking}: since {since}, at {}\n",
+            text::printable(&doubt.scope.endpoint)
+        )
     };
     let mut told: String = doubts.iter().map(one).collect();
     told.push_str(
@@ -187,11 +211,15 @@ fn doubts(doubts: &[Remembered]) -> String {
 }
 
 fn days_ago(days: i64) -> Timestamp {
-    Timestamp::from_second(Timestamp::now().as_second() - days * 24 * 3600).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::from_second(Timestamp::now().as_second() - days * 24 * 3600)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Reads a number of days: `400d`.
 fn parse_days(text: &str) -> Result<i64, String> {
-    let days = text.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| (0..=36_500).contains(days));
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse().ok())
+        .filter(|days| (0..=36_500).contains(days));
     days.ok_or_else(|| "expected a number of days like 400d".to_owned())
 }

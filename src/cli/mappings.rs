@@ -14,8 +14,9 @@ const COLUMNS_SHOWN: usize = 5;
 
 /// List the built-in mappings, or print one
 ///
-/// A built-in mapping serves the export of one platform as it comes. The list says of each where its file comes from, how
-/// that file's header begins, and whether the tracking numbers stand in another file that is joined.
+/// A built-in mapping serves the export of one platform as it comes. The list says of each where
+/// its file comes from, how that file's header begins, and whether the tracking numbers stand in
+/// another file that is joined.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -71,7 +72,8 @@ fn list() -> String {
 
 /// The first columns of a header.
 fn beginning(header: &str) -> String {
-    let delimiter = [';', '|', '\t'].into_iter().find(|delimiter| header.contains(*delimiter)).unwrap_or(',');
+    let delimiter =
+        [';', '|', '\t'].into_iter().find(|delimiter| header.contains(*delimiter)).unwrap_or(',');
     let columns: Vec<&str> = header.split(delimiter).filter(|name| !name.is_empty()).collect();
     let mut shown = columns.iter().take(COLUMNS_SHOWN).copied().collect::<Vec<_>>().join(", ");
     if columns.len() > COLUMNS_SHOWN {
@@ -90,7 +92,10 @@ mod tests {
         for (name, text) in builtin::all() {
             assert!(list.contains(&format!("{name}: {}", builtin::head(text).title)), "{name}");
         }
-        assert!(list.contains("    columns Order ID, Created, First Name, Last Name, Email, …"), "{list}");
+        assert!(
+            list.contains("    columns Order ID, Created, First Name, Last Name, Email, …"),
+            "{list}"
+        );
     }
 
     #[test]

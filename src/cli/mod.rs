@@ -1,8 +1,8 @@
 //! What a user types: the parser, and one file for each command. clap lives here alone.
 //!
-//! A command turns its flags into values of the right types and hands them to `settings`; it decides nothing that the
-//! environment or a mapping could decide as well. Standard output takes what was asked for (a table, a payload, an
-//! address), standard error everything else.
+//! A command turns its flags into values of the right types and hands them to `settings`; it
+//! decides nothing that the environment or a mapping could decide as well. Standard output takes
+//! what was asked for (a table, a payload, an address), standard error everything else.
 
 mod check;
 mod fields;
@@ -59,7 +59,11 @@ Exit codes:
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "lateship", version, about = "Delivers order exports (CSV) to LateShipment.com's webhook")]
+#[command(
+    name = "lateship",
+    version,
+    about = "Delivers order exports (CSV) to LateShipment.com's webhook"
+)]
 #[command(long_about = LONG_ABOUT, after_help = AFTER_HELP, propagate_version = true, disable_help_subcommand = false)]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -111,8 +115,8 @@ struct Surroundings<'a> {
 /// Runs the command in `args` (the program's name first) and returns the exit code.
 ///
 /// # Errors
-/// What stands in the way of the command; `main` prints it. Help, the version and what is wrong with the command line
-/// itself are printed here.
+/// What stands in the way of the command; `main` prints it. Help, the version and what is wrong
+/// with the command line itself are printed here.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     match Cli::try_parse_from(&args) {
@@ -127,8 +131,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
 
 impl Cli {
     fn run(self, args: Vec<OsString>, environment: &Environment<'_>) -> Result<u8, Error> {
-        let format =
-            self.voice.log_format.map_or_else(|| environment.read("LATESHIP_LOG_FORMAT", str::parse), |f| Ok(Some(f)));
+        let format = self
+            .voice
+            .log_format
+            .map_or_else(|| environment.read("LATESHIP_LOG_FORMAT", str::parse), |f| Ok(Some(f)));
         let format = format?.unwrap_or_default();
         let progress = match &self.command {
             Command::Import(flags) => Some(flags.progress),
@@ -144,7 +150,8 @@ impl Cli {
             Some(None) => environment.read("LATESHIP_PROGRESS", str::parse)?,
             typed => typed.flatten(),
         };
-        // A program that reads the log as JSON would stumble over a line of progress that nobody asked for.
+        // A program that reads the log as JSON would stumble over a line of progress that nobody
+        // asked for.
         let usual = if format == Format::Json { Mode::Never } else { Mode::Auto };
         let screen = Screen::new(progress.unwrap_or(usual), self.voice.quiet);
         let screen = if format == Format::Json { screen.in_json() } else { screen };
@@ -166,7 +173,11 @@ impl Cli {
 /// A parser for one of `words`, each of which is a value of its type.
 fn parser_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
 {
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }

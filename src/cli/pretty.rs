@@ -1,4 +1,5 @@
-//! A payload as JSON for people, in the order of the wire; harmless to a terminal and still the same JSON.
+//! A payload as JSON for people, in the order of the wire; harmless to a terminal and still the
+//! same JSON.
 
 use std::fmt::{self, Write as _};
 
@@ -10,11 +11,14 @@ use crate::text;
 /// The body of a request over several lines.
 pub(super) fn payload(body: &[u8]) -> String {
     let Some(Members(members)) = Members::of(body) else {
-        // A body is made by this program from a map of strings; should that ever change, it is shown as it is.
+        // A body is made by this program from a map of strings; should that ever change, it is
+        // shown as it is.
         return format!("{}\n", text::printable(&String::from_utf8_lossy(body)));
     };
-    let lines: Vec<String> =
-        members.iter().map(|(name, value)| format!("  {}: {}", string(name), string(value))).collect();
+    let lines: Vec<String> = members
+        .iter()
+        .map(|(name, value)| format!("  {}: {}", string(name), string(value)))
+        .collect();
     if lines.is_empty() { "{}\n".to_owned() } else { format!("{{\n{}\n}}\n", lines.join(",\n")) }
 }
 
@@ -83,7 +87,10 @@ mod tests {
     fn a_payload_keeps_its_order_and_its_meaning_and_holds_no_escape() {
         let body = r#"{"order_no":"1","amount":"a\u001b\"\\\u202eZürich\n"}"#;
         let shown = payload(body.as_bytes());
-        assert_eq!(shown, "{\n  \"order_no\": \"1\",\n  \"amount\": \"a\\u001b\\\"\\\\\\u202eZürich\\u000a\"\n}\n");
+        assert_eq!(
+            shown,
+            "{\n  \"order_no\": \"1\",\n  \"amount\": \"a\\u001b\\\"\\\\\\u202eZürich\\u000a\"\n}\n"
+        );
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
         assert_eq!(value(&shown), value(body));
         assert_eq!(payload(b"{}"), "{}\n");

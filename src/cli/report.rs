@@ -39,7 +39,8 @@ pub(super) fn whole(survey: &Survey, columns: &[Columns], inputs: &[String]) -> 
         text::thousands(survey.skipped)
     );
     if survey.shipping != survey.shipments {
-        let (rows, shipments) = (text::counted(survey.shipping, "row"), text::counted(survey.shipments, "shipment"));
+        let (rows, shipments) =
+            (text::counted(survey.shipping, "row"), text::counted(survey.shipments, "shipment"));
         let makes = if survey.shipping == 1 { "makes" } else { "make" };
         _ = writeln!(report, "{rows} {makes} {shipments}");
     }
@@ -52,7 +53,8 @@ pub(super) fn whole(survey: &Survey, columns: &[Columns], inputs: &[String]) -> 
             _ = write!(report, "\n{name}{remark}\n");
         }
         if !input.unused.is_empty() {
-            let unused: Vec<String> = input.unused.iter().map(|column| text::quoted(column)).collect();
+            let unused: Vec<String> =
+                input.unused.iter().map(|column| text::quoted(column)).collect();
             _ = write!(report, "\n{name}Columns that nothing reads: {}\n", unused.join(", "));
         }
         if !input.unmapped.is_empty() {
@@ -82,7 +84,8 @@ fn groups(report: &mut String, heading: &str, groups: &Groups, inputs: &[String]
         _ = writeln!(report, "  {:>width$} × {}", text::thousands(group.count), trouble(group));
         _ = writeln!(report, "  {:width$}   {}", "", place(group, inputs));
     }
-    let rest: u64 = all.iter().skip(MAX_SHOWN).map(|group| group.count).sum::<u64>() + groups.beyond();
+    let rest: u64 =
+        all.iter().skip(MAX_SHOWN).map(|group| group.count).sum::<u64>() + groups.beyond();
     if rest > 0 {
         _ = writeln!(report, "  and {} more for other reasons", text::thousands(rest));
     }
@@ -132,7 +135,12 @@ mod tests {
     use crate::source::Packing;
 
     fn unit(row: Row, made: Made) -> Unit {
-        let worked = Worked { made, order_no: String::new(), trackingnumber: String::new(), warnings: Vec::new() };
+        let worked = Worked {
+            made,
+            order_no: String::new(),
+            trackingnumber: String::new(),
+            warnings: Vec::new(),
+        };
         Unit::single(row, worked)
     }
 
@@ -193,13 +201,20 @@ mod tests {
         let row = Row::at(1, 3, 4);
         survey.add(&unit(row, Made::Invalid(vec![Problem::of_row("is cut short")])));
         let report = whole(&survey, &[], &inputs);
-        assert!(report.contains("  1 × is cut short\n      first in june.csv, row 3 (line 4)\n"), "{report}");
+        assert!(
+            report.contains("  1 × is cut short\n      first in june.csv, row 3 (line 4)\n"),
+            "{report}"
+        );
     }
 
     #[test]
     fn a_valid_file_ends_with_what_only_sending_can_tell() {
         let survey = Survey { rows: 2, shipments: 2, shipping: 2, ..Survey::default() };
-        assert!(whole(&survey, &[], &["a.csv".to_owned()]).ends_with("try a few with --limit 5.\n"));
-        assert!(whole(&Survey::default(), &[], &["a.csv".to_owned()]).contains("a header and no row"));
+        assert!(
+            whole(&survey, &[], &["a.csv".to_owned()]).ends_with("try a few with --limit 5.\n")
+        );
+        assert!(
+            whole(&Survey::default(), &[], &["a.csv".to_owned()]).contains("a header and no row")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `lateship retry`: what an earlier run left. Its long help says what is sent, and what is carried over.
+//! `lateship retry`: what an earlier run left. Its long help says what is sent, and what is carried
+//! over.
 
 use std::path::PathBuf;
 
@@ -78,13 +79,15 @@ pub(super) struct Flags {
         help = "Only rows with one of these statuses: invalid, rejected, failed, in_doubt, not_attempted [default: all of them]"
     )]
     only: Vec<Status>,
-    /// Another mapping: a file, or the name of a built-in one [default: the one of the earlier run, as it is now]
+    /// Another mapping: a file, or the name of a built-in one [default: the one of the earlier run,
+    /// as it is now]
     #[arg(short, long, value_name = "MAPPING")]
     mapping: Option<String>,
     /// The export that is joined [default: the one of the earlier run]
     #[arg(long, value_name = "PATH")]
     join: Option<PathBuf>,
-    /// A constant for one field, over the mapping and those of the earlier run; may be given several times
+    /// A constant for one field, over the mapping and those of the earlier run; may be given
+    /// several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(Field, String)>,
 
@@ -95,7 +98,8 @@ pub(super) struct Flags {
     #[arg(long, value_name = "PATH", help_heading = "Files")]
     summary: Option<PathBuf>,
 
-    /// Another address for the shipments; https, or http on this machine [default: the one of the earlier run]
+    /// Another address for the shipments; https, or http on this machine [default: the one of the
+    /// earlier run]
     #[arg(long, value_name = "URL", help_heading = "Target", value_parser = EndpointParser)]
     endpoint: Option<Endpoint>,
     /// Send to a sandbox of the run's own; only for what was sent to one [default: off]

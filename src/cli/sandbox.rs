@@ -15,8 +15,8 @@ use crate::Error;
 use crate::error::exit;
 use crate::limits::parse_duration;
 use crate::sandbox::{
-    self, Counts, DEFAULT_ERRORS, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED, DEFAULT_THROTTLED,
-    Sandbox, Script, Settings,
+    self, Counts, DEFAULT_ERRORS, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED,
+    DEFAULT_THROTTLED, Sandbox, Script, Settings,
 };
 use crate::secret::{API_KEY_VARIABLE, Credentials, EMAIL_VARIABLE};
 use crate::settings::parse_count;
@@ -50,7 +50,8 @@ pub(super) struct Flags {
     /// The share of requests answered with 429 and Retry-After: 1
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_THROTTLED)]
     throttled: f64,
-    /// The share of requests whose connection is reset in place of an answer; about half of them were accepted before
+    /// The share of requests whose connection is reset in place of an answer; about half of them
+    /// were accepted before
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_RESETS)]
     resets: f64,
     /// Requests let through in any one second; more are answered with 429 [default: no limit]
@@ -130,7 +131,8 @@ impl Flags {
             None => None,
         };
         let any = credentials.is_none();
-        let script = self.script.as_deref().map(Script::load).transpose().map_err(sandbox::Error::from)?;
+        let script =
+            self.script.as_deref().map(Script::load).transpose().map_err(sandbox::Error::from)?;
         let settings = Settings {
             latency: self.latency.unwrap_or(DEFAULT_LATENCY),
             errors: self.errors,
@@ -143,7 +145,10 @@ impl Flags {
             script,
             ..Settings::default()
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
         // Signals are heard before the address is told: whoever reads it may send one at once.
         let mut signals = {
             let _inside = runtime.enter();
@@ -167,7 +172,11 @@ struct Signals([tokio::signal::unix::Signal; 3]);
 impl Signals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
     }
 
     async fn first(&mut self) {
@@ -226,7 +235,11 @@ fn told(counts: &Counts) -> String {
         text::thousands(counts.peak_per_second)
     );
     if counts.log_lines_lost > 0 {
-        _ = write!(told, "\n{} could not be written to the log.", text::counted(counts.log_lines_lost, "line"));
+        _ = write!(
+            told,
+            "\n{} could not be written to the log.",
+            text::counted(counts.log_lines_lost, "line")
+        );
     }
     told
 }
@@ -249,7 +262,9 @@ mod tests {
         };
         let told = told(&counts);
         assert!(
-            told.starts_with("1,200 requests on 4 connections: 1,100 accepted\n  200: 1,099\n  500: 100\n"),
+            told.starts_with(
+                "1,200 requests on 4 connections: 1,100 accepted\n  200: 1,099\n  500: 100\n"
+            ),
             "{told}"
         );
         assert!(told.contains("ended in place of an answer: 1\n"), "{told}");

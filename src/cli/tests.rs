@@ -5,8 +5,8 @@ use clap::error::ErrorKind;
 
 use super::*;
 use crate::limits::{
-    DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_FAILURES,
-    DEFAULT_RATE, DEFAULT_TIMEOUT,
+    DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_MAX_FAILURES, DEFAULT_RATE, DEFAULT_TIMEOUT,
 };
 use crate::settings;
 
@@ -44,7 +44,10 @@ fn the_parser_is_sound() {
 fn only_commands_that_exist_are_listed() {
     let command = Cli::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["import", "retry", "check", "init", "mappings", "fields", "sandbox", "ledger"]);
+    assert_eq!(
+        names,
+        ["import", "retry", "check", "init", "mappings", "fields", "sandbox", "ledger"]
+    );
 }
 
 #[test]
@@ -56,7 +59,10 @@ fn flags_arrive_with_their_types() {
                 --progress never -vv --log-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let cli = parse(&line).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((cli.voice.quiet, cli.voice.verbose, cli.voice.log_format), (false, 2, Some(Format::Json)));
+    assert_eq!(
+        (cli.voice.quiet, cli.voice.verbose, cli.voice.log_format),
+        (false, 2, Some(Format::Json))
+    );
     let Command::Import(flags) = cli.command else { panic!("{line}") };
     assert_eq!(flags.progress, Some(Mode::Never));
     let typed = flags.into_typed();
@@ -86,7 +92,10 @@ fn what_cannot_be_meant_is_refused_with_what_was_expected() {
         ("lateship import a.csv -m m.toml --set order_no", "FIELD=VALUE"),
         ("lateship import a.csv -m m.toml --limit 0", "a whole number"),
         ("lateship import a.csv -m m.toml --progress sometimes", "never"),
-        ("lateship import a.csv -m m.toml --sandbox --endpoint https://shop.example.com/", "--sandbox"),
+        (
+            "lateship import a.csv -m m.toml --sandbox --endpoint https://shop.example.com/",
+            "--sandbox",
+        ),
         ("lateship import a.csv -m m.toml -q -v", "--verbose"),
         ("lateship retry", "RESULTS"),
         ("lateship retry a.csv --only failed,sent", "not_attempted"),
@@ -106,7 +115,8 @@ fn what_cannot_be_meant_is_refused_with_what_was_expected() {
 
 #[test]
 fn an_endpoint_that_is_refused_does_not_show_its_password() {
-    let error = refused("lateship import a.csv -m m.toml --endpoint https://ops:hunter2@shop.example.com/");
+    let error =
+        refused("lateship import a.csv -m m.toml --endpoint https://ops:hunter2@shop.example.com/");
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
@@ -158,8 +168,11 @@ impl ContainsHelp for Vec<(String, String)> {
 fn every_variable_that_help_names_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("shop.toml");
-    std::fs::write(&path, "[fields]\norder_no = \"A\"\ntrackingnumber = \"B\"\ncarrier_type = \"C\"\n")
-        .expect("a mapping");
+    std::fs::write(
+        &path,
+        "[fields]\norder_no = \"A\"\ntrackingnumber = \"B\"\ncarrier_type = \"C\"\n",
+    )
+    .expect("a mapping");
     let mapping = path.to_str().expect("a plain path");
     let mut named = 0;
     for (name, help) in flags() {
@@ -173,11 +186,17 @@ fn every_variable_that_help_names_is_read() {
                 .then(|| "/no/such thing".into())
                 .or_else(|| account.contains(&asked).then(|| "x".into()))
         });
-        let args: Vec<OsString> = ["lateship", "import", "a.csv", "-m", mapping].map(OsString::from).into();
-        let error = Cli::try_parse_from(&args).expect("a command").run(args, &environment).expect_err(variable);
+        let args: Vec<OsString> =
+            ["lateship", "import", "a.csv", "-m", mapping].map(OsString::from).into();
+        let error = Cli::try_parse_from(&args)
+            .expect("a command")
+            .run(args, &environment)
+            .expect_err(variable);
         match error {
             Error::Settings(settings::Error::Variable { name, .. }) => assert_eq!(name, variable),
-            Error::Settings(settings::Error::Credentials(_)) => assert_eq!(variable, "LATESHIP_CREDENTIALS"),
+            Error::Settings(settings::Error::Credentials(_)) => {
+                assert_eq!(variable, "LATESHIP_CREDENTIALS")
+            }
             // A path that is not there is one for a ledger; what fails is the input.
             Error::Source(_) => assert_eq!(variable, "LATESHIP_LEDGER"),
             other => panic!("{variable}: {other}"),
@@ -195,9 +214,14 @@ fn every_command_has_a_manual() {
         }
     }
     let import = long_help("import");
-    for part in
-        ["Sending again:", "The ledger remembers", "Environment:", "Files written", "LATESHIPMENT_API_KEY", "143"]
-    {
+    for part in [
+        "Sending again:",
+        "The ledger remembers",
+        "Environment:",
+        "Files written",
+        "LATESHIPMENT_API_KEY",
+        "143",
+    ] {
         assert!(import.contains(part), "{part}");
     }
     let retry = long_help("retry");

@@ -1,6 +1,8 @@
-//! What an answer's body says: the webhook's `{"message": …, "status": …}`, or whatever came instead of it.
+//! What an answer's body says: the webhook's `{"message": …, "status": …}`, or whatever came
+//! instead of it.
 //!
-//! A `.php` endpoint labels everything `text/html`, so the content type tells nothing; only the body is looked at.
+//! A `.php` endpoint labels everything `text/html`, so the content type tells nothing; only the
+//! body is looked at.
 
 use serde_json::Value;
 
@@ -8,7 +10,8 @@ use super::Reply;
 use crate::text;
 
 /// The documented acceptance, letter by letter; answers that are just this need not be parsed.
-pub(super) const ACCEPTANCE: &str = r#"{"message":"Request Received Successfully","status":"Success"}"#;
+pub(super) const ACCEPTANCE: &str =
+    r#"{"message":"Request Received Successfully","status":"Success"}"#;
 
 /// The `status` of an acceptance.
 const SUCCESS: &str = "success";
@@ -40,11 +43,14 @@ pub(crate) fn read(reply: &Reply) -> Body {
         return Body::Unknown(describe(body));
     };
     let said = object.get("status").and_then(Value::as_str).map(str::trim);
-    let error = ["error", "errors"].into_iter().filter_map(|name| object.get(name)).any(is_something);
+    let error =
+        ["error", "errors"].into_iter().filter_map(|name| object.get(name)).any(is_something);
     let failed = object.get("success").is_some_and(|success| matches!(success, Value::Bool(false)));
     match said {
         Some(said) if said.eq_ignore_ascii_case(SUCCESS) && !error && !failed => Body::Success,
-        None if !error && !failed && !object.contains_key("status") => Body::Unknown(describe(body)),
+        None if !error && !failed && !object.contains_key("status") => {
+            Body::Unknown(describe(body))
+        }
         _ => Body::Refusal(message(&reply.body)),
     }
 }
@@ -53,14 +59,16 @@ pub(crate) fn read(reply: &Reply) -> Body {
 pub(crate) fn message(body: &str) -> String {
     let body = bare(body);
     let Ok(Value::Object(object)) = serde_json::from_str(body) else { return describe(body) };
-    let told =
-        ["message", "error", "errors", "status"].into_iter().filter_map(|name| object.get(name)).find_map(|value| {
-            match value {
-                Value::String(said) if !said.trim().is_empty() => Some(text::printable(said)),
-                Value::Object(inner) => inner.get("message").and_then(Value::as_str).map(text::printable),
-                value if is_something(value) => Some(text::printable(&value.to_string())),
-                _ => None,
+    let told = ["message", "error", "errors", "status"]
+        .into_iter()
+        .filter_map(|name| object.get(name))
+        .find_map(|value| match value {
+            Value::String(said) if !said.trim().is_empty() => Some(text::printable(said)),
+            Value::Object(inner) => {
+                inner.get("message").and_then(Value::as_str).map(text::printable)
             }
+            value if is_something(value) => Some(text::printable(&value.to_string())),
+            _ => None,
         });
     told.unwrap_or_else(|| describe(body))
 }
@@ -113,7 +121,10 @@ mod tests {
 
     #[test]
     fn only_the_documented_acceptance_is_a_success() {
-        assert_eq!(body(r#"{"message":"Request Received Successfully","status":"Success"}"#), Body::Success);
+        assert_eq!(
+            body(r#"{"message":"Request Received Successfully","status":"Success"}"#),
+            Body::Success
+        );
         assert_eq!(body("\u{FEFF} {\"status\":\"success\",\"error\":null}\n"), Body::Success);
         for refusal in [
             r#"{"status":"Error","message":"nope"}"#,
@@ -124,7 +135,17 @@ mod tests {
         ] {
             assert!(matches!(body(refusal), Body::Refusal(_)), "{refusal}");
         }
-        for unknown in ["", "  ", "OK", "[]", "1", "{}", r#"{"message":"hello"}"#, "<html>", r#"{"status":"Suc"#] {
+        for unknown in [
+            "",
+            "  ",
+            "OK",
+            "[]",
+            "1",
+            "{}",
+            r#"{"message":"hello"}"#,
+            "<html>",
+            r#"{"status":"Suc"#,
+        ] {
             assert!(matches!(body(unknown), Body::Unknown(_)), "{unknown}");
         }
     }

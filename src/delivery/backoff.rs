@@ -1,7 +1,8 @@
 //! How long a shipment waits before its next attempt: full jitter over a capped exponential.
 //!
-//! After the n-th charged attempt (n from 1) the wait is drawn evenly from `0 ..= min(CAP, BASE · 2ⁿ⁻¹)`. The jitter
-//! keeps shipments that failed together from coming back together.
+//! After the n-th charged attempt (n from 1) the wait is drawn evenly from
+//! `0 ..= min(CAP, BASE · 2ⁿ⁻¹)`. The jitter keeps shipments that failed together from coming back
+//! together.
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ pub(crate) fn ceiling(attempt: u32) -> Duration {
     (BASE * 2u32.pow(doublings)).min(CAP)
 }
 
-/// A wait after the `attempt`-th attempt (from 1); `unit` is a number drawn evenly from `0.0 ..= 1.0`.
+/// A wait after the `attempt`-th attempt (from 1); `unit` is a number drawn evenly from
+/// `0.0 ..= 1.0`.
 pub(crate) fn wait(attempt: u32, unit: f64) -> Duration {
     ceiling(attempt).mul_f64(unit.clamp(0.0, 1.0))
 }

@@ -1,15 +1,17 @@
 //! How many requests may be in flight just now: the cap, and less while the endpoint asks for less.
 //!
-//! Additive increase, multiplicative decrease. The limit starts at the cap. *Pushback* (429, 5xx, a lost answer) takes
-//! one off it for each such answer, and no more than half of it for all that was sent before the first was heard of:
-//! so what the endpoint can take is soon left, and a single failure costs one. A *round* (about a mean round trip)
-//! with the limit reached and nothing wrong adds one. A limit that is pushed back as soon as it is tried is a
-//! *ceiling*: it is left alone for a while, longer each time. An outage is the [course](super::course)'s affair: when
-//! a probe ends it, the limit that had proven itself before is back at once, and full speed with it, unless another
-//! outage followed before it could prove itself again. What slow answers mean, see [`latency`].
+//! Additive increase, multiplicative decrease. The limit starts at the cap. *Pushback* (429, 5xx, a
+//! lost answer) takes one off it for each such answer, and no more than half of it for all that was
+//! sent before the first was heard of: so what the endpoint can take is soon left, and a single
+//! failure costs one. A *round* (about a mean round trip) with the limit reached and nothing wrong
+//! adds one. A limit that is pushed back as soon as it is tried is a *ceiling*: it is left alone
+//! for a while, longer each time. An outage is the [course](super::course)'s affair: when a probe
+//! ends it, the limit that had proven itself before is back at once, and full speed with it, unless
+//! another outage followed before it could prove itself again. What slow answers mean, see
+//! [`latency`].
 //!
-//! Invariants: the limit is never below 1 and never above the cap; only an answer changes it. Pure but for the
-//! instants it is given; the engine asks and obeys.
+//! Invariants: the limit is never below 1 and never above the cap; only an answer changes it. Pure
+//! but for the instants it is given; the engine asks and obeys.
 
 mod latency;
 
@@ -27,14 +29,17 @@ const ROUND: f64 = 0.8;
 const PROVEN_AFTER: u32 = 8;
 /// Rounds without pushback after which another comes out of the blue.
 const CALM: u32 = 2;
-/// For how many round trips after a growth requests are telling of it: when they are pushed back, it was too much.
+/// For how many round trips after a growth requests are telling of it: when they are pushed back,
+/// it was too much.
 const TELLING_TRIPS: f64 = 2.0;
-/// The least time before a ceiling is tried again, in seconds and in round trips; it doubles each time.
+/// The least time before a ceiling is tried again, in seconds and in round trips; it doubles each
+/// time.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 const LEAST_PATIENCE_TRIPS: u32 = 32;
 /// How often the least, at most.
 const MOST_PATIENCE: u32 = 32;
-/// Attempts of one shipment that tell of the endpoint; when it fails more often than that, the shipment is to blame.
+/// Attempts of one shipment that tell of the endpoint; when it fails more often than that, the
+/// shipment is to blame.
 const TELLING_ATTEMPTS: u32 = 2;
 
 /// What an answer tells of the endpoint's strength.
@@ -57,7 +62,11 @@ impl Answer {
             (Verdict::Accepted | Verdict::Rejected(_), Sent::AsProbe { .. }) => Self::Back,
             (Verdict::Accepted, Sent::Plainly) => Self::Good,
             (Verdict::Throttled { .. }, _) => Self::Pushback,
-            (Verdict::Failed { .. } | Verdict::Lost(_), Sent::Plainly) if attempt <= TELLING_ATTEMPTS => Self::Pushback,
+            (Verdict::Failed { .. } | Verdict::Lost(_), Sent::Plainly)
+                if attempt <= TELLING_ATTEMPTS =>
+            {
+                Self::Pushback
+            }
             _ => Self::Neutral,
         }
     }
@@ -86,7 +95,8 @@ pub(crate) struct Concurrency {
     pushed_back: Option<Instant>,
     floor: usize,
     ceiling: Option<Ceiling>,
-    /// When this round began, the most in flight in it and in the one before, and whether pushback came.
+    /// When this round began, the most in flight in it and in the one before, and whether pushback
+    /// came.
     round: Instant,
     busiest: usize,
     busiest_before: usize,
@@ -95,8 +105,8 @@ pub(crate) struct Concurrency {
     calm: u32,
     proven: Option<usize>,
     latency: Latency,
-    /// Round trips of requests sent before tell nothing of the present limit; `None` in the round of a change, when
-    /// many start together.
+    /// Round trips of requests sent before tell nothing of the present limit; `None` in the round
+    /// of a change, when many start together.
     telling_since: Option<Instant>,
 }
 
@@ -145,7 +155,9 @@ impl Concurrency {
                 if self.telling_since.is_some_and(|since| sent >= since) {
                     self.latency.add((now - sent).as_secs_f64());
                 }
-                if sent >= self.round && (now - self.round).as_secs_f64() >= ROUND * self.latency.mean() {
+                if sent >= self.round
+                    && (now - self.round).as_secs_f64() >= ROUND * self.latency.mean()
+                {
                     self.end_round(now);
                 }
             }
@@ -160,7 +172,8 @@ impl Concurrency {
             self.pushed_back = Some(now);
             self.floor = self.limit.div_ceil(2);
         }
-        // What was in flight at most is what was too much, if anything was; a request that was alone tells nothing.
+        // What was in flight at most is what was too much, if anything was; a request that was
+        // alone tells nothing.
         let busiest = self.limit.min(self.busiest.max(self.busiest_before));
         let mut limit = busiest.saturating_sub(1);
         let ceiling = self.ceiling.as_ref().map(|ceiling| ceiling.level);
@@ -172,7 +185,10 @@ impl Concurrency {
                 limit = limit.min(level - 1);
             }
             // Out of the blue and below the ceiling: so it is not the ceiling.
-            blamed if self.calm >= CALM && ceiling.is_some_and(|ceiling| blamed.unwrap_or(self.limit) < ceiling) => {
+            blamed
+                if self.calm >= CALM
+                    && ceiling.is_some_and(|ceiling| blamed.unwrap_or(self.limit) < ceiling) =>
+            {
                 self.ceiling = None;
             }
             _ => {}
@@ -185,8 +201,8 @@ impl Concurrency {
         }
     }
 
-    /// The limit that is to blame when a request was pushed back: the one it was sent under, if that had just been
-    /// grown to, or the next that was tried while it was in flight.
+    /// The limit that is to blame when a request was pushed back: the one it was sent under, if
+    /// that had just been grown to, or the next that was tried while it was in flight.
     fn blamed(&self, sent: Instant) -> Option<usize> {
         if sent < self.settled {
             return None;
@@ -194,8 +210,13 @@ impl Concurrency {
         let before = self.growths.partition_point(|growth| *growth <= sent);
         let level = self.limit + before - self.growths.len();
         let grown = before.checked_sub(1).and_then(|last| self.growths.get(last));
-        let telling = |grown: &Instant| (sent - *grown).as_secs_f64() <= TELLING_TRIPS * self.latency.mean();
-        if grown.is_some_and(telling) { Some(level) } else { (before < self.growths.len()).then_some(level + 1) }
+        let telling =
+            |grown: &Instant| (sent - *grown).as_secs_f64() <= TELLING_TRIPS * self.latency.mean();
+        if grown.is_some_and(telling) {
+            Some(level)
+        } else {
+            (before < self.growths.len()).then_some(level + 1)
+        }
     }
 
     fn recover(&mut self, now: Instant) {
@@ -252,8 +273,10 @@ impl Concurrency {
 
     /// Leaves `level` alone for `patience` times the least patience.
     fn shun(&mut self, level: usize, patience: u32, now: Instant) {
-        let trips = Duration::try_from_secs_f64(self.latency.mean()).unwrap_or_default() * LEAST_PATIENCE_TRIPS;
-        self.ceiling = Some(Ceiling { level, until: now + trips.max(LEAST_PATIENCE) * patience, patience });
+        let trips = Duration::try_from_secs_f64(self.latency.mean()).unwrap_or_default()
+            * LEAST_PATIENCE_TRIPS;
+        self.ceiling =
+            Some(Ceiling { level, until: now + trips.max(LEAST_PATIENCE) * patience, patience });
     }
 
     /// Changes the limit otherwise than by growth.

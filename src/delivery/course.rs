@@ -1,10 +1,11 @@
 //! The run's course: whether the next request may go at all, seen from what came back so far.
 //!
-//! Three things keep requests back. The *canary*: until an answer shows that credentials and address are right, one
-//! request goes at a time. A *throttle*: the endpoint asked to be left alone, so everybody waits. An *outage*: the
-//! endpoint is away or answers nothing but errors, so one probe goes at a time with growing pauses, and attempts are
-//! not charged to the shipments. Besides it tells when the run must stop: nothing useful came for too long, or the
-//! address is plainly wrong. Pure but for the instants it is given; the engine asks and obeys.
+//! Three things keep requests back. The *canary*: until an answer shows that credentials and
+//! address are right, one request goes at a time. A *throttle*: the endpoint asked to be left
+//! alone, so everybody waits. An *outage*: the endpoint is away or answers nothing but errors, so
+//! one probe goes at a time with growing pauses, and attempts are not charged to the shipments.
+//! Besides it tells when the run must stop: nothing useful came for too long, or the address is
+//! plainly wrong. Pure but for the instants it is given; the engine asks and obeys.
 
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ const LONGEST_CHARGED_PAUSE: Duration = Duration::from_secs(8);
 const NAME_PATIENCE: Duration = Duration::from_secs(30);
 /// Turned away so often in a row, the address is wrong.
 const WRONG_ADDRESS_AFTER: usize = 3;
-/// So many answers in a row that the webhook does not give, and something else answers in its place.
+/// So many answers in a row that the webhook does not give, and something else answers in its
+/// place.
 const UNDOCUMENTED_AFTER: u32 = 3;
 
 /// Whether a request may start.
@@ -131,7 +133,8 @@ impl Course {
             (None, None) => None,
         };
         if let Some((until, reason)) = hold {
-            let give_up_at = self.useless_since.and_then(|since| since.checked_add(self.give_up_after));
+            let give_up_at =
+                self.useless_since.and_then(|since| since.checked_add(self.give_up_after));
             if give_up_at.is_some_and(|at| at <= now) {
                 return Permit::GiveUp(self.gave_up(reason));
             }
@@ -139,11 +142,21 @@ impl Course {
                 return Permit::At(give_up_at.map_or(until, |at| at.min(until)), reason.clone());
             }
         }
-        if in_flight > 0 && (self.outage.is_some() || !self.open) { Permit::AfterAnswer } else { Permit::Go }
+        if in_flight > 0 && (self.outage.is_some() || !self.open) {
+            Permit::AfterAnswer
+        } else {
+            Permit::Go
+        }
     }
 
     /// Takes note of what came back for `ticket`; says why the run must stop, if it must.
-    pub(crate) fn note(&mut self, ticket: Ticket, verdict: &Verdict, sent: Sent, now: Instant) -> Option<String> {
+    pub(crate) fn note(
+        &mut self,
+        ticket: Ticket,
+        verdict: &Verdict,
+        sent: Sent,
+        now: Instant,
+    ) -> Option<String> {
         if !matches!(verdict, Verdict::TurnedAway(_)) {
             self.turned_away.clear();
         }
@@ -169,7 +182,9 @@ impl Course {
                 self.came_back();
                 note_once(&mut self.turned_away, ticket);
                 if !self.open {
-                    Some(format!("the endpoint turned the first request away ({reason}); is the address right?"))
+                    Some(format!(
+                        "the endpoint turned the first request away ({reason}); is the address right?"
+                    ))
                 } else if self.turned_away.len() >= WRONG_ADDRESS_AFTER {
                     Some(format!(
                         "the endpoint turned {WRONG_ADDRESS_AFTER} shipments in a row away, the last one: {reason}"
@@ -193,7 +208,9 @@ impl Course {
             Verdict::Unreachable { name, reason } => {
                 let since = *self.useless_since.get_or_insert(now);
                 if *name && !self.answered && now.duration_since(since) >= NAME_PATIENCE {
-                    return Some(format!("{reason}; is the address right, and is this machine on the network?"));
+                    return Some(format!(
+                        "{reason}; is the address right, and is this machine on the network?"
+                    ));
                 }
                 self.hold(reason, sent, now);
                 None
@@ -218,38 +235,50 @@ impl Course {
 
     fn throttle(&mut self, reason: &str, after: Option<Duration>, now: Instant) -> Option<String> {
         self.useless_since.get_or_insert(now);
-        // Answers to what was in flight when a throttle began are of its round, and draw no pause out.
+        // Answers to what was in flight when a throttle began are of its round, and draw no pause
+        // out.
         let first_of_round = self.throttle.as_ref().is_none_or(|running| running.until <= now);
         if after.is_none() && !first_of_round {
             return None;
         }
-        let wait = after.unwrap_or_else(|| (FIRST_PAUSE * 2u32.pow(self.throttled_in_a_row.min(6))).min(LONGEST_PAUSE));
+        let wait = after.unwrap_or_else(|| {
+            (FIRST_PAUSE * 2u32.pow(self.throttled_in_a_row.min(6))).min(LONGEST_PAUSE)
+        });
         let wait = wait.max(FIRST_PAUSE / 10);
         self.throttled_in_a_row += u32::from(first_of_round);
         let until = now.checked_add(wait);
         let too_long = wait > self.give_up_after;
         match until {
             Some(until) if !too_long => {
-                let until = self.throttle.as_ref().map_or(until, |running| running.until.max(until));
+                let until =
+                    self.throttle.as_ref().map_or(until, |running| running.until.max(until));
                 self.throttle = Some(Throttle { reason: reason.to_owned(), until });
                 None
             }
             _ => {
-                let asked =
-                    if wait == Duration::MAX { "for ever".to_owned() } else { format!("for {}", text::spoken(wait)) };
-                Some(format!("the endpoint asks to be left alone {asked}, longer than --give-up-after: {reason}"))
+                let asked = if wait == Duration::MAX {
+                    "for ever".to_owned()
+                } else {
+                    format!("for {}", text::spoken(wait))
+                };
+                Some(format!(
+                    "the endpoint asks to be left alone {asked}, longer than --give-up-after: {reason}"
+                ))
             }
         }
     }
 
-    /// Begins an outage, or after a probe of one draws its pause out. Requests that were in flight when it began
-    /// change nothing.
+    /// Begins an outage, or after a probe of one draws its pause out. Requests that were in flight
+    /// when it began change nothing.
     fn hold(&mut self, reason: &str, sent: Sent, now: Instant) {
         match (&mut self.outage, sent) {
             (None, _) => {
                 self.useless_since.get_or_insert(now);
-                self.outage =
-                    Some(Outage { reason: reason.to_owned(), next_probe: now + FIRST_PAUSE, pause: FIRST_PAUSE });
+                self.outage = Some(Outage {
+                    reason: reason.to_owned(),
+                    next_probe: now + FIRST_PAUSE,
+                    pause: FIRST_PAUSE,
+                });
             }
             (Some(outage), Sent::AsProbe { charged }) => {
                 let longest = if charged { LONGEST_CHARGED_PAUSE } else { LONGEST_PAUSE };
@@ -343,12 +372,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_throttle_holds_for_the_longest_that_was_asked() {
         let (mut course, now) = open_course(None);
-        let throttle =
-            |seconds| Verdict::Throttled { reason: "429".to_owned(), after: Some(Duration::from_secs(seconds)) };
+        let throttle = |seconds| Verdict::Throttled {
+            reason: "429".to_owned(),
+            after: Some(Duration::from_secs(seconds)),
+        };
         course.note(Ticket(1), &throttle(30), Sent::Plainly, now);
         course.note(Ticket(2), &throttle(5), Sent::Plainly, now);
         course.note(Ticket(3), &Verdict::Accepted, Sent::Plainly, now);
-        assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + Duration::from_secs(30)));
+        assert!(
+            matches!(course.permit(now, 0), Permit::At(at, _) if at == now + Duration::from_secs(30))
+        );
         assert_eq!(course.permit(now + Duration::from_secs(30), 0), Permit::Go);
     }
 
@@ -382,11 +415,18 @@ mod tests {
     async fn a_500_that_asks_for_a_pause_holds_everybody() {
         let (mut course, now) = open_course(None);
         let wait = Duration::from_secs(9);
-        course.note(Ticket(1), &Verdict::Failed { reason: "500".to_owned(), after: Some(wait) }, Sent::Plainly, now);
+        course.note(
+            Ticket(1),
+            &Verdict::Failed { reason: "500".to_owned(), after: Some(wait) },
+            Sent::Plainly,
+            now,
+        );
         assert!(matches!(course.permit(now, 0), Permit::At(at, _) if at == now + wait));
         let too_long = Verdict::Failed { reason: "500".to_owned(), after: Some(PATIENCE * 2) };
         assert!(
-            course.note(Ticket(2), &too_long, Sent::Plainly, now).is_some_and(|why| why.contains("--give-up-after"))
+            course
+                .note(Ticket(2), &too_long, Sent::Plainly, now)
+                .is_some_and(|why| why.contains("--give-up-after"))
         );
     }
 

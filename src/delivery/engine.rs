@@ -1,14 +1,16 @@
-//! The engine: takes shipments from the desk, sends them, and hands their outcomes back. Here is what it needs and
-//! what it promises; `work` is how.
+//! The engine: takes shipments from the desk, sends them, and hands their outcomes back. Here is
+//! what it needs and what it promises; `work` is how.
 //!
-//! As many worker loops as requests may be in flight run on one thread. One worker at a time stands in the gate and
-//! chooses the next piece of work: a retry that is due, else the next shipment of the desk; it pays the pace, looks at
-//! the course once more, and leaves with it. So order, rate and holds are decided in one place, and whoever waits
-//! holds no slot. Transport, clock and stop signal are parameters, and time is tokio's, so that a scripted transport
-//! under a paused clock can prove all of it.
+//! As many worker loops as requests may be in flight run on one thread. One worker at a time stands
+//! in the gate and chooses the next piece of work: a retry that is due, else the next shipment of
+//! the desk; it pays the pace, looks at the course once more, and leaves with it. So order, rate
+//! and holds are decided in one place, and whoever waits holds no slot. Transport, clock and stop
+//! signal are parameters, and time is tokio's, so that a scripted transport under a paused clock
+//! can prove all of it.
 //!
-//! Invariants: every shipment taken from the desk is settled exactly once; attempts that count never exceed the
-//! most allowed; the engine ends once the desk is empty, a stop is wished, or every shipment would fare the same.
+//! Invariants: every shipment taken from the desk is settled exactly once; attempts that count
+//! never exceed the most allowed; the engine ends once the desk is empty, a stop is wished, or
+//! every shipment would fare the same.
 
 use std::future::Future;
 
@@ -24,16 +26,18 @@ use crate::shipment::Shipment;
 
 /// Where shipments are fetched, and where what becomes of them is recorded.
 ///
-/// The engine calls in this order: [`next`](Self::next); once no other shipment of the same identity is under way
-/// [`admit`](Self::admit); for each attempt [`intend`](Self::intend) before its first byte and
-/// [`attempted`](Self::attempted) after its answer; and once it does not go again [`settle`](Self::settle). What is
-/// recorded when `intend` returns survives the program's death, what `attempted` was told at the latest when the next
-/// `intend` returns: so never more than is in flight is in doubt after that.
+/// The engine calls in this order: [`next`](Self::next); once no other shipment of the same
+/// identity is under way [`admit`](Self::admit); for each attempt [`intend`](Self::intend) before
+/// its first byte and [`attempted`](Self::attempted) after its answer; and once it does not go
+/// again [`settle`](Self::settle). What is recorded when `intend` returns survives the program's
+/// death, what `attempted` was told at the latest when the next `intend` returns: so never more
+/// than is in flight is in doubt after that.
 pub trait Desk {
     /// Why something could not be recorded; it stops the run.
     type Error;
 
-    /// The next shipment, once there is one and room for it; `None` at the end. Dropping the future loses nothing.
+    /// The next shipment, once there is one and room for it; `None` at the end. Dropping the future
+    /// loses nothing.
     ///
     /// # Errors
     /// When a row on the way could not be recorded. No shipment is sent after that.
@@ -43,7 +47,11 @@ pub trait Desk {
     ///
     /// # Errors
     /// When that cannot be found out or recorded. No shipment is sent after that.
-    fn admit(&self, ticket: Ticket, shipment: &Shipment) -> impl Future<Output = Result<Admission, Self::Error>>;
+    fn admit(
+        &self,
+        ticket: Ticket,
+        shipment: &Shipment,
+    ) -> impl Future<Output = Result<Admission, Self::Error>>;
 
     /// Records that an attempt begins: from now on the shipment may have been accepted.
     ///
@@ -55,13 +63,22 @@ pub trait Desk {
     ///
     /// # Errors
     /// When it could not be recorded. No shipment is sent after that.
-    fn attempted(&self, shipment: &Shipment, conclusion: Conclusion) -> impl Future<Output = Result<(), Self::Error>>;
+    fn attempted(
+        &self,
+        shipment: &Shipment,
+        conclusion: Conclusion,
+    ) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// Records how a shipment ended.
     ///
     /// # Errors
     /// When it could not be recorded. No shipment is sent after that.
-    fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Self::Error>;
+    fn settle(
+        &self,
+        ticket: Ticket,
+        shipment: &Shipment,
+        outcome: &Outcome,
+    ) -> Result<(), Self::Error>;
 }
 
 /// What becomes of a shipment whose turn has come.
@@ -111,9 +128,12 @@ impl Ending {
             Self::Stopped(reason) | Self::Wished(Wish::Deadline(reason)) => {
                 format!("the run stopped before its turn: {reason}")
             }
-            Self::Wished(Wish::Interrupt(_)) => "the run was interrupted before its turn".to_owned(),
+            Self::Wished(Wish::Interrupt(_)) => {
+                "the run was interrupted before its turn".to_owned()
+            }
             Self::Wished(Wish::Unrecorded) => {
-                "the run stopped before its turn: what is sent could no longer be recorded".to_owned()
+                "the run stopped before its turn: what is sent could no longer be recorded"
+                    .to_owned()
             }
         }
     }
@@ -141,11 +161,12 @@ pub struct Engine<'a, T, D, C> {
 }
 
 impl<T: Transport, D: Desk, C: Clock> Engine<'_, T, D, C> {
-    /// Delivers until the desk is empty or the run has to stop. What was taken from the desk is settled by then; what
-    /// was not taken is still there.
+    /// Delivers until the desk is empty or the run has to stop. What was taken from the desk is
+    /// settled by then; what was not taken is still there.
     ///
     /// # Errors
-    /// The desk's own, when an outcome could not be recorded. Requests in flight are waited for all the same.
+    /// The desk's own, when an outcome could not be recorded. Requests in flight are waited for all
+    /// the same.
     pub async fn run(self) -> Result<Ending, D::Error> {
         self.gauge.set_limit(self.limits.concurrency.get());
         let run = Run::new(self);

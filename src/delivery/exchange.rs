@@ -1,6 +1,7 @@
 //! One request and what came of it: the seam between the engine and the wire.
 //!
-//! The engine knows only [`Transport`]; the real one speaks HTTP (`transport.rs`), tests put a scripted one here.
+//! The engine knows only [`Transport`]; the real one speaks HTTP (`transport.rs`), tests put a
+//! scripted one here.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -35,14 +36,16 @@ pub enum Trouble {
         /// What went wrong, for a person.
         detail: String,
     },
-    /// The request left, wholly or in part, and no whole answer came back: it may have been accepted.
+    /// The request left, wholly or in part, and no whole answer came back: it may have been
+    /// accepted.
     Lost {
         /// The status, where at least the head of the answer arrived.
         status: Option<u16>,
         /// What went wrong, for a person.
         detail: String,
     },
-    /// No request can succeed from here (a bad certificate, a proxy that wants a login): surely nothing was sent.
+    /// No request can succeed from here (a bad certificate, a proxy that wants a login): surely
+    /// nothing was sent.
     Barred {
         /// What went wrong, for a person.
         detail: String,

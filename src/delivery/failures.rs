@@ -20,7 +20,8 @@ impl Failures {
         Self { max, in_a_row: 0, failed: 0, answered: 0 }
     }
 
-    /// Counts how a shipment ended; says why the run must stop, if it must. What was not attempted does not count.
+    /// Counts how a shipment ended; says why the run must stop, if it must. What was not attempted
+    /// does not count.
     pub(crate) fn note(&mut self, outcome: &Outcome) -> Option<String> {
         match outcome.status {
             Status::Sent => {
@@ -47,7 +48,8 @@ impl Failures {
                 self.in_a_row
             )),
             MaxFailures::Percent(share)
-                if self.answered >= LEAST_ANSWERED && self.failed * 100 >= u64::from(share) * self.answered =>
+                if self.answered >= LEAST_ANSWERED
+                    && self.failed * 100 >= u64::from(share) * self.answered =>
             {
                 Some(format!(
                     "{} of {} shipments were not accepted (--max-failures {share}%), the last one: {reason}",
@@ -75,11 +77,9 @@ mod tests {
         failures.accepted();
         assert!(failures.failed("x").is_none());
         assert!(failures.failed("x").is_none());
-        assert!(
-            failures
-                .failed("HTTP 409: no")
-                .is_some_and(|why| why.contains("3 shipments in a row") && why.contains("HTTP 409: no"))
-        );
+        assert!(failures.failed("HTTP 409: no").is_some_and(|why| {
+            why.contains("3 shipments in a row") && why.contains("HTTP 409: no")
+        }));
     }
 
     #[test]

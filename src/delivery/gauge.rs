@@ -30,7 +30,8 @@ pub enum Waiting {
     },
 }
 
-/// The dials of a running delivery. Written by the engine, read between its steps on the same thread.
+/// The dials of a running delivery. Written by the engine, read between its steps on the same
+/// thread.
 #[derive(Debug, Default)]
 pub struct Gauge {
     requests: Cell<u64>,
@@ -47,7 +48,8 @@ impl Gauge {
         self.requests.get()
     }
 
-    /// Requests started per second, from the first to the last; `None` where there were too few to tell.
+    /// Requests started per second, from the first to the last; `None` where there were too few to
+    /// tell.
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn requests_per_second(&self) -> Option<f64> {
         let (first, last) = self.within.get()?;
@@ -60,7 +62,8 @@ impl Gauge {
         self.in_flight.get()
     }
 
-    /// How many there may be just now: the cap, or fewer while the endpoint asks for it; 0 before the run begins.
+    /// How many there may be just now: the cap, or fewer while the endpoint asks for it; 0 before
+    /// the run begins.
     pub fn limit(&self) -> usize {
         self.limit.get()
     }

@@ -80,18 +80,23 @@ impl Job {
         }
     }
 
-    /// Ends it because the run ends: `failed` where it was tried, `not_attempted` where it was not, `in_doubt` where an
-    /// answer was lost; `because` is the message of those that were not reached.
+    /// Ends it because the run ends: `failed` where it was tried, `not_attempted` where it was not,
+    /// `in_doubt` where an answer was lost; `because` is the message of those that were not
+    /// reached.
     pub(super) fn give_back(&self, because: &str) -> Outcome {
         if self.attempts == 0 {
             self.end(Status::NotAttempted, because)
         } else {
-            self.end(Status::Failed, format!("{}; the run stopped before another attempt", self.reason))
+            self.end(
+                Status::Failed,
+                format!("{}; the run stopped before another attempt", self.reason),
+            )
         }
     }
 }
 
-/// Jobs waiting for another attempt, the earliest due first; among equals the one that waits longest.
+/// Jobs waiting for another attempt, the earliest due first; among equals the one that waits
+/// longest.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     heap: BinaryHeap<Reverse<Due>>,

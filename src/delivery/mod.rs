@@ -6,9 +6,10 @@
 //!            └───────── backoff, retries ◀────────┘
 //! ```
 //!
-//! Policy and mechanism are apart: `verdict` says what an answer means, `course` whether anything may go now,
-//! `concurrency` how many at a time, `backoff` and `pace` for how long to wait, `failures` when it is enough; `engine`
-//! obeys them all. `transport` is the only file that knows HTTP.
+//! Policy and mechanism are apart: `verdict` says what an answer means, `course` whether anything
+//! may go now, `concurrency` how many at a time, `backoff` and `pace` for how long to wait,
+//! `failures` when it is enough; `engine` obeys them all. `transport` is the only file that knows
+//! HTTP.
 
 mod answer;
 mod backoff;

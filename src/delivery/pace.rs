@@ -1,10 +1,12 @@
-//! The rate limit: one pacer in front of all workers, which starts requests evenly and never a burst.
+//! The rate limit: one pacer in front of all workers, which starts requests evenly and never a
+//! burst.
 //!
-//! A request costs [`CELLS`] cells of governor's bucket, so that the bucket can hold a little more than one request:
-//! a late timer then loses nothing, and no window of the rate's unit ever sees more starts than the limit. With a
-//! limit of `L` a unit, one cell comes back every `1.0102 / (CELLS · L)` units and the bucket holds
-//! `CELLS + max(1, 0.6 · L)` cells: the request that would be one too many comes due 1.004 units after the first, so that the
-//! endpoint, which requests reach a little sooner or later, does not see one too many either.
+//! A request costs [`CELLS`] cells of governor's bucket, so that the bucket can hold a little more
+//! than one request: a late timer then loses nothing, and no window of the rate's unit ever sees
+//! more starts than the limit. With a limit of `L` a unit, one cell comes back every
+//! `1.0102 / (CELLS · L)` units and the bucket holds `CELLS + max(1, 0.6 · L)` cells: the request
+//! that would be one too many comes due 1.004 units after the first, so that the endpoint, which
+//! requests reach a little sooner or later, does not see one too many either.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -20,7 +22,8 @@ use crate::limits::Rate;
 /// Cells a request costs.
 const CELLS: NonZeroU32 = NonZeroU32::new(100).expect("100 is not zero");
 
-/// By how much a request is dearer than the limit says; keeps the bucket's own size from ever breaking the limit.
+/// By how much a request is dearer than the limit says; keeps the bucket's own size from ever
+/// breaking the limit.
 const MARGIN: f64 = 1.0102;
 
 /// tokio's clock for governor, so that it stands still where tokio's does.
@@ -38,7 +41,9 @@ impl Clock for TokioClock {
 /// Lets requests start no faster than a [`Rate`].
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    limiter: Option<RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<std::time::Instant>>>,
+    limiter: Option<
+        RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<std::time::Instant>>,
+    >,
 }
 
 impl Pacer {
@@ -47,11 +52,16 @@ impl Pacer {
             Rate::Unlimited => None,
             Rate::Per(count, unit) => {
                 let cells = f64::from(CELLS.get()) * f64::from(count.get());
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 10 ns and 37 s")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "between 10 ns and 37 s"
+                )]
                 let nanos = (unit.duration().as_secs_f64() * 1e9 * MARGIN / cells).ceil() as u64;
                 let burst = CELLS.saturating_add((count.get() / 5).saturating_mul(3).max(1));
-                Quota::with_period(Duration::from_nanos(nanos.max(1)))
-                    .map(|quota| RateLimiter::direct_with_clock(quota.allow_burst(burst), TokioClock))
+                Quota::with_period(Duration::from_nanos(nanos.max(1))).map(|quota| {
+                    RateLimiter::direct_with_clock(quota.allow_burst(burst), TokioClock)
+                })
             }
         };
         Self { limiter }
@@ -65,7 +75,8 @@ impl Pacer {
             Ok(Ok(())) | Err(_) => Ok(()),
             Ok(Err(not_yet)) => {
                 let wait = not_yet.wait_time_from(TokioClock.now());
-                // tokio's timers have milliseconds; waiting for less would be asking again and again.
+                // tokio's timers have milliseconds; waiting for less would be asking again and
+                // again.
                 Err(wait.max(Duration::from_millis(1)))
             }
         }

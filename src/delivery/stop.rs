@@ -73,7 +73,8 @@ impl Stop {
         self.0.borrow().is_some()
     }
 
-    /// Waits until there is one; for ever if nobody can wish any more. May be dropped and called again.
+    /// Waits until there is one; for ever if nobody can wish any more. May be dropped and called
+    /// again.
     pub async fn wished(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(Option::is_some).await.is_err() {

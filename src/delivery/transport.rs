@@ -1,9 +1,10 @@
 //! The real transport: one HTTP POST per call, through reqwest. The only file that knows HTTP.
 //!
-//! The client is built so that attempts are ours alone to count and secrets go nowhere else: no redirects, no repeats
-//! of its own, no referrer, no compression, HTTP/1.1 with connections kept for less time than the usual server does,
-//! no proxy for a loopback endpoint, bodies read up to a bound. Where the machine has no CA certificates the bundled
-//! roots of Mozilla's programme stand in.
+//! The client is built so that attempts are ours alone to count and secrets go nowhere else: no
+//! redirects, no repeats of its own, no referrer, no compression, HTTP/1.1 with connections kept
+//! for less time than the usual server does, no proxy for a loopback endpoint, bodies read up to a
+//! bound. Where the machine has no CA certificates the bundled roots of Mozilla's programme stand
+//! in.
 
 use std::error::Error as _;
 use std::io;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, Url};
 
@@ -21,8 +24,8 @@ use crate::limits::Limits;
 use crate::secret::Credentials;
 use crate::text;
 
-/// How long an idle connection is kept; shorter than Apache's 5 s, for a request on a connection that the server is
-/// just closing costs a lost answer.
+/// How long an idle connection is kept; shorter than Apache's 5 s, for a request on a connection
+/// that the server is just closing costs a lost answer.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How the endpoint is reached.
@@ -45,7 +48,8 @@ pub enum HttpError {
 }
 
 impl Http {
-    /// A client for `url` that sends these credentials, within the time-outs and the concurrency of `limits`.
+    /// A client for `url` that sends these credentials, within the time-outs and the concurrency of
+    /// `limits`.
     ///
     /// # Errors
     /// When a credential does not fit a header, or TLS cannot be set up.
@@ -68,7 +72,8 @@ impl Http {
                 .tcp_nodelay(true);
             if loopback { builder.no_proxy() } else { builder }
         };
-        let client = builder().build().or_else(|_| builder().tls_certs_only(bundled_roots()?).build());
+        let client =
+            builder().build().or_else(|_| builder().tls_certs_only(bundled_roots()?).build());
         let client = client.map_err(|error| HttpError::Client(chain(&error)))?;
         Ok(Self { client, url, credentials })
     }
@@ -117,8 +122,8 @@ impl Http {
         Ok(reply)
     }
 
-    /// Foreign text with every secret in it covered: an endpoint that echoes its request must not put the key into a
-    /// file.
+    /// Foreign text with every secret in it covered: an endpoint that echoes its request must not
+    /// put the key into a file.
     fn without_secrets(&self, foreign: &str) -> String {
         self.credentials.redact(foreign)
     }
@@ -135,13 +140,20 @@ impl Http {
             };
         }
         if wants_proxy_login(error) {
-            return Trouble::Barred { detail: "the proxy on the way asks for a login (HTTP 407)".to_owned() };
+            return Trouble::Barred {
+                detail: "the proxy on the way asks for a login (HTTP 407)".to_owned(),
+            };
         }
         if error.is_builder() {
-            return Trouble::Barred { detail: format!("the request cannot be made: {}", self.explain(error, "")) };
+            return Trouble::Barred {
+                detail: format!("the request cannot be made: {}", self.explain(error, "")),
+            };
         }
         if error.is_connect() || error.is_dns() {
-            return Trouble::Unreachable { name: error.is_dns(), detail: self.explain(error, "while connecting") };
+            return Trouble::Unreachable {
+                name: error.is_dns(),
+                detail: self.explain(error, "while connecting"),
+            };
         }
         Trouble::Lost { status: None, detail: self.explain(error, "while waiting for the answer") }
     }
@@ -160,7 +172,11 @@ impl Http {
         }
         match io_kind(error) {
             Some(io::ErrorKind::ConnectionRefused) => {
-                format!("{}:{} refuses connections", host(), self.url.port_or_known_default().unwrap_or_default())
+                format!(
+                    "{}:{} refuses connections",
+                    host(),
+                    self.url.port_or_known_default().unwrap_or_default()
+                )
             }
             Some(io::ErrorKind::ConnectionReset) => format!("the connection was reset {when}"),
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
@@ -187,8 +203,11 @@ impl Transport for Http {
 fn headers(credentials: &Credentials) -> Result<HeaderMap, HttpError> {
     let mut headers = HeaderMap::new();
     let Credentials { email, api_key, .. } = credentials;
-    for (name, secret, what) in [("x-auth-email", email, "e-mail"), ("x-auth-key", api_key, "API key")] {
-        let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| HttpError::Credential(what))?;
+    for (name, secret, what) in
+        [("x-auth-email", email, "e-mail"), ("x-auth-key", api_key, "API key")]
+    {
+        let mut value =
+            HeaderValue::from_str(secret.expose()).map_err(|_| HttpError::Credential(what))?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_static(name), value);
     }
@@ -197,7 +216,10 @@ fn headers(credentials: &Credentials) -> Result<HeaderMap, HttpError> {
 }
 
 fn bundled_roots() -> Result<Vec<Certificate>, reqwest::Error> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root)).collect()
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|root| Certificate::from_der(root))
+        .collect()
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -209,9 +231,14 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The causes behind an error, outermost left out: reqwest's own sentence names the URL with its query.
-fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&cause: &&'a (dyn std::error::Error + 'static)| cause.source())
+/// The causes behind an error, outermost left out: reqwest's own sentence names the URL with its
+/// query.
+fn causes<'a>(
+    error: &'a reqwest::Error,
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&cause: &&'a (dyn std::error::Error + 'static)| {
+        cause.source()
+    })
 }
 
 fn chain(error: &reqwest::Error) -> String {
@@ -230,17 +257,20 @@ fn certificate(error: &reqwest::Error) -> Option<String> {
         .map(ToString::to_string)
 }
 
-/// A cause and what it wraps: an I/O error does not count the error it was made of among its causes.
+/// A cause and what it wraps: an I/O error does not count the error it was made of among its
+/// causes.
 fn within<'a>(
     cause: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(cause), |cause| {
-        let wrapped: &'a (dyn std::error::Error + 'static) = cause.downcast_ref::<io::Error>()?.get_ref()?;
+        let wrapped: &'a (dyn std::error::Error + 'static) =
+            cause.downcast_ref::<io::Error>()?.get_ref()?;
         Some(wrapped)
     })
 }
 
-/// hyper-util keeps the type of a tunnel's error to itself, so its words are all there is to know it by.
+/// hyper-util keeps the type of a tunnel's error to itself, so its words are all there is to know
+/// it by.
 fn wants_proxy_login(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| cause.to_string().contains("proxy authorization required"))
 }
@@ -270,6 +300,12 @@ mod tests {
     #[tokio::test]
     async fn a_refused_connection_is_surely_not_sent() {
         let trouble = http().send(Arc::from(&b"{}"[..])).await.expect_err("port 9 refuses");
-        assert_eq!(trouble, Trouble::Unreachable { name: false, detail: "127.0.0.1:9 refuses connections".to_owned() });
+        assert_eq!(
+            trouble,
+            Trouble::Unreachable {
+                name: false,
+                detail: "127.0.0.1:9 refuses connections".to_owned()
+            }
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Turns: of the shipments of one identity only one is under way at a time, in the order of the file.
+//! Turns: of the shipments of one identity only one is under way at a time, in the order of the
+//! file.
 //!
-//! A shipment that finds another of its identity under way is parked, holds no slot, and comes free when that one has
-//! its outcome. Others are not slowed by it.
+//! A shipment that finds another of its identity under way is parked, holds no slot, and comes free
+//! when that one has its outcome. Others are not slowed by it.
 
 use std::collections::VecDeque;
 

@@ -1,9 +1,10 @@
 //! The one table that decides what an answer means.
 //!
-//! Pure: an answer (or why there is none) and the user's own rules in, a [`Verdict`] with its reason out. What
-//! follows from a verdict (another attempt, a hold, the end of the run) is the engine's affair.
-//! Source of the documented answers: LateShipment.com's guide to the custom-store webhook; the others follow
-//! RFC 9110 and what proxies and content networks in front of such an endpoint are known to answer.
+//! Pure: an answer (or why there is none) and the user's own rules in, a [`Verdict`] with its
+//! reason out. What follows from a verdict (another attempt, a hold, the end of the run) is the
+//! engine's affair. Source of the documented answers: LateShipment.com's guide to the custom-store
+//! webhook; the others follow RFC 9110 and what proxies and content networks in front of such an
+//! endpoint are known to answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -46,14 +47,16 @@ pub(crate) enum Verdict {
         /// What went wrong.
         reason: String,
     },
-    /// The address, or a firewall before it, turns requests away: of the run or of this payload, as its neighbours show.
+    /// The address, or a firewall before it, turns requests away: of the run or of this payload, as
+    /// its neighbours show.
     TurnedAway(String),
     /// Every shipment would fare the same: the run stops.
     Stop(String),
 }
 
 impl Verdict {
-    /// What it shows of whether the shipment is accepted; `tainted` where an earlier attempt may have been.
+    /// What it shows of whether the shipment is accepted; `tainted` where an earlier attempt may
+    /// have been.
     pub(crate) fn conclusion(&self, tainted: bool) -> Conclusion {
         match self {
             Self::Accepted => Conclusion::Accepted,
@@ -64,12 +67,21 @@ impl Verdict {
     }
 }
 
-/// What `exchange` means. `rules` are looked at first, the first that fits decides. `now` dates an undated `Retry-After`.
-pub(crate) fn judge(exchange: &Result<Reply, Trouble>, rules: &[AnswerRule], now: SystemTime) -> Verdict {
+/// What `exchange` means. `rules` are looked at first, the first that fits decides. `now` dates an
+/// undated `Retry-After`.
+pub(crate) fn judge(
+    exchange: &Result<Reply, Trouble>,
+    rules: &[AnswerRule],
+    now: SystemTime,
+) -> Verdict {
     match exchange {
         Ok(reply) => by_rule(reply, rules).unwrap_or_else(|| by_table(reply, now)),
-        Err(Trouble::Unreachable { name, detail }) => Verdict::Unreachable { name: *name, reason: detail.clone() },
-        Err(Trouble::Lost { detail, .. }) => Verdict::Lost(format!("the answer was lost: {detail}")),
+        Err(Trouble::Unreachable { name, detail }) => {
+            Verdict::Unreachable { name: *name, reason: detail.clone() }
+        }
+        Err(Trouble::Lost { detail, .. }) => {
+            Verdict::Lost(format!("the answer was lost: {detail}"))
+        }
         Err(Trouble::Barred { detail }) => Verdict::Stop(detail.clone()),
     }
 }
@@ -80,26 +92,35 @@ fn by_rule(reply: &Reply, rules: &[AnswerRule]) -> Option<Verdict> {
     }
     let body = reply.body.to_lowercase();
     let rule = rules.iter().find(|rule| {
-        rule.status == reply.status && rule.message.as_ref().is_none_or(|part| body.contains(&part.to_lowercase()))
+        rule.status == reply.status
+            && rule.message.as_ref().is_none_or(|part| body.contains(&part.to_lowercase()))
     })?;
     let said = said(reply);
     Some(match rule.is {
         AnswerIs::Sent => Verdict::Accepted,
         AnswerIs::Rejected => Verdict::Rejected(said),
         AnswerIs::Retry => Verdict::Failed { reason: said, after: None },
-        AnswerIs::Stop => Verdict::Stop(format!("{said}, for which the mapping's [delivery] answers stop the run")),
+        AnswerIs::Stop => Verdict::Stop(format!(
+            "{said}, for which the mapping's [delivery] answers stop the run"
+        )),
     })
 }
 
 fn by_table(reply: &Reply, now: SystemTime) -> Verdict {
-    let after = || reply.retry_after.as_deref().and_then(|value| retry_after::parse(value, reply.date.as_deref(), now));
+    let after = || {
+        reply
+            .retry_after
+            .as_deref()
+            .and_then(|value| retry_after::parse(value, reply.date.as_deref(), now))
+    };
     match reply.status {
         200..=299 => match answer::read(reply) {
             Body::Success => Verdict::Accepted,
             Body::Refusal(message) => Verdict::Rejected(message),
-            Body::Unknown(what) => {
-                Verdict::Undocumented(format!("HTTP {} with {what} is not the webhook's acceptance", reply.status))
-            }
+            Body::Unknown(what) => Verdict::Undocumented(format!(
+                "HTTP {} with {what} is not the webhook's acceptance",
+                reply.status
+            )),
         },
         300..=399 => {
             let to = reply.location.as_deref().map_or_else(|| "nowhere".to_owned(), text::quoted);
@@ -113,8 +134,13 @@ fn by_table(reply: &Reply, now: SystemTime) -> Verdict {
         400 => {
             let message = answer::message(&reply.body);
             let lower = message.to_lowercase();
-            if lower.contains("content-type is accepted") || lower.contains("authorization email and api key") {
-                Verdict::Stop(format!("the endpoint did not take the request's headers: {}", said(reply)))
+            if lower.contains("content-type is accepted")
+                || lower.contains("authorization email and api key")
+            {
+                Verdict::Stop(format!(
+                    "the endpoint did not take the request's headers: {}",
+                    said(reply)
+                ))
             } else {
                 Verdict::Rejected(message)
             }
@@ -130,7 +156,10 @@ fn by_table(reply: &Reply, now: SystemTime) -> Verdict {
         501 | 505 => Verdict::Rejected(said(reply)),
         402..=499 => Verdict::Rejected(answer::message(&reply.body)),
         500..=599 => Verdict::Failed { reason: said(reply), after: after() },
-        _ => Verdict::Undocumented(format!("HTTP {} is not an answer that the webhook gives", reply.status)),
+        _ => Verdict::Undocumented(format!(
+            "HTTP {} is not an answer that the webhook gives",
+            reply.status
+        )),
     }
 }
 
@@ -160,7 +189,8 @@ mod tests {
         );
         let missing = "Order Number, Tracking Number, Carrier Type must not be empty";
         for message in [missing, "Invalid JSON format"] {
-            let verdict = table(reply(409, &format!(r#"{{"message":"{message}","status":"Error"}}"#)));
+            let verdict =
+                table(reply(409, &format!(r#"{{"message":"{message}","status":"Error"}}"#)));
             assert_eq!(verdict, Verdict::Rejected(message.to_owned()));
         }
         for (status, message) in [
@@ -169,7 +199,10 @@ mod tests {
             (400, "Authorization Email and API Key are required"),
         ] {
             let verdict = table(reply(status, &format!(r#"{{"message":"{message}"}}"#)));
-            assert!(matches!(&verdict, Verdict::Stop(reason) if reason.contains(message)), "{verdict:?}");
+            assert!(
+                matches!(&verdict, Verdict::Stop(reason) if reason.contains(message)),
+                "{verdict:?}"
+            );
         }
     }
 
@@ -205,7 +238,9 @@ mod tests {
     #[test]
     fn a_503_holds_everybody_only_when_it_says_for_how_long() {
         let busy = Reply { retry_after: Some("7".to_owned()), ..reply(503, "") };
-        assert!(matches!(table(busy), Verdict::Throttled { after: Some(wait), .. } if wait == Duration::from_secs(7)));
+        assert!(
+            matches!(table(busy), Verdict::Throttled { after: Some(wait), .. } if wait == Duration::from_secs(7))
+        );
         let nonsense = Reply { retry_after: Some("soon".to_owned()), ..reply(503, "") };
         assert!(matches!(table(nonsense), Verdict::Failed { .. }));
     }
@@ -215,18 +250,28 @@ mod tests {
         for status in [408, 425, 500, 502, 507] {
             let asking = Reply { retry_after: Some("7".to_owned()), ..reply(status, "") };
             let wait = Some(Duration::from_secs(7));
-            assert!(matches!(table(asking), Verdict::Failed { after, .. } if after == wait), "{status}");
+            assert!(
+                matches!(table(asking), Verdict::Failed { after, .. } if after == wait),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn an_acceptance_with_an_error_in_it_is_a_rejection() {
-        assert_eq!(table(reply(200, r#"{"status":"Error","message":"no"}"#)), Verdict::Rejected("no".to_owned()));
+        assert_eq!(
+            table(reply(200, r#"{"status":"Error","message":"no"}"#)),
+            Verdict::Rejected("no".to_owned())
+        );
     }
 
     #[test]
     fn the_users_own_rules_come_first() {
-        let rule = |status, message: Option<&str>, is| AnswerRule { status, message: message.map(str::to_owned), is };
+        let rule = |status, message: Option<&str>, is| AnswerRule {
+            status,
+            message: message.map(str::to_owned),
+            is,
+        };
         let rules = [
             rule(409, Some("ALREADY"), AnswerIs::Sent),
             rule(409, None, AnswerIs::Stop),
@@ -243,14 +288,25 @@ mod tests {
     fn without_an_answer_it_matters_whether_the_request_left() {
         let judge = |trouble| judge(&Err(trouble), &[], SystemTime::UNIX_EPOCH);
         let detail = || "connection refused".to_owned();
-        assert!(matches!(judge(Trouble::Unreachable { name: false, detail: detail() }), Verdict::Unreachable { .. }));
-        assert!(matches!(judge(Trouble::Lost { status: None, detail: detail() }), Verdict::Lost(_)));
+        assert!(matches!(
+            judge(Trouble::Unreachable { name: false, detail: detail() }),
+            Verdict::Unreachable { .. }
+        ));
+        assert!(matches!(
+            judge(Trouble::Lost { status: None, detail: detail() }),
+            Verdict::Lost(_)
+        ));
         assert!(matches!(judge(Trouble::Barred { detail: detail() }), Verdict::Stop(_)));
     }
 
     #[test]
     fn a_redirect_shows_where_it_pointed() {
-        let moved = Reply { location: Some("https://elsewhere.example.com/x".to_owned()), ..reply(302, "") };
-        assert!(matches!(table(moved), Verdict::Stop(reason) if reason.contains("https://elsewhere.example.com/x")));
+        let moved = Reply {
+            location: Some("https://elsewhere.example.com/x".to_owned()),
+            ..reply(302, "")
+        };
+        assert!(
+            matches!(table(moved), Verdict::Stop(reason) if reason.contains("https://elsewhere.example.com/x"))
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The engine at work: who goes next, and what follows from what came back. The rules are in `course`, `turn`,
-//! `verdict`, `backoff`, `pace` and `failures`; here they are obeyed. See `engine` for what is promised.
+//! The engine at work: who goes next, and what follows from what came back. The rules are in
+//! `course`, `turn`, `verdict`, `backoff`, `pace` and `failures`; here they are obeyed. See
+//! `engine` for what is promised.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
@@ -61,20 +62,27 @@ impl<E> State<E> {
         self.stopped.get_or_insert(reason);
     }
 
-    /// How many shipments there are that can show an outage: those left, or where more may come all of the run.
+    /// How many shipments there are that can show an outage: those left, or where more may come all
+    /// of the run.
     fn telling(&self) -> Option<u64> {
-        let left = self.in_flight + self.retries.len() + usize::from(self.returned.is_some()) + self.turns.len();
+        let left = self.in_flight
+            + self.retries.len()
+            + usize::from(self.returned.is_some())
+            + self.turns.len();
         if self.drained { Some(left as u64) } else { self.shipments }
     }
 
-    /// Logs the beginning of a time in which everybody waits, and its end with the first useful answer.
+    /// Logs the beginning of a time in which everybody waits, and its end with the first useful
+    /// answer.
     fn tell_of_holds(&mut self, verdict: &Verdict) {
         match self.course.held_because() {
             Some(reason) if !self.told_of_hold => {
                 tracing::warn!("waiting for the endpoint: {reason}");
                 self.told_of_hold = true;
             }
-            None if self.told_of_hold && matches!(verdict, Verdict::Accepted | Verdict::Rejected(_)) => {
+            None if self.told_of_hold
+                && matches!(verdict, Verdict::Accepted | Verdict::Rejected(_)) =>
+            {
                 tracing::warn!("the endpoint answers again");
                 self.told_of_hold = false;
             }
@@ -82,10 +90,12 @@ impl<E> State<E> {
         }
     }
 
-    /// Queues a job for its next attempt: after a backoff where the attempt counted, else as soon as the course lets it.
+    /// Queues a job for its next attempt: after a backoff where the attempt counted, else as soon
+    /// as the course lets it.
     fn put_off(&mut self, job: Job, now: Instant) {
         let counted = job.sent == Sent::Plainly && !self.course.is_held();
-        let wait = if counted { backoff::wait(job.charged, self.random.f64()) } else { Duration::ZERO };
+        let wait =
+            if counted { backoff::wait(job.charged, self.random.f64()) } else { Duration::ZERO };
         self.retries.push(now + wait, job);
     }
 }
@@ -148,7 +158,9 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
                 continue;
             }
             job.sent = if state.course.in_outage() {
-                Sent::AsProbe { charged: state.drained && job.attempts > 0 && state.returned.is_none() }
+                Sent::AsProbe {
+                    charged: state.drained && job.attempts > 0 && state.returned.is_none(),
+                }
             } else {
                 Sent::Plainly
             };
@@ -167,10 +179,14 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             && state.retries.is_empty()
             && state.returned.is_none()
             && !state.turns.has_free();
-        exhausted || state.stopped.is_some() || state.error.is_some() || self.engine.stop.is_wished()
+        exhausted
+            || state.stopped.is_some()
+            || state.error.is_some()
+            || self.engine.stop.is_wished()
     }
 
-    /// Whether the course lets a request go, and the concurrency; if not, waits until that may have changed.
+    /// Whether the course lets a request go, and the concurrency; if not, waits until that may have
+    /// changed.
     async fn may_go(&self) -> bool {
         let permit = {
             let mut state = self.state.borrow_mut();
@@ -197,8 +213,8 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         false
     }
 
-    /// A retry that is due, else one that waited for its turn, else the next shipment; in an outage untried shipments
-    /// first, then whichever was tried longest ago. `None` after waiting for one.
+    /// A retry that is due, else one that waited for its turn, else the next shipment; in an outage
+    /// untried shipments first, then whichever was tried longest ago. `None` after waiting for one.
     async fn choose(&self) -> Option<Job> {
         let (in_outage, next_due) = {
             let mut state = self.state.borrow_mut();
@@ -319,7 +335,8 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         let now = Instant::now();
         let finished_at = engine.clock.now();
         job.attempts += 1;
-        job.seen = Some(Seen { http_status: status_of(&exchange), finished_at, duration: now - started });
+        job.seen =
+            Some(Seen { http_status: status_of(&exchange), finished_at, duration: now - started });
         let verdict = verdict::judge(&exchange, &engine.limits.answers, dated(finished_at));
         tracing::debug!(order = %text::printable(&job.shipment.order_no), attempt = job.attempts, ?verdict, "answered");
         let conclusion = verdict.conclusion(job.tainted);
@@ -332,16 +349,20 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
             state.concurrency.answered(Answer::of(&verdict, job.sent, job.attempts), started, now);
             engine.gauge.set_limit(state.concurrency.limit());
             let outcome = self.weigh(&mut job, verdict, stop.is_some());
-            if let Some(reason) = stop.or_else(|| outcome.as_ref().and_then(|outcome| state.failures.note(outcome))) {
+            if let Some(reason) =
+                stop.or_else(|| outcome.as_ref().and_then(|outcome| state.failures.note(outcome)))
+            {
                 state.stop(reason);
             }
             outcome
         };
-        // What came back is told before the slot is free, and kept before another request goes out: so never more is unknown
-        // than is in flight.
+        // What came back is told before the slot is free, and kept before another request goes out:
+        // so never more is unknown than is in flight.
         let remembered = engine.desk.attempted(&job.shipment, conclusion).await;
         // Each of the two tells what it can, even where the other has failed.
-        let settled = outcome.as_ref().map_or(Ok(()), |outcome| engine.desk.settle(job.ticket, &job.shipment, outcome));
+        let settled = outcome
+            .as_ref()
+            .map_or(Ok(()), |outcome| engine.desk.settle(job.ticket, &job.shipment, outcome));
         engine.gauge.ended();
         let mut state = self.state.borrow_mut();
         state.in_flight -= 1;
@@ -357,29 +378,38 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         self.changed.notify_one();
     }
 
-    /// The job's outcome, or `None` when it goes again; then its `reason` says why. `stops` says that the verdict
-    /// ends the run.
+    /// The job's outcome, or `None` when it goes again; then its `reason` says why. `stops` says
+    /// that the verdict ends the run.
     fn weigh(&self, job: &mut Job, verdict: Verdict, stops: bool) -> Option<Outcome> {
-        let (reason, lost) = match verdict {
-            Verdict::Accepted => return Some(job.end(Status::Sent, "")),
-            Verdict::Rejected(reason) => return Some(job.end(Status::Rejected, reason)),
-            Verdict::Undocumented(reason) => {
-                return Some(job.end(Status::InDoubt, format!("{reason}, so it is not known to be accepted")));
-            }
-            Verdict::TurnedAway(reason) if !stops => return Some(job.end(Status::Rejected, reason)),
-            Verdict::TurnedAway(reason) | Verdict::Stop(reason) => return Some(job.end(Status::NotAttempted, reason)),
-            Verdict::Throttled { reason, .. } | Verdict::Unreachable { reason, .. } => {
-                job.reason = reason;
-                return None;
-            }
-            Verdict::Failed { reason, .. } => (reason, false),
-            Verdict::Lost(reason) if self.engine.limits.in_doubt == InDoubt::Hold => {
-                return Some(
-                    job.end(Status::InDoubt, format!("{reason}, so it may have been accepted; held (--in-doubt hold)")),
-                );
-            }
-            Verdict::Lost(reason) => (reason, true),
-        };
+        let (reason, lost) =
+            match verdict {
+                Verdict::Accepted => return Some(job.end(Status::Sent, "")),
+                Verdict::Rejected(reason) => return Some(job.end(Status::Rejected, reason)),
+                Verdict::Undocumented(reason) => {
+                    return Some(job.end(
+                        Status::InDoubt,
+                        format!("{reason}, so it is not known to be accepted"),
+                    ));
+                }
+                Verdict::TurnedAway(reason) if !stops => {
+                    return Some(job.end(Status::Rejected, reason));
+                }
+                Verdict::TurnedAway(reason) | Verdict::Stop(reason) => {
+                    return Some(job.end(Status::NotAttempted, reason));
+                }
+                Verdict::Throttled { reason, .. } | Verdict::Unreachable { reason, .. } => {
+                    job.reason = reason;
+                    return None;
+                }
+                Verdict::Failed { reason, .. } => (reason, false),
+                Verdict::Lost(reason) if self.engine.limits.in_doubt == InDoubt::Hold => {
+                    return Some(job.end(
+                        Status::InDoubt,
+                        format!("{reason}, so it may have been accepted; held (--in-doubt hold)"),
+                    ));
+                }
+                Verdict::Lost(reason) => (reason, true),
+            };
         if job.sent != (Sent::AsProbe { charged: false }) {
             job.charged += 1;
         }
@@ -411,7 +441,9 @@ impl<'a, T: Transport, D: Desk, C: Clock> Run<'a, T, D, C> {
         };
         let because = ending.left_because();
         for job in &left {
-            if let Err(error) = self.engine.desk.settle(job.ticket, &job.shipment, &job.give_back(&because)) {
+            if let Err(error) =
+                self.engine.desk.settle(job.ticket, &job.shipment, &job.give_back(&because))
+            {
                 state.error.get_or_insert(error);
             }
         }

@@ -1,10 +1,10 @@
-//! The lines of an earlier run, met by the rows they are of: for each row, whether its line is carried over as it is
-//! or the row is worked anew.
+//! The lines of an earlier run, met by the rows they are of: for each row, whether its line is
+//! carried over as it is or the row is worked anew.
 //!
-//! Lines and rows come in the same order, so both are read side by side and nothing is kept. All of it is proved
-//! before the first request ([`prove`]): no accepted row has changed, and no line is without its row. Lines end before
-//! rows where the earlier run did not look at all of them. `reader` meets them a second time, under the lock of the
-//! results.
+//! Lines and rows come in the same order, so both are read side by side and nothing is kept. All of
+//! it is proved before the first request ([`prove`]): no accepted row has changed, and no line is
+//! without its row. Lines end before rows where the earlier run did not look at all of them.
+//! `reader` meets them a second time, under the lock of the results.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -38,7 +38,8 @@ pub(super) struct Carry {
     keeps_accepted: bool,
     /// What became of the rows whose payload another row repeats, which was left out therefore.
     repeated: HashMap<u128, Original>,
-    /// Shipments so far that were accepted with another payload than they have now, and are sent again.
+    /// Shipments so far that were accepted with another payload than they have now, and are sent
+    /// again.
     remade: u64,
 }
 
@@ -49,17 +50,22 @@ enum Original {
     None,
     /// It was not accepted.
     Left,
-    /// It was accepted, or is in doubt and held so: its payload is not sent again by way of another row.
+    /// It was accepted, or is in doubt and held so: its payload is not sent again by way of another
+    /// row.
     Settled,
 }
 
-/// Reads everything once: proves that the lines of the earlier run are those of the inputs and that no accepted row
-/// has changed, counts what is to be done, and gives the lines for the run itself. An import has none, and its `ahead`
-/// stays as it is.
+/// Reads everything once: proves that the lines of the earlier run are those of the inputs and that
+/// no accepted row has changed, counts what is to be done, and gives the lines for the run itself.
+/// An import has none, and its `ahead` stays as it is.
 ///
 /// # Errors
 /// Results that cannot be read, are not of these inputs, or have an accepted row that has changed.
-pub(super) fn prove(settings: &Import, inputs: &Inputs, ahead: Ahead) -> Result<(Ahead, Option<Carry>), Error> {
+pub(super) fn prove(
+    settings: &Import,
+    inputs: &Inputs,
+    ahead: Ahead,
+) -> Result<(Ahead, Option<Carry>), Error> {
     let Some(carried) = &settings.carried else { return Ok((ahead, None)) };
     let repeated = repeated(carried)?;
     let mut carry = Carry::open(settings, carried, inputs, repeated.clone())?;
@@ -99,11 +105,13 @@ struct Overtaken {
 impl Overtaken {
     fn look_at(&mut self, unit: &Unit, plan: &Plan) {
         for shipment in unit.shipments() {
-            let accepted = |line: &&Entry| is_accepted(line) && line.payload == Some(shipment.payload);
+            let accepted =
+                |line: &&Entry| is_accepted(line) && line.payload == Some(shipment.payload);
             if let Some(line) = plan.carried_lines().find(accepted) {
                 if self.sent.contains(&shipment.identity) {
                     self.count += 1;
-                    self.first.get_or_insert_with(|| Place { file: line.file.clone(), row: line.row });
+                    self.first
+                        .get_or_insert_with(|| Place { file: line.file.clone(), row: line.row });
                 }
             } else if self.sent.len() < MOST_OVERTAKING {
                 self.sent.insert(shipment.identity);
@@ -138,11 +146,14 @@ fn is_accepted(line: &Entry) -> bool {
     matches!(line.outcome.status, Status::Sent | Status::AlreadySent)
 }
 
-/// Takes the line of the shipment at `place` out of a row's lines: the one with its payload, else the one with its number.
+/// Takes the line of the shipment at `place` out of a row's lines: the one with its payload, else
+/// the one with its number.
 fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, place: usize) -> Option<Entry> {
     let by_payload = lines.iter().position(|line| payload.is_some() && line.payload == payload);
     let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
-    let by_number = || lines.iter().position(|line| line.shipment == number || line.shipment == 0 && place == 0);
+    let by_number = || {
+        lines.iter().position(|line| line.shipment == number || line.shipment == 0 && place == 0)
+    };
     by_payload.or_else(by_number).map(|index| lines.remove(index))
 }
 
@@ -164,8 +175,9 @@ impl Carry {
         })
     }
 
-    /// What becomes of a unit: each of its lines is carried over as the earlier run left it, or worked anew. `None` where it
-    /// had no line and is to have none. After an error the lines are still there.
+    /// What becomes of a unit: each of its lines is carried over as the earlier run left it, or
+    /// worked anew. `None` where it had no line and is to have none. After an error the lines are
+    /// still there.
     ///
     /// # Errors
     /// A line that cannot be read or is of another row, or an accepted row that has changed.
@@ -183,20 +195,33 @@ impl Carry {
         }
         for (member, lines) in earlier.iter_mut().enumerate() {
             let Member { row, own } = &unit.members[member];
-            let kept = lines.first().filter(|line| own.as_ref().is_some_and(|own| self.stays(line, row, &own.made)));
+            let kept = lines
+                .first()
+                .filter(|line| own.as_ref().is_some_and(|own| self.stays(line, row, &own.made)));
             match (own, kept.cloned()) {
                 (Some(_), Some(line)) => plan.carried(member, line),
-                (Some(worked), None) => plan.anew(unit, Line { row, member, worked, made: None }, |_| None),
+                (Some(worked), None) => {
+                    plan.anew(unit, Line { row, member, worked, made: None }, |_| None)
+                }
                 // What was accepted of a shipment that its rows make no more is not forgotten.
-                (None, _) => lines.drain(..).filter(is_accepted).for_each(|line| plan.carried(member, line)),
+                (None, _) => {
+                    lines.drain(..).filter(is_accepted).for_each(|line| plan.carried(member, line))
+                }
             }
         }
         plan.sort();
         Ok(Some(plan))
     }
 
-    /// Decides for one of those that a unit makes, over all rows that take part; takes their lines out of `earlier`.
-    fn settle_fate(&mut self, unit: &Unit, place: usize, earlier: &mut [Vec<Entry>], plan: &mut Plan) {
+    /// Decides for one of those that a unit makes, over all rows that take part; takes their lines
+    /// out of `earlier`.
+    fn settle_fate(
+        &mut self,
+        unit: &Unit,
+        place: usize,
+        earlier: &mut [Vec<Entry>],
+        plan: &mut Plan,
+    ) {
         let worked = &unit.made[place];
         let payload = match &worked.made {
             Made::Shipment(shipment) => Some(shipment.payload),
@@ -206,13 +231,20 @@ impl Carry {
         let members: Vec<usize> = (0..unit.members.len()).filter(taking_part).collect();
         let lines: Vec<Option<Entry>> =
             members.iter().map(|member| take_line(&mut earlier[*member], payload, place)).collect();
-        let lead = members.iter().zip(&lines).find_map(|(member, line)| Some((*member, line.clone()?)));
-        let stays =
-            lead.as_ref().is_some_and(|(member, line)| self.stays(line, &unit.members[*member].row, &worked.made));
+        let lead =
+            members.iter().zip(&lines).find_map(|(member, line)| Some((*member, line.clone()?)));
+        let stays = lead.as_ref().is_some_and(|(member, line)| {
+            self.stays(line, &unit.members[*member].row, &worked.made)
+        });
         if let (true, Some((_, lead))) = (stays, &lead) {
             for (member, line) in members.into_iter().zip(lines) {
                 let row = &unit.members[member].row;
-                let same = || Entry { row: row.number, line: row.line, fingerprint: row.fingerprint, ..lead.clone() };
+                let same = || Entry {
+                    row: row.number,
+                    line: row.line,
+                    fingerprint: row.fingerprint,
+                    ..lead.clone()
+                };
                 plan.carried(member, line.unwrap_or_else(same));
             }
             return;
@@ -253,7 +285,8 @@ impl Carry {
     /// Whether a line is carried over.
     fn stays(&self, line: &Entry, row: &Row, made: &Made) -> bool {
         match line.outcome.status {
-            // What was left out stays so until its row is another one; a repetition does not, of what is left.
+            // What was left out stays so until its row is another one; a repetition does not, of
+            // what is left.
             Status::Skipped => {
                 let original = line.payload.and_then(|payload| self.repeated.get(&payload));
                 let stays = original != Some(&Original::Left) || !self.only.is_empty();
@@ -261,7 +294,9 @@ impl Carry {
             }
             // Accepted with this very payload, or nothing to be sent any more.
             Status::Sent | Status::AlreadySent => match made {
-                Made::Shipment(shipment) => line.payload == Some(shipment.payload) || self.keeps_accepted,
+                Made::Shipment(shipment) => {
+                    line.payload == Some(shipment.payload) || self.keeps_accepted
+                }
                 Made::Skipped(_) | Made::Invalid(_) => true,
             },
             status => self.is_held(line) || !self.is_wanted(status),
@@ -285,8 +320,8 @@ impl Carry {
         self.lines.end()
     }
 
-    /// The lines that were not met, with rows that have nothing but their places: where the input broke in the middle of
-    /// the run, what was accepted behind that place must not be forgotten.
+    /// The lines that were not met, with rows that have nothing but their places: where the input
+    /// broke in the middle of the run, what was accepted behind that place must not be forgotten.
     pub(super) fn rest(self) -> impl Iterator<Item = (Row, Entry)> {
         self.lines.rest().map(|(input, line)| {
             let mut row = Row::at(input, line.row, line.line);

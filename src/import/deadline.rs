@@ -7,7 +7,8 @@ use jiff::{Timestamp, ToSpan, ZonedDateTime};
 use crate::delivery::{StopSender, Wish};
 use crate::limits::Limits;
 
-/// The clock is looked at this often, so that a machine that slept or had its clock set stops in time all the same.
+/// The clock is looked at this often, so that a machine that slept or had its clock set stops in
+/// time all the same.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The moment at which a run stops, and what it says then.
@@ -18,10 +19,12 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// The earlier of `--stop-at` (its next occurrence in local time) and `--max-duration`, counted from `now`.
+    /// The earlier of `--stop-at` (its next occurrence in local time) and `--max-duration`, counted
+    /// from `now`.
     pub(super) fn of(limits: &Limits, now: &ZonedDateTime) -> Option<Self> {
         let stop_at = limits.stop_at.and_then(|time| {
-            let today = now.date().to_datetime(time).to_zoned_datetime(now.time_zone().clone()).ok()?;
+            let today =
+                now.date().to_datetime(time).to_zoned_datetime(now.time_zone().clone()).ok()?;
             let at = if today > *now {
                 today
             } else {
@@ -32,11 +35,17 @@ impl Deadline {
                     .to_zoned_datetime(now.time_zone().clone())
                     .ok()?
             };
-            Some(Self { at: at.timestamp(), says: format!("it is {} (--stop-at)", at.strftime("%H:%M")) })
+            Some(Self {
+                at: at.timestamp(),
+                says: format!("it is {} (--stop-at)", at.strftime("%H:%M")),
+            })
         });
         let max_duration = limits.max_duration.and_then(|duration| {
             let at = now.timestamp().checked_add(duration).ok()?;
-            Some(Self { at, says: format!("the run lasted {} (--max-duration)", crate::text::spoken(duration)) })
+            Some(Self {
+                at,
+                says: format!("the run lasted {} (--max-duration)", crate::text::spoken(duration)),
+            })
         });
         [stop_at, max_duration].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
@@ -44,7 +53,8 @@ impl Deadline {
     /// Wishes the stop once the moment has come.
     pub(super) async fn watch(&self, stop: &StopSender) {
         loop {
-            let left = Duration::try_from(self.at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+            let left = Duration::try_from(self.at.duration_since(Timestamp::now()))
+                .unwrap_or(Duration::ZERO);
             if left.is_zero() {
                 stop.send(Wish::Deadline(self.says.clone()));
                 return;
@@ -61,7 +71,8 @@ mod tests {
     fn at(now: &str, stop_at: Option<&str>, max_duration: Option<&str>) -> Option<String> {
         let limits = Limits {
             stop_at: stop_at.map(|time| crate::limits::parse_time_of_day(time).expect("a time")),
-            max_duration: max_duration.map(|length| crate::limits::parse_duration(length).expect("a length")),
+            max_duration: max_duration
+                .map(|length| crate::limits::parse_duration(length).expect("a length")),
             ..Limits::default()
         };
         let now: ZonedDateTime = now.parse().expect("a time");

@@ -1,5 +1,5 @@
-//! How many connections this process may have open at once; more requests in flight than that would fail for no
-//! reason of the endpoint's.
+//! How many connections this process may have open at once; more requests in flight than that would
+//! fail for no reason of the endpoint's.
 
 use std::num::NonZeroUsize;
 
@@ -8,7 +8,8 @@ const OTHERS: usize = 32;
 
 /// `concurrency`, or as much of it as the limit on open files allows; says so when it is less.
 pub(super) fn fitting(concurrency: NonZeroUsize) -> NonZeroUsize {
-    let Some(limit) = limit(&std::fs::read_to_string("/proc/self/limits").unwrap_or_default()) else {
+    let Some(limit) = limit(&std::fs::read_to_string("/proc/self/limits").unwrap_or_default())
+    else {
         return concurrency;
     };
     let most = most(limit);
@@ -25,7 +26,8 @@ fn most(limit: usize) -> NonZeroUsize {
     NonZeroUsize::new(limit.saturating_sub(OTHERS) / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The soft limit on open files in the text of `/proc/self/limits`, see proc(5); `None` where there is none.
+/// The soft limit on open files in the text of `/proc/self/limits`, see proc(5); `None` where there
+/// is none.
 fn limit(limits: &str) -> Option<usize> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
@@ -40,7 +42,10 @@ mod tests {
         let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                       Max open files            1024                 524288               files     \n";
         assert_eq!(limit(limits), Some(1024));
-        assert_eq!(limit("Max open files            unlimited            unlimited            files"), None);
+        assert_eq!(
+            limit("Max open files            unlimited            unlimited            files"),
+            None
+        );
         assert_eq!([1024, 40, 10].map(|limit| most(limit).get()), [496, 4, 1]);
     }
 }

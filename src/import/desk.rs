@@ -1,5 +1,5 @@
-//! The desk between reading, delivery and results: hands shipments out in the order of the input, and takes outcomes
-//! in. Rows that make no shipment are settled on the way.
+//! The desk between reading, delivery and results: hands shipments out in the order of the input,
+//! and takes outcomes in. Rows that make no shipment are settled on the way.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -27,8 +27,8 @@ pub(super) struct Desk {
     tray: Mutex<Tray>,
     results: RefCell<Results>,
     memory: Memory,
-    /// How many shipments of each identity came over and have no outcome yet: what the ledger says of another of them
-    /// may be different by the time of its turn.
+    /// How many shipments of each identity came over and have no outcome yet: what the ledger says
+    /// of another of them may be different by the time of its turn.
     under_way: RefCell<HashedMap<u128, usize>>,
     /// What an earlier run left of the shipments that are under way, for a retry.
     earlier: RefCell<HashedMap<Ticket, Box<results::Entry>>>,
@@ -105,8 +105,8 @@ impl Desk {
         look(&self.results.borrow())
     }
 
-    /// Lets the ledger keep what it was told; whoever is about to send waits for it. [`flush`](Self::flush) does the same for the
-    /// results.
+    /// Lets the ledger keep what it was told; whoever is about to send waits for it.
+    /// [`flush`](Self::flush) does the same for the results.
     ///
     /// # Errors
     /// When it cannot; the next attempt meets the same error.
@@ -119,8 +119,8 @@ impl Desk {
         self.results.borrow_mut().flush()
     }
 
-    /// Records every row that is left as not attempted, for `reason`. Dropping the future leaves the rest without a
-    /// line.
+    /// Records every row that is left as not attempted, for `reason`. Dropping the future leaves
+    /// the rest without a line.
     ///
     /// # Errors
     /// When something could not be recorded.
@@ -138,7 +138,9 @@ impl Desk {
                 self.settle_lines(ticket, &wanted.earlier.map_or(outcome, |line| line.outcome))?;
             }
             match tray.reader.next().await {
-                Some(batch) => tray.items.extend(batch.into_iter().map(|item| (item, AllKnown::new()))),
+                Some(batch) => {
+                    tray.items.extend(batch.into_iter().map(|item| (item, AllKnown::new())))
+                }
                 None => return Ok(()),
             }
             // Millions of rows may be left; whoever wants to end this must be heard in between.
@@ -151,8 +153,8 @@ impl Desk {
         (self.tray.into_inner().reader.finish(), self.results.into_inner(), self.memory)
     }
 
-    /// What of a batch to look up, all at once: all but those of which another is under way, whose turn will come after
-    /// that one's outcome.
+    /// What of a batch to look up, all at once: all but those of which another is under way, whose
+    /// turn will come after that one's outcome.
     fn prepare_look_up(&self, batch: Vec<Item>) -> (LookingUp, Vec<Key>) {
         let mut under_way = self.under_way.borrow_mut();
         let mut keys = Vec::with_capacity(batch.len());
@@ -168,8 +170,8 @@ impl Desk {
         (LookingUp { batch, alone, answer: None }, keys)
     }
 
-    /// Begins to look a batch up. It is in the tray before anything is asked: where that fails, the rows still get their
-    /// lines.
+    /// Begins to look a batch up. It is in the tray before anything is asked: where that fails, the
+    /// rows still get their lines.
     fn look_up(&self, batch: Vec<Item>, looking_up: &mut VecDeque<LookingUp>) -> Result<(), Error> {
         let (prepared, keys) = self.prepare_look_up(batch);
         looking_up.push_back(prepared);
@@ -214,7 +216,9 @@ impl Desk {
         let mut tickets: SmallVec<[Option<Ticket>; 1]> = wanted.iter().map(|_| None).collect();
         let mut results = self.results.borrow_mut();
         for line in lines {
-            let Some((place, ticket)) = plan::expect(&mut results, line, &wanted)? else { continue };
+            let Some((place, ticket)) = plan::expect(&mut results, line, &wanted)? else {
+                continue;
+            };
             match tickets[place] {
                 None => tickets[place] = Some(ticket),
                 Some(first) => self.others.borrow_mut().entry(first).or_default().push(ticket),
@@ -273,9 +277,14 @@ impl delivery::Desk for Desk {
             self.record(ticket, shipment, &outcome)?;
         }
         Ok(match admission {
-            // What an earlier run left in doubt stays so until it is accepted, with and without a ledger.
+            // What an earlier run left in doubt stays so until it is accepted, with and without a
+            // ledger.
             Admission::Send { .. }
-                if self.earlier.borrow().get(&ticket).is_some_and(|line| line.outcome.status == Status::InDoubt) =>
+                if self
+                    .earlier
+                    .borrow()
+                    .get(&ticket)
+                    .is_some_and(|line| line.outcome.status == Status::InDoubt) =>
             {
                 Admission::Send { tainted: true }
             }
@@ -295,7 +304,8 @@ impl delivery::Desk for Desk {
         // Where its turn did not come, what the earlier run left of it is still true.
         let earlier = self.earlier.borrow_mut().remove(&ticket).map(|line| line.outcome);
         let earlier = earlier.filter(|earlier| {
-            outcome.attempts == 0 && (outcome.status == Status::NotAttempted || earlier.status == Status::InDoubt)
+            outcome.attempts == 0
+                && (outcome.status == Status::NotAttempted || earlier.status == Status::InDoubt)
         });
         self.record(ticket, shipment, earlier.as_ref().unwrap_or(outcome))
     }

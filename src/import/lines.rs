@@ -1,5 +1,5 @@
-//! The lines of an earlier run as a retry meets them: in the order of the inputs, or, where the rows that belong together
-//! stand anywhere in them, by the rows' places.
+//! The lines of an earlier run as a retry meets them: in the order of the inputs, or, where the
+//! rows that belong together stand anywhere in them, by the rows' places.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -39,14 +39,20 @@ impl Lines {
     /// # Errors
     /// They cannot be read, or the index cannot be written.
     pub(super) fn open(path: &Path, inputs: Vec<String>, scattered: bool) -> Result<Self, Error> {
-        let mut lines = Self { path: path.to_owned(), inputs, reader: Reader::open(path)?.peekable(), index: None };
+        let mut lines = Self {
+            path: path.to_owned(),
+            inputs,
+            reader: Reader::open(path)?.peekable(),
+            index: None,
+        };
         if scattered {
             lines.index = Some(lines.index()?);
         }
         Ok(lines)
     }
 
-    /// The lines of `row`, none where the earlier run did not come to it. After an error they are still there.
+    /// The lines of `row`, none where the earlier run did not come to it. After an error they are
+    /// still there.
     ///
     /// # Errors
     /// A line that cannot be read, or is of another row.
@@ -97,7 +103,8 @@ impl Lines {
         Err(self.differs(found, None))
     }
 
-    /// The lines that were not met, in the order of the inputs; only where they are met in that order.
+    /// The lines that were not met, in the order of the inputs; only where they are met in that
+    /// order.
     pub(super) fn rest(self) -> impl Iterator<Item = (usize, Entry)> {
         let Self { reader, inputs, index, .. } = self;
         let in_order = index.is_none();
@@ -117,8 +124,12 @@ impl Lines {
         if index.at == Some((input, row)) {
             return Ok(true);
         }
-        let told = |path: &Path, source| Error::from(results::Error::Read { path: path.to_owned(), source });
-        let Some(spot) = index.look_up(input, row).map_err(|error| told(&self.path, error))? else { return Ok(false) };
+        let told = |path: &Path, source| {
+            Error::from(results::Error::Read { path: path.to_owned(), source })
+        };
+        let Some(spot) = index.look_up(input, row).map_err(|error| told(&self.path, error))? else {
+            return Ok(false);
+        };
         let mut reader = Reader::open(&self.path)?;
         reader.seek(spot)?;
         self.reader = reader.peekable();
@@ -129,7 +140,8 @@ impl Lines {
     fn index(&self) -> Result<Index, Error> {
         let told = |source| Error::from(results::Error::Read { path: self.path.clone(), source });
         let table = |_| tempfile::tempfile().map(|file| BufWriter::with_capacity(64 * 1024, file));
-        let mut tables = self.inputs.iter().map(table).collect::<io::Result<Vec<_>>>().map_err(told)?;
+        let mut tables =
+            self.inputs.iter().map(table).collect::<io::Result<Vec<_>>>().map_err(told)?;
         let mut written = vec![0_u64; tables.len()];
         let mut reader = Reader::open(&self.path)?;
         let (mut left, mut last) = (0, None);
@@ -145,21 +157,25 @@ impl Lines {
             }
             last = Some((input, line.row));
             for row in written[input] + 1..=line.row {
-                let Spot { byte, line: at } = if row == line.row { spot } else { Spot { byte: 0, line: 0 } };
+                let Spot { byte, line: at } =
+                    if row == line.row { spot } else { Spot { byte: 0, line: 0 } };
                 let put = |out: &mut BufWriter<File>| {
-                    out.write_all(&byte.to_le_bytes()).and_then(|()| out.write_all(&at.to_le_bytes()))
+                    out.write_all(&byte.to_le_bytes())
+                        .and_then(|()| out.write_all(&at.to_le_bytes()))
                 };
                 put(&mut tables[input]).map_err(told)?;
             }
             written[input] = line.row;
         }
-        let file = |table: BufWriter<File>| table.into_inner().map_err(io::IntoInnerError::into_error);
+        let file =
+            |table: BufWriter<File>| table.into_inner().map_err(io::IntoInnerError::into_error);
         let tables = tables.into_iter().map(file).collect::<io::Result<Vec<_>>>().map_err(told)?;
         Ok(Index { tables, at: None, left })
     }
 
     fn input_of(&self, line: &Entry) -> Result<usize, Error> {
-        let unknown = || Error::UnknownInput { file: line.file.clone(), results: self.path.clone() };
+        let unknown =
+            || Error::UnknownInput { file: line.file.clone(), results: self.path.clone() };
         self.inputs.iter().position(|name| *name == line.file).ok_or_else(unknown)
     }
 
@@ -168,7 +184,9 @@ impl Lines {
         let (file, row) = match self.reader.peek() {
             None => return Ok(None),
             Some(Ok(line)) => (line.file.clone(), line.row),
-            Some(Err(_)) => return self.reader.next().transpose().map(|_| None).map_err(Error::from),
+            Some(Err(_)) => {
+                return self.reader.next().transpose().map(|_| None).map_err(Error::from);
+            }
         };
         let input = self.inputs.iter().position(|name| *name == file);
         Ok(Some((input.ok_or(Error::UnknownInput { file, results: self.path.clone() })?, row)))

@@ -1,5 +1,5 @@
-//! What the desk knows of a shipment from before: the ledger's memory, or, without a ledger, that of the last shipments
-//! of this run. Here it is decided what that means for the shipment.
+//! What the desk knows of a shipment from before: the ledger's memory, or, without a ledger, that
+//! of the last shipments of this run. Here it is decided what that means for the shipment.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -58,7 +58,11 @@ enum Decision {
 }
 
 impl Memory {
-    pub(super) fn new(ledger: Option<Ledger>, settings: &settings::Memory, in_doubt: InDoubt) -> Self {
+    pub(super) fn new(
+        ledger: Option<Ledger>,
+        settings: &settings::Memory,
+        in_doubt: InDoubt,
+    ) -> Self {
         Self {
             ledger,
             terms: Terms { in_doubt, changed: settings.changed, resend: settings.resend },
@@ -68,10 +72,14 @@ impl Memory {
         }
     }
 
-    /// Begins to look shipments up ahead of their turn, all at once; `None` where there is nothing to look up or to look
-    /// it up in.
+    /// Begins to look shipments up ahead of their turn, all at once; `None` where there is nothing
+    /// to look up or to look it up in.
     pub(super) fn start_look_up(&self, keys: Vec<Key>) -> Result<Option<LookUp>, ledger::Error> {
-        self.ledger.as_ref().filter(|_| !keys.is_empty()).map(|ledger| ledger.start_look_up(keys)).transpose()
+        self.ledger
+            .as_ref()
+            .filter(|_| !keys.is_empty())
+            .map(|ledger| ledger.start_look_up(keys))
+            .transpose()
     }
 
     /// Whether the shipment is sent; if not, how it ends.
@@ -82,7 +90,9 @@ impl Memory {
     ) -> Result<(Admission, Option<Outcome>), ledger::Error> {
         let memory = match (known, &self.ledger) {
             (Known::Memory(memory), _) => Some(memory),
-            (Known::NotYet, Some(ledger)) => ledger.look_up(vec![key(shipment)]).await?.into_iter().next(),
+            (Known::NotYet, Some(ledger)) => {
+                ledger.look_up(vec![key(shipment)]).await?.into_iter().next()
+            }
             (Known::NotYet, None) => None,
         };
         // The ledger knows this run too; without it, its last shipments are remembered here.
@@ -99,12 +109,14 @@ impl Memory {
         }
         Ok(match decision {
             Decision::Send { tainted } => (Admission::Send { tainted }, None),
-            Decision::Leave(status, message) => (Admission::Settled, Some(Outcome::unsent(status, message))),
+            Decision::Leave(status, message) => {
+                (Admission::Settled, Some(Outcome::unsent(status, message)))
+            }
         })
     }
 
-    /// Records that a shipment is about to be sent: it waits for [`write`](Self::write), which writes what all have to record
-    /// that were awake just now.
+    /// Records that a shipment is about to be sent: it waits for [`write`](Self::write), which
+    /// writes what all have to record that were awake just now.
     pub(super) async fn intend(&self, shipment: &Shipment) -> Result<(), ledger::Error> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
         ledger.intend(key(shipment), &shipment.order_no, &shipment.trackingnumber)?;
@@ -112,7 +124,11 @@ impl Memory {
         ledger.write()
     }
 
-    pub(super) fn conclude(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), ledger::Error> {
+    pub(super) fn conclude(
+        &self,
+        shipment: &Shipment,
+        conclusion: Conclusion,
+    ) -> Result<(), ledger::Error> {
         match &self.ledger {
             Some(ledger) => ledger.conclude(key(shipment), conclusion),
             None => Ok(()),
@@ -165,20 +181,27 @@ impl Terms {
             };
         }
         match &memory.accepted {
-            Some(accepted) if !self.resend => {
-                Decision::Leave(Status::AlreadySent, format!("accepted on {:.0} (run {})", accepted.at, accepted.run))
-            }
-            None if memory.other_payload && self.changed == Changed::Skip && !self.resend => Decision::Leave(
-                Status::Skipped,
-                "accepted earlier with another payload; not sent again (--changed skip)".to_owned(),
+            Some(accepted) if !self.resend => Decision::Leave(
+                Status::AlreadySent,
+                format!("accepted on {:.0} (run {})", accepted.at, accepted.run),
             ),
+            None if memory.other_payload && self.changed == Changed::Skip && !self.resend => {
+                Decision::Leave(
+                    Status::Skipped,
+                    "accepted earlier with another payload; not sent again (--changed skip)"
+                        .to_owned(),
+                )
+            }
             _ => Decision::Send { tainted: false },
         }
     }
 }
 
 fn repeated() -> Decision {
-    Decision::Leave(Status::Skipped, "the same shipment with the same payload stands further up in this run".to_owned())
+    Decision::Leave(
+        Status::Skipped,
+        "the same shipment with the same payload stands further up in this run".to_owned(),
+    )
 }
 
 pub(super) fn key(shipment: &Shipment) -> Key {
@@ -284,7 +307,9 @@ mod tests {
         let doubt = ledger::Memory { in_doubt: Some(Timestamp::UNIX_EPOCH), ..accepted() };
         assert_eq!(terms().decide(&doubt), Decision::Send { tainted: true });
         let hold = Terms { in_doubt: InDoubt::Hold, resend: true, ..terms() };
-        assert!(matches!(hold.decide(&doubt), Decision::Leave(Status::InDoubt, message) if message.contains("1970")));
+        assert!(
+            matches!(hold.decide(&doubt), Decision::Leave(Status::InDoubt, message) if message.contains("1970"))
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a unit asks of the results and of the delivery: its lines in their order, and the shipments to be sent.
+//! What a unit asks of the results and of the delivery: its lines in their order, and the shipments
+//! to be sent.
 //!
 //! Pure; the reading thread makes items, the desk works them off.
 
@@ -74,7 +75,11 @@ impl Item {
     /// The item of a line that an earlier run has left, without its row's cells.
     pub(super) fn carried(mut row: Row, line: Entry) -> Self {
         row.fingerprint = line.fingerprint;
-        let planned = Planned { row: Arc::new(row), shipment: line.shipment, end: End::Carried(Box::new(line)) };
+        let planned = Planned {
+            row: Arc::new(row),
+            shipment: line.shipment,
+            end: End::Carried(Box::new(line)),
+        };
         Self { lines: [planned].into_iter().collect(), wanted: SmallVec::new() }
     }
 }
@@ -83,7 +88,8 @@ impl Item {
 #[derive(Debug)]
 pub(super) struct Plan {
     lines: SmallVec<[(usize, u32, End); 1]>,
-    /// For each that the unit makes: its place among those that are sent, with what an earlier run left of it.
+    /// For each that the unit makes: its place among those that are sent, with what an earlier run
+    /// left of it.
     places: SmallVec<[Option<usize>; 1]>,
     sent: SmallVec<[(usize, Option<Box<Entry>>); 1]>,
 }
@@ -95,7 +101,12 @@ impl Plan {
     }
 
     /// Adds a line that is worked anew. `earlier` gives what an earlier run left of its shipment.
-    pub(super) fn anew(&mut self, unit: &Unit, line: Line<'_>, earlier: impl FnOnce(usize) -> Option<Entry>) {
+    pub(super) fn anew(
+        &mut self,
+        unit: &Unit,
+        line: Line<'_>,
+        earlier: impl FnOnce(usize) -> Option<Entry>,
+    ) {
         let several = unit.made.len() > 1;
         let number = line.made.map_or(0, |made| u32::try_from(made + 1).unwrap_or(u32::MAX));
         let end = match (&line.worked.made, line.made) {
@@ -157,14 +168,20 @@ impl Plan {
     }
 
     pub(super) fn into_item(self, unit: Unit) -> Item {
-        let rows: SmallVec<[Arc<Row>; 1]> = unit.members.into_iter().map(|member| Arc::new(member.row)).collect();
+        let rows: SmallVec<[Arc<Row>; 1]> =
+            unit.members.into_iter().map(|member| Arc::new(member.row)).collect();
         let mut made: SmallVec<[Option<Worked>; 1]> = unit.made.into_iter().map(Some).collect();
-        let wanted = self.sent.into_iter().filter_map(|(place, earlier)| match made[place].take()?.made {
-            Made::Shipment(shipment) => Some(Wanted { shipment, earlier }),
-            Made::Skipped(_) | Made::Invalid(_) => None,
-        });
+        let wanted =
+            self.sent.into_iter().filter_map(|(place, earlier)| match made[place].take()?.made {
+                Made::Shipment(shipment) => Some(Wanted { shipment, earlier }),
+                Made::Skipped(_) | Made::Invalid(_) => None,
+            });
         let wanted = wanted.collect();
-        let line = |(member, shipment, end)| Planned { row: carried_row(&rows[member], &end), shipment, end };
+        let line = |(member, shipment, end)| Planned {
+            row: carried_row(&rows[member], &end),
+            shipment,
+            end,
+        };
         Item { lines: self.lines.into_iter().map(line).collect(), wanted }
     }
 }
@@ -196,13 +213,17 @@ pub(super) fn expect(
     match end {
         End::With(place) => {
             let sent = &wanted[place].shipment;
-            let labels =
-                Labels { order_no: &sent.order_no, trackingnumber: &sent.trackingnumber, payload: Some(sent.payload) };
+            let labels = Labels {
+                order_no: &sent.order_no,
+                trackingnumber: &sent.trackingnumber,
+                payload: Some(sent.payload),
+            };
             Ok(Some((place, results.expect(row, labels, shipment))))
         }
         End::Now(now) => {
             let Now { outcome, reason, order_no, trackingnumber } = *now;
-            let labels = Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload: None };
+            let labels =
+                Labels { order_no: &order_no, trackingnumber: &trackingnumber, payload: None };
             let ticket = results.expect(row, labels, shipment);
             results.settle(ticket, &outcome, reason.as_deref())?;
             Ok(None)
@@ -210,7 +231,11 @@ pub(super) fn expect(
         End::Carried(line) => {
             let ticket = results.expect(row, line.labels(), line.shipment);
             let Outcome { status, message, .. } = &line.outcome;
-            results.settle(ticket, &line.outcome, (*status == Status::Skipped).then_some(message))?;
+            results.settle(
+                ticket,
+                &line.outcome,
+                (*status == Status::Skipped).then_some(message),
+            )?;
             Ok(None)
         }
     }

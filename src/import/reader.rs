@@ -1,5 +1,5 @@
-//! The left half of the corridor, on a thread of its own: rows are read and mapped ahead of the delivery, and cross
-//! over to it in batches, since a wake-up per row would cost more than the row.
+//! The left half of the corridor, on a thread of its own: rows are read and mapped ahead of the
+//! delivery, and cross over to it in batches, since a wake-up per row would cost more than the row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,8 +37,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Starts to read `inputs`, at most `limit` rows of them; `position` shows the bytes read so far. `carry` has the
-    /// lines of an earlier run.
+    /// Starts to read `inputs`, at most `limit` rows of them; `position` shows the bytes read so
+    /// far. `carry` has the lines of an earlier run.
     pub(super) fn start(
         inputs: Arc<Inputs>,
         limit: Option<u64>,
@@ -47,7 +47,8 @@ impl Reader {
     ) -> Self {
         let (send, batches) = mpsc::channel(AHEAD);
         let batch = Vec::with_capacity(BATCH);
-        let crossing = Crossing { send, position, carry, batch, rows: 0, survey: Survey::default() };
+        let crossing =
+            Crossing { send, position, carry, batch, rows: 0, survey: Survey::default() };
         Self { batches, thread: thread::spawn(move || crossing.read(&inputs, limit)) }
     }
 
@@ -87,10 +88,9 @@ impl Crossing {
         let mut findings = Findings::default();
         let (mut left, mut done) = (limit.unwrap_or(u64::MAX), 0);
         for index in 0..inputs.len() {
-            let size = match inputs
-                .units(index)
-                .map(|units| (units.about().size(), self.input(units.limited(left), &mut left, done)))
-            {
+            let size = match inputs.units(index).map(|units| {
+                (units.about().size(), self.input(units.limited(left), &mut left, done))
+            }) {
                 Ok((size, Ok(digest))) => {
                     findings.digests.extend(digest);
                     size
@@ -110,7 +110,12 @@ impl Crossing {
     }
 
     /// Reads one input; its digest if it was read to its end.
-    fn input(&mut self, mut units: Units, left: &mut u64, done: u64) -> Result<Option<Digest>, Error> {
+    fn input(
+        &mut self,
+        mut units: Units,
+        left: &mut u64,
+        done: u64,
+    ) -> Result<Option<Digest>, Error> {
         while let Some(unit) = units.read()? {
             let item = match &mut self.carry {
                 None => {
@@ -150,8 +155,8 @@ impl Crossing {
         self.rows >= BATCH
     }
 
-    /// Carries over what the earlier run left of rows that were not read, if something `broke` or the inputs are
-    /// shorter than they were.
+    /// Carries over what the earlier run left of rows that were not read, if something `broke` or
+    /// the inputs are shorter than they were.
     fn carry_rest(&mut self, broken: &mut Option<Error>) {
         let Some(mut carry) = self.carry.take() else { return };
         if broken.is_none() {

@@ -1,4 +1,5 @@
-//! The record of a run: its results and its summary, begun before the first request and closed after the last.
+//! The record of a run: its results and its summary, begun before the first request and closed
+//! after the last.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,9 @@ use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Rate};
 use crate::outcome::Status;
 use crate::progress::Screen;
-use crate::results::summary::{self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary};
+use crate::results::summary::{
+    self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary,
+};
 use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
 use crate::settings::{Import, Input, Target};
@@ -28,9 +31,15 @@ const WARNINGS_SHOWN: usize = 5;
 fn state(ending: &Ending) -> (State, Option<String>) {
     match ending {
         Ending::Complete => (State::Finished, None),
-        Ending::Stopped(reason) | Ending::Wished(Wish::Deadline(reason)) => (State::Stopped, Some(reason.clone())),
-        Ending::Wished(Wish::Unrecorded) => (State::Stopped, Some("what is sent can no longer be recorded".to_owned())),
-        Ending::Wished(Wish::Interrupt(signal)) => (State::Interrupted, Some(format!("{} came", signal.name()))),
+        Ending::Stopped(reason) | Ending::Wished(Wish::Deadline(reason)) => {
+            (State::Stopped, Some(reason.clone()))
+        }
+        Ending::Wished(Wish::Unrecorded) => {
+            (State::Stopped, Some("what is sent can no longer be recorded".to_owned()))
+        }
+        Ending::Wished(Wish::Interrupt(signal)) => {
+            (State::Interrupted, Some(format!("{} came", signal.name())))
+        }
     }
 }
 
@@ -46,8 +55,8 @@ fn exit_code(ending: &Ending, left: u64) -> u8 {
     }
 }
 
-/// Keeps the copies of what could be read only once beside the results, in place of those that an earlier run kept; a
-/// retry has them from that run.
+/// Keeps the copies of what could be read only once beside the results, in place of those that an
+/// earlier run kept; a retry has them from that run.
 ///
 /// # Errors
 /// When something else lies there, or a copy cannot be moved there.
@@ -56,7 +65,8 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
     if inputs.has_copies() && place.exists() {
         let folder = settings.paths.summary.parent().unwrap_or(Path::new(""));
         let ours = |earlier: Summary| {
-            let named = |path: &String| folder.join(path).canonicalize().ok() == place.canonicalize().ok();
+            let named =
+                |path: &String| folder.join(path).canonicalize().ok() == place.canonicalize().ok();
             earlier.inputs.iter().filter_map(|input| input.path.as_ref()).any(named)
         };
         if !Summary::read(&settings.paths.summary).is_ok_and(ours) {
@@ -65,17 +75,26 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
     }
     let mut kept = inputs.keep_copies(&place)?;
     kept.extend(
-        settings.inputs.iter().filter(|input| is_copy(input, &place)).filter_map(Input::path).map(Path::to_owned),
+        settings
+            .inputs
+            .iter()
+            .filter(|input| is_copy(input, &place))
+            .filter_map(Input::path)
+            .map(Path::to_owned),
     );
     Ok(kept)
 }
 
-/// Whether an input is the copy that an earlier run kept: a user's own file is known by its own name.
+/// Whether an input is the copy that an earlier run kept: a user's own file is known by its own
+/// name.
 fn is_copy(input: &Input, place: &Path) -> bool {
     let Input::Known { path, name } = input else { return false };
     let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let folder = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-    file(path).starts_with(&file(place)) && file(path) != file(Path::new(name)) && folder(path) == folder(place)
+    let folder =
+        |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+    file(path).starts_with(&file(place))
+        && file(path) != file(Path::new(name))
+        && folder(path) == folder(place)
 }
 
 /// Opens the ledger of the endpoint and the account, if there is one.
@@ -83,10 +102,13 @@ fn is_copy(input: &Input, place: &Path) -> bool {
 /// # Errors
 /// When it cannot be used, or another run uses it.
 pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
-    let (Some(path), Target::Endpoint { endpoint, credentials }) = (&settings.memory.ledger, &settings.target) else {
+    let (Some(path), Target::Endpoint { endpoint, credentials }) =
+        (&settings.memory.ledger, &settings.target)
+    else {
         return Ok(None);
     };
-    let scope = Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
+    let scope =
+        Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
     Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
 }
 
@@ -102,10 +124,17 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     let unordered = inputs.are_arranged();
     let encoding = inputs.encoding();
     let terms = if settings.dry_run {
-        Terms { encoding, leftover: Leftover::Replace, failed_rows: FailedRows::OnlyInvalid, skip_lines, unordered }
+        Terms {
+            encoding,
+            leftover: Leftover::Replace,
+            failed_rows: FailedRows::OnlyInvalid,
+            skip_lines,
+            unordered,
+        }
     } else {
         // A ledger knows what a killed run sent; without one its partial results are all there is.
-        let leftover = if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
+        let leftover =
+            if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
         let failed_rows = match settings.limits.in_doubt {
             InDoubt::Resend => FailedRows::All,
             InDoubt::Hold => FailedRows::ButInDoubt,
@@ -154,7 +183,8 @@ impl<'a> Record<'a> {
                 encoding: Some(inputs.encoding().name().to_owned()),
             }),
             sandbox: matches!(settings.target, Target::Sandbox),
-            endpoint: site.map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
+            endpoint: site
+                .map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
             join: inputs.joined().map(|joined| Source {
                 name: joined.table().file().to_owned(),
                 path: Some(summary::relative(joined.path(), &paths.summary)),
@@ -162,8 +192,16 @@ impl<'a> Record<'a> {
                 sha256: Some(joined.digest().sha256.clone()),
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: settings.memory.ledger.as_ref().map(|path| summary::relative(path, &paths.summary)),
-            set: settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone())).collect(),
+            ledger: settings
+                .memory
+                .ledger
+                .as_ref()
+                .map(|path| summary::relative(path, &paths.summary)),
+            set: settings
+                .set
+                .iter()
+                .map(|(field, value)| (field.name().to_owned(), value.clone()))
+                .collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),
             rows: 0,
@@ -171,7 +209,10 @@ impl<'a> Record<'a> {
             reasons: Vec::new(),
             requests: 0,
             requests_per_second: None,
-            files: Files { results: summary::relative(&paths.results, &paths.summary), ..Files::default() },
+            files: Files {
+                results: summary::relative(&paths.results, &paths.summary),
+                ..Files::default()
+            },
         };
         summary.write(&paths.summary)?;
         Ok(Self { settings, summary })
@@ -196,7 +237,9 @@ impl<'a> Record<'a> {
             at_best,
             ends_at: match limits.rate {
                 Rate::Unlimited => None,
-                Rate::Per(..) => ZonedDateTime::now().checked_add(at_best).ok().map(|at| at.datetime()),
+                Rate::Per(..) => {
+                    ZonedDateTime::now().checked_add(at_best).ok().map(|at| at.datetime())
+                }
             },
         })
     }
@@ -247,7 +290,8 @@ impl<'a> Record<'a> {
         summary.requests_per_second = gauge.requests_per_second();
         summary.files.failed_rows =
             finished.failed_rows.as_ref().map(|(path, _)| summary::relative(path, &paths.summary));
-        summary.files.failed_rows_count = finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
+        summary.files.failed_rows_count =
+            finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
         let written = summary.write(&paths.summary);
         let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
         let settings = self.settings;
@@ -255,7 +299,8 @@ impl<'a> Record<'a> {
         let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
         // A retry does not know how its inputs were typed.
         let mended = to_send.filter(|_| settings.carried.is_none());
-        let mended = mended.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
+        let mended =
+            mended.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
         screen.say(&closing::report(
             &self.summary,
             &Hints {
@@ -280,7 +325,11 @@ pub(super) struct Closed {
 
 /// The inputs as the summary names them, without what is known only at their ends.
 fn sources(inputs: &Inputs, summary: &Path) -> Vec<Source> {
-    let one = |(name, path)| Source { name, path: Some(summary::relative(path, summary)), ..Source::default() };
+    let one = |(name, path)| Source {
+        name,
+        path: Some(summary::relative(path, summary)),
+        ..Source::default()
+    };
     inputs.names().into_iter().zip(inputs.paths()).map(one).collect()
 }
 
@@ -288,7 +337,8 @@ fn sources(inputs: &Inputs, summary: &Path) -> Vec<Source> {
 fn warn(warnings: &Groups, inputs: &[Source]) {
     let groups = warnings.by_count();
     for group in groups.iter().take(WARNINGS_SHOWN) {
-        let (field, at) = (group.field.map_or_else(String::new, |field| format!("{field} ")), &group.examples[0]);
+        let (field, at) =
+            (group.field.map_or_else(String::new, |field| format!("{field} ")), &group.examples[0]);
         let file = inputs.get(at.input).map_or("", |source| source.name.as_str());
         tracing::warn!(
             "{}: {field}{}, first in row {} (line {}) of {}",
@@ -300,7 +350,10 @@ fn warn(warnings: &Groups, inputs: &[Source]) {
         );
     }
     if let Some(more @ 1..) = groups.len().checked_sub(WARNINGS_SHOWN) {
-        tracing::warn!("{}; lateship check shows them all", text::counted(more as u64, "more kind of warning"));
+        tracing::warn!(
+            "{}; lateship check shows them all",
+            text::counted(more as u64, "more kind of warning")
+        );
     }
 }
 

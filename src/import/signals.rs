@@ -9,8 +9,8 @@ pub(super) struct Signals {
     hangup: Option<Stream>,
     interrupt: Option<Stream>,
     terminate: Option<Stream>,
-    /// Heard and left aside: else the limit on file sizes (`ulimit -f`) would end the program without a word, where the
-    /// write that meets it can say what happened.
+    /// Heard and left aside: else the limit on file sizes (`ulimit -f`) would end the program
+    /// without a word, where the write that meets it can say what happened.
     _file_size: Option<Stream>,
 }
 
@@ -18,14 +18,16 @@ pub(super) struct Signals {
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
 impl Signals {
-    /// Listens from now on. A signal that cannot be listened to keeps its usual effect; so does a hang-up under
-    /// `nohup`, which asked for it to be ignored.
+    /// Listens from now on. A signal that cannot be listened to keeps its usual effect; so does a
+    /// hang-up under `nohup`, which asked for it to be ignored.
     pub(super) fn listen() -> Self {
         Self {
             hangup: if hangup_is_ignored() { None } else { signal(SignalKind::hangup()).ok() },
             interrupt: signal(SignalKind::interrupt()).ok(),
             terminate: signal(SignalKind::terminate()).ok(),
-            _file_size: signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).ok().filter(|_| cfg!(target_os = "linux")),
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))
+                .ok()
+                .filter(|_| cfg!(target_os = "linux")),
         }
     }
 
@@ -33,7 +35,9 @@ impl Signals {
     pub(super) async fn second(mut self, stop: &StopSender) -> Signal {
         let first = self.next().await;
         stop.send(Wish::Interrupt(first));
-        tracing::warn!("stopping: requests in flight are finished and recorded; once more ends at once");
+        tracing::warn!(
+            "stopping: requests in flight are finished and recorded; once more ends at once"
+        );
         self.next().await
     }
 
@@ -55,9 +59,11 @@ async fn one(stream: &mut Option<Stream>) {
     std::future::pending::<()>().await;
 }
 
-/// Whether the process was started with SIGHUP ignored (bit 0 of `SigIgn` in `/proc/self/status`, see proc(5)).
+/// Whether the process was started with SIGHUP ignored (bit 0 of `SigIgn` in `/proc/self/status`,
+/// see proc(5)).
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }

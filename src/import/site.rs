@@ -22,7 +22,8 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Prepares the endpoint; starts the sandbox where that is the target. `None` where nothing is to be sent.
+    /// Prepares the endpoint; starts the sandbox where that is the target. `None` where nothing is
+    /// to be sent.
     pub(super) fn open(target: &Target, limits: &Limits) -> Result<Option<Self>, Error> {
         match target {
             Target::Nowhere => Ok(None),
@@ -30,8 +31,10 @@ impl Site {
                 Self::at(endpoint, credentials.clone(), limits, None).map(Some)
             }
             Target::Sandbox => {
-                let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), sandbox::Settings::default())?;
-                let credentials = Credentials::new(Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
+                let sandbox =
+                    Sandbox::start(([127, 0, 0, 1], 0).into(), sandbox::Settings::default())?;
+                let credentials =
+                    Credentials::new(Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
                 Self::at(&sandbox.url().parse()?, credentials, limits, Some(sandbox)).map(Some)
             }
         }

@@ -1,5 +1,5 @@
-//! Looks at a running delivery a few times a second: shows it, and hands what is recorded to the operating system at
-//! least every second.
+//! Looks at a running delivery a few times a second: shows it, and hands what is recorded to the
+//! operating system at least every second.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,8 +32,8 @@ pub(super) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Watches until the returned future is dropped. When recording fails it wishes the stop: nothing may be sent that
-    /// could not be recorded.
+    /// Watches until the returned future is dropped. When recording fails it wishes the stop:
+    /// nothing may be sent that could not be recorded.
     pub(super) async fn run(&self, screen: &Screen, stop: &StopSender) {
         let mut progress = Progress::start(screen, Instant::now().into_std());
         let mut ticks = interval(LOOK_EVERY);
@@ -45,7 +45,8 @@ impl Watch<'_> {
             if look.is_multiple_of(LOOKS_PER_FLUSH)
                 && let Err(error) = self.desk.flush()
             {
-                // The results stay broken, so the delivery meets the error itself; here it only ends sooner.
+                // The results stay broken, so the delivery meets the error itself; here it only
+                // ends sooner.
                 tracing::error!("{error}");
                 stop.send(Wish::Unrecorded);
             }
@@ -64,7 +65,11 @@ impl Watch<'_> {
         let done = tally.total();
         View {
             rows_done: done,
-            rows_known: if self.ahead.exact { Known::Exactly(rows) } else { Known::About(rows.max(done)) },
+            rows_known: if self.ahead.exact {
+                Known::Exactly(rows)
+            } else {
+                Known::About(rows.max(done))
+            },
             bytes_done: self.position.load(Ordering::Relaxed),
             bytes_total: Some(self.ahead.bytes_total),
             sent: tally.get(Status::Sent),
@@ -79,14 +84,16 @@ impl Watch<'_> {
         }
     }
 
-    /// The time for `left` rows: what the rate allows at best, or what the rows so far took, whichever is longer.
+    /// The time for `left` rows: what the rate allows at best, or what the rows so far took,
+    /// whichever is longer.
     fn eta(&self, left: u64, done: u64, since: Duration) -> Option<Duration> {
         if done == 0 {
             return None;
         }
         let shipments = left * self.ahead.shipments / self.ahead.rows.max(1);
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        let observed = Duration::try_from_secs_f64(since.as_secs_f64() * left as f64 / done as f64).ok()?;
+        let observed =
+            Duration::try_from_secs_f64(since.as_secs_f64() * left as f64 / done as f64).ok()?;
         Some(observed.max(self.limits.rate.time_for(shipments)))
     }
 
@@ -106,7 +113,9 @@ impl Watch<'_> {
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn per_second(requests: &VecDeque<(Instant, u64)>) -> f64 {
-    let (Some((from, before)), Some((to, now))) = (requests.front(), requests.back()) else { return 0.0 };
+    let (Some((from, before)), Some((to, now))) = (requests.front(), requests.back()) else {
+        return 0.0;
+    };
     let seconds = to.duration_since(*from).as_secs_f64();
     if seconds > 0.0 { (now - before) as f64 / seconds } else { 0.0 }
 }

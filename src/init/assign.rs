@@ -1,7 +1,9 @@
-//! The best assignment of columns to fields: not each field's best column, but the whole that fits best.
+//! The best assignment of columns to fields: not each field's best column, but the whole that fits
+//! best.
 
-/// For each row of `scores` the column that it gets, so that the sum of scores is greatest and no column is used twice; `None`
-/// where every score that it could have is below `least`. Rows must have the same length.
+/// For each row of `scores` the column that it gets, so that the sum of scores is greatest and no
+/// column is used twice; `None` where every score that it could have is below `least`. Rows must
+/// have the same length.
 ///
 /// The Hungarian method over costs, with a place of its own for each row beside the columns.
 pub(super) fn assign(scores: &[Vec<f64>], least: f64) -> Vec<Option<usize>> {

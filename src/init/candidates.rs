@@ -1,5 +1,5 @@
-//! What a field can be filled from: the columns of the header, and columns that belong together (first and last name, street
-//! and house number, day and time).
+//! What a field can be filled from: the columns of the header, and columns that belong together
+//! (first and last name, street and house number, day and time).
 
 use super::shapes::Shape;
 use super::words::{Concept as C, Meaning};
@@ -33,15 +33,29 @@ impl Candidate {
 }
 
 /// Cells that stand for nothing.
-pub(super) const PLACEHOLDERS: [&str; 12] =
-    ["-", "--", "N/A", "n/a", "NULL", "null", "None", "- None -", "k.A.", "No informado", "not-provided", "NA"];
+pub(super) const PLACEHOLDERS: [&str; 12] = [
+    "-",
+    "--",
+    "N/A",
+    "n/a",
+    "NULL",
+    "null",
+    "None",
+    "- None -",
+    "k.A.",
+    "No informado",
+    "not-provided",
+    "NA",
+];
 
 /// All candidates of a header, the columns first, each at its place.
 pub(super) fn gather(header: &[String], rows: &[Vec<String>], day_first: bool) -> Vec<Candidate> {
-    let mut all: Vec<Candidate> = (0..header.len()).map(|place| column(header, rows, place, day_first)).collect();
+    let mut all: Vec<Candidate> =
+        (0..header.len()).map(|place| column(header, rows, place, day_first)).collect();
     for place in 0..header.len() {
         if all[place].values.iter().any(|value| Packed::of(value) == Some(Packed::Parcels)) {
-            let parts = PARCEL.map(|(concept, pattern)| unpacked(&all[place], concept, pattern, day_first));
+            let parts =
+                PARCEL.map(|(concept, pattern)| unpacked(&all[place], concept, pattern, day_first));
             all.extend(parts.into_iter().flatten());
             // The cell as a whole is none of it.
             all[place].meaning = Meaning { unknown: 1, trust: 1.0, ..Meaning::default() };
@@ -72,7 +86,14 @@ pub(super) fn gather(header: &[String], rows: &[Vec<String>], day_first: bool) -
             .collect();
         let source = format!("{{{}}} {{{}}}", all[first].source, all[second].source);
         let shape = Shape::of(&values, day_first);
-        all.push(Candidate { source, extract: None, parts: vec![first, second], meaning, shape, values });
+        all.push(Candidate {
+            source,
+            extract: None,
+            parts: vec![first, second],
+            meaning,
+            shape,
+            values,
+        });
     }
     all
 }
@@ -96,12 +117,21 @@ fn column(header: &[String], rows: &[Vec<String>], place: usize, day_first: bool
     Candidate { source, extract: None, parts: vec![place], meaning, shape, values }
 }
 
-/// What a cell of parcels holds of one (`tracking_provider:ups|tracking_number:1Z…;`), and how it is taken out.
-const PARCEL: [(C, &str); 2] = [(C::Tracking, "tracking_number:([^|;]+)"), (C::Carrier, "tracking_provider:([^|;]+)")];
+/// What a cell of parcels holds of one (`tracking_provider:ups|tracking_number:1Z…;`), and how it
+/// is taken out.
+const PARCEL: [(C, &str); 2] =
+    [(C::Tracking, "tracking_number:([^|;]+)"), (C::Carrier, "tracking_provider:([^|;]+)")];
 
-fn unpacked(whole: &Candidate, concept: C, pattern: &'static str, day_first: bool) -> Option<Candidate> {
+fn unpacked(
+    whole: &Candidate,
+    concept: C,
+    pattern: &'static str,
+    day_first: bool,
+) -> Option<Candidate> {
     let expression = Regex::new(pattern).ok()?;
-    let first = |value: &String| expression.captures(value).map_or(String::new(), |found| found[1].to_owned());
+    let first = |value: &String| {
+        expression.captures(value).map_or(String::new(), |found| found[1].to_owned())
+    };
     let values: Vec<String> = whole.values.iter().map(first).collect();
     let mut meaning = Meaning { trust: 1.0, ..Meaning::default() };
     meaning.concepts.insert(concept, 1);
@@ -117,12 +147,18 @@ fn unpacked(whole: &Candidate, concept: C, pattern: &'static str, day_first: boo
 }
 
 /// What two columns mean together, where they belong together in this order.
-fn together((first, one): (usize, &Candidate), (second, two): (usize, &Candidate)) -> Option<Meaning> {
+fn together(
+    (first, one): (usize, &Candidate),
+    (second, two): (usize, &Candidate),
+) -> Option<Meaning> {
     if one.source.contains(['{', '}']) || two.source.contains(['{', '}']) {
         return None;
     }
     let owner = |candidate: &Candidate| {
-        [C::Ship, C::Bill].into_iter().filter(|concept| candidate.meaning.has(*concept)).collect::<Vec<_>>()
+        [C::Ship, C::Bill]
+            .into_iter()
+            .filter(|concept| candidate.meaning.has(*concept))
+            .collect::<Vec<_>>()
     };
     let same_owner = owner(one) == owner(two);
     let has = |candidate: &Candidate, concept| candidate.meaning.has(concept);
@@ -135,10 +171,17 @@ fn together((first, one): (usize, &Candidate), (second, two): (usize, &Candidate
         return Some(meaning);
     }
     let next = second == first + 1;
-    let only = |candidate: &Candidate, concept| has(candidate, concept) && candidate.meaning.concepts.len() == 1;
+    let only = |candidate: &Candidate, concept| {
+        has(candidate, concept) && candidate.meaning.concepts.len() == 1
+    };
     let short = two.shape.digit > 0.6 && two.values.iter().all(|value| value.len() <= 8);
     let number = has(two, C::HouseNumber) && same_owner || next && only(two, C::Number);
-    if has(one, C::Street) && !has(one, C::HouseNumber) && !has(one, C::Two) && number && short && one.shape.digit < 0.5
+    if has(one, C::Street)
+        && !has(one, C::HouseNumber)
+        && !has(one, C::Two)
+        && number
+        && short
+        && one.shape.digit < 0.5
     {
         return Some(one.meaning.clone());
     }

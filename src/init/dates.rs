@@ -1,11 +1,12 @@
-//! In which form a column's dates stand, settled over all its values: `03/04/2026` alone may be April or March, but not
-//! beside `25/04/2026`.
+//! In which form a column's dates stand, settled over all its values: `03/04/2026` alone may be
+//! April or March, but not beside `25/04/2026`.
 
 use std::sync::LazyLock;
 
 use crate::mapping::date::{DateFormat, DateRule};
 
-/// Forms of a day, the unambiguous first; those of one set of digits in both orders stand side by side.
+/// Forms of a day, the unambiguous first; those of one set of digits in both orders stand side by
+/// side.
 const DAYS: [&str; 22] = [
     "%Y-%m-%d",
     "%Y/%m/%d",
@@ -57,13 +58,18 @@ pub(super) struct Dates {
 }
 
 impl Dates {
-    /// The form of `values`, where at least nine in ten of them are dates. `day_first` settles what they leave open.
+    /// The form of `values`, where at least nine in ten of them are dates. `day_first` settles what
+    /// they leave open.
     pub(super) fn of(values: &[String], day_first: bool) -> Option<Self> {
         let dated = |value: &&String| {
-            value.len() >= 6 && value.len() <= 40 && value.bytes().filter(u8::is_ascii_digit).count() >= 4
+            value.len() >= 6
+                && value.len() <= 40
+                && value.bytes().filter(u8::is_ascii_digit).count() >= 4
         };
         let values: Vec<&String> = values.iter().filter(|value| !value.is_empty()).collect();
-        if values.is_empty() || values.iter().filter(|value| dated(value)).count() * 10 < values.len() * 9 {
+        if values.is_empty()
+            || values.iter().filter(|value| dated(value)).count() * 10 < values.len() * 9
+        {
             return None;
         }
         let mut forms: Vec<(String, Vec<bool>)> = Vec::new();
@@ -87,9 +93,15 @@ impl Dates {
             let mut left = vec![true; values.len()];
             let mut formats = Vec::new();
             while formats.len() < 4 {
-                let news = |read: &[bool]| read.iter().zip(&left).filter(|(read, left)| **read && **left).count();
+                let news = |read: &[bool]| {
+                    read.iter().zip(&left).filter(|(read, left)| **read && **left).count()
+                };
                 // The first of the best: simpler forms come first.
-                let best = forms.iter().filter(|(form, _)| fit(form)).rev().max_by_key(|(_, read)| news(read));
+                let best = forms
+                    .iter()
+                    .filter(|(form, _)| fit(form))
+                    .rev()
+                    .max_by_key(|(_, read)| news(read));
                 let Some((form, read)) = best.filter(|(_, read)| news(read) > 0) else { break };
                 formats.push(form.clone());
                 left.iter_mut().zip(read).for_each(|(left, read)| *left &= !read);
@@ -100,11 +112,20 @@ impl Dates {
         let ordered = |formats: &[String]| formats.iter().any(|form| Order::of(form).is_some());
         let ambiguous = day.1 == month.1 && (ordered(&day.0) || ordered(&month.0));
         let (formats, unread) =
-            if day.1 < month.1 || day.1 == month.1 && (day_first || !ordered(&month.0)) { day } else { month };
-        (!formats.is_empty() && unread * 10 <= values.len()).then_some(Self { formats, ambiguous, unread })
+            if day.1 < month.1 || day.1 == month.1 && (day_first || !ordered(&month.0)) {
+                day
+            } else {
+                month
+            };
+        (!formats.is_empty() && unread * 10 <= values.len()).then_some(Self {
+            formats,
+            ambiguous,
+            unread,
+        })
     }
 
-    /// Whether day and month can be told by their places, and the day is first; `None` where that is no question.
+    /// Whether day and month can be told by their places, and the day is first; `None` where that
+    /// is no question.
     pub(super) fn is_day_first(&self) -> Option<bool> {
         let order = self.formats.iter().find_map(|form| Order::of(form))?;
         (!self.ambiguous).then_some(order == Order::DayFirst)
@@ -112,7 +133,9 @@ impl Dates {
 
     /// Whether it gives no time of day.
     pub(super) fn lacks_time(&self) -> bool {
-        self.formats.iter().all(|form| !form.contains("%H") && !form.contains("%I") && form != "iso8601")
+        self.formats
+            .iter()
+            .all(|form| !form.contains("%H") && !form.contains("%I") && form != "iso8601")
     }
 }
 
@@ -151,7 +174,9 @@ pub(super) fn is_time(value: &str) -> bool {
     let clock = value.trim_end_matches(['A', 'P', 'M', ' ', '\u{202F}', '\u{A0}', '.']);
     let parts: Vec<&str> = clock.split(':').collect();
     (2..=3).contains(&parts.len())
-        && parts.iter().all(|part| (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
+        && parts.iter().all(|part| {
+            (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 #[cfg(test)]

@@ -58,12 +58,13 @@ fn agreement(shape: &Shape, field: Field) -> f64 {
         ("order_no", _) => {
             let plain = 1.0 - shape.email.max(shape.money).max(shape.time);
             let dated = if shape.dates.is_some() && shape.integer < 0.5 { 0.2 } else { 1.0 };
-            let constant =
-                if shape.filled > 3 && shape.distinct * f64::from(u32::try_from(shape.filled).unwrap_or(0)) < 1.5 {
-                    0.3
-                } else {
-                    1.0
-                };
+            let constant = if shape.filled > 3
+                && shape.distinct * f64::from(u32::try_from(shape.filled).unwrap_or(0)) < 1.5
+            {
+                0.3
+            } else {
+                1.0
+            };
             between(0.15, shape.code) * plain * dated * constant
         }
         ("trackingnumber", _) => {
@@ -72,7 +73,8 @@ fn agreement(shape: &Shape, field: Field) -> f64 {
             between(0.2, shape.tracking.max(shape.tracked)) * sure * url
         }
         ("carrier_type", _) => {
-            (between(0.45, shape.carrier) * (1.0 - shape.money) * between(0.3, shape.text)).max(0.02)
+            (between(0.45, shape.carrier) * (1.0 - shape.money) * between(0.3, shape.text))
+                .max(0.02)
                 * if shape.tracking > 0.5 { 0.1 } else { 1.0 }
         }
         (_, Kind::DateTime) => {
@@ -91,7 +93,9 @@ fn agreement(shape: &Shape, field: Field) -> f64 {
         (_, Kind::Count) => between(0.1, shape.small),
         (_, Kind::Url) => between(0.05, shape.url),
         (_, Kind::PostalCode) => between(0.2, shape.zip),
-        (_, Kind::Country) => between(0.75, shape.country) * between(0.1, shape.text) * (1.0 - shape.digit),
+        (_, Kind::Country) => {
+            between(0.75, shape.country) * between(0.1, shape.text) * (1.0 - shape.digit)
+        }
         ("customer_name" | "shipping_name" | "billing_name", _) => {
             // Companies receive parcels, too.
             let nobody = (1.0 - 0.7 * shape.digit) * (1.0 - 0.8 * shape.carrier);
@@ -102,11 +106,18 @@ fn agreement(shape: &Shape, field: Field) -> f64 {
             between(0.15, shape.text) * words * person * (1.0 - 0.5 * shape.code)
         }
         ("productid", _) => {
-            words * if shape.text > 0.95 && shape.digit < 0.1 && shape.person > 0.5 { 0.5 } else { 1.0 }
+            words
+                * if shape.text > 0.95 && shape.digit < 0.1 && shape.person > 0.5 {
+                    0.5
+                } else {
+                    1.0
+                }
         }
         ("payment_status" | "package_status", _) if shape.dates.is_some() => 0.1,
         ("payment_status", _) => {
-            between(0.55, shape.paid) * between(0.2, shape.text) * (1.0 - 0.4 * (shape.shipped - shape.paid).max(0.0))
+            between(0.55, shape.paid)
+                * between(0.2, shape.text)
+                * (1.0 - 0.4 * (shape.shipped - shape.paid).max(0.0))
         }
         ("package_status", _) => {
             between(0.55, shape.shipped)
@@ -114,7 +125,9 @@ fn agreement(shape: &Shape, field: Field) -> f64 {
                 * (1.0 - 0.4 * (shape.paid - shape.shipped).max(0.0))
         }
         ("shipping_street" | "billing_street", _) => between(0.2, shape.text) * words,
-        ("shipping_city" | "billing_city", _) => between(0.1, shape.text) * words * (1.0 - 0.8 * shape.digit),
+        ("shipping_city" | "billing_city", _) => {
+            between(0.1, shape.text) * words * (1.0 - 0.8 * shape.digit)
+        }
         ("shipping_state" | "billing_state", _) => {
             let status = 1.0 - 0.9 * shape.shipped.max(shape.paid);
             between(0.1, shape.text) * words * status * (1.0 - 0.8 * shape.digit)
@@ -142,16 +155,18 @@ fn by_shape(candidate: &Candidate, field: Field) -> f64 {
             certain(shape.tracked, 0.7).max(unsaid(long))
         }
         "carrier_type" => certain(shape.carrier, 0.6),
-        "order_date" => unsaid(if shape.dates.is_some() && shape.integer < 0.5 { 0.45 } else { 0.0 }),
+        "order_date" => {
+            unsaid(if shape.dates.is_some() && shape.integer < 0.5 { 0.45 } else { 0.0 })
+        }
         "shipping_country" => unsaid(certain(shape.country, 0.55)),
         "customer_name" => unsaid(certain(shape.person, 0.4)),
-        "customer_phoneno" => {
-            unsaid(if shape.code < 0.5 || shape.digit > 0.9 && shape.tracked < 0.1 && shape.integer < 0.5 {
+        "customer_phoneno" => unsaid(
+            if shape.code < 0.5 || shape.digit > 0.9 && shape.tracked < 0.1 && shape.integer < 0.5 {
                 certain(shape.phone, 0.45)
             } else {
                 0.0
-            })
-        }
+            },
+        ),
         "image_url" => unsaid(certain(shape.url, 0.4)),
         "payment_status" => unsaid(certain(shape.paid, 0.4)),
         "package_status" => unsaid(certain(shape.shipped, 0.4)),

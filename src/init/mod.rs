@@ -1,12 +1,14 @@
-//! Proposes a mapping from a header and the first rows: a built-in one that fits, else one of its own.
+//! Proposes a mapping from a header and the first rows: a built-in one that fits, else one of its
+//! own.
 //!
 //! ```text
 //! header, rows ─ recognise ─▶ a built-in layout ────────────────────────────────┐
 //!             └─ candidates ─ words, shapes ─ fit ─ assign ─▶ Plan ─ write ─▶ TOML
 //! ```
 //!
-//! Pure: strings in, text out. What cannot be told is written as what it is, a guess or a gap, and the three fields that the
-//! webhook insists on are always left to be confirmed. `lateship init` calls it.
+//! Pure: strings in, text out. What cannot be told is written as what it is, a guess or a gap, and
+//! the three fields that the webhook insists on are always left to be confirmed. `lateship init`
+//! calls it.
 
 mod assign;
 mod candidates;
@@ -55,7 +57,8 @@ pub struct Proposal {
     pub text: String,
     /// The built-in layout that was recognised.
     pub layout: Option<Layout>,
-    /// The fields that are filled from the file, with how sure that is; empty for a built-in layout.
+    /// The fields that are filled from the file, with how sure that is; empty for a built-in
+    /// layout.
     pub fields: Vec<(Field, Confidence)>,
     /// What a person should know, a sentence each.
     pub remarks: Vec<String>,
@@ -116,12 +119,16 @@ pub fn propose(sample: &Sample<'_>) -> Result<Proposal, Unproposable> {
 /// A cell of the header that is surely data.
 fn datum_in(header: &[String]) -> Option<&str> {
     let certain = |name: &&String| {
-        let email = name.split_once('@').is_some_and(|(_, domain)| domain.contains('.') && !name.contains(' '));
+        let email = name
+            .split_once('@')
+            .is_some_and(|(_, domain)| domain.contains('.') && !name.contains(' '));
         email || tracking::infer(name).is_some()
     };
     let number = |name: &&String| {
         !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-' | b':' | b'/'))
+            && name.bytes().all(|byte| {
+                byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b'-' | b':' | b'/')
+            })
     };
     if let Some(datum) = header.iter().find(certain) {
         return Some(datum);

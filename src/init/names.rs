@@ -1,4 +1,5 @@
-//! How well a column's name fits a field of the payload: the field's rules over the concepts of the name.
+//! How well a column's name fits a field of the payload: the field's rules over the concepts of the
+//! name.
 
 use super::words::{Concept, Meaning};
 use crate::shipment::Field;
@@ -33,11 +34,19 @@ const RULES: &[(&str, &[Rule])] = &[
     ),
     (
         "customer_name",
-        &[(&[C::Customer, C::Name], 1.0), (&[C::Customer], 0.9), (&[C::Name], 0.8), (&[C::Bill, C::Name], 0.5)],
+        &[
+            (&[C::Customer, C::Name], 1.0),
+            (&[C::Customer], 0.9),
+            (&[C::Name], 0.8),
+            (&[C::Bill, C::Name], 0.5),
+        ],
     ),
     ("customer_email", &[(&[C::Email], 1.0)]),
     ("customer_phoneno", &[(&[C::Phone], 1.0), (&[C::Customer, C::Number], 0.6)]),
-    ("trackingnumber", &[(&[C::Tracking, C::Number], 1.0), (&[C::Tracking], 1.0), (&[C::Ship, C::Number], 0.5)]),
+    (
+        "trackingnumber",
+        &[(&[C::Tracking, C::Number], 1.0), (&[C::Tracking], 1.0), (&[C::Ship, C::Number], 0.5)],
+    ),
     (
         "carrier_type",
         &[
@@ -49,7 +58,10 @@ const RULES: &[(&str, &[Rule])] = &[
         ],
     ),
     ("product", &[(&[C::Product, C::Name], 1.0), (&[C::Product], 0.9), (&[C::Name], 0.6)]),
-    ("productid", &[(&[C::Sku], 1.0), (&[C::Product, C::Sku], 1.0), (&[C::Product, C::Number], 0.9)]),
+    (
+        "productid",
+        &[(&[C::Sku], 1.0), (&[C::Product, C::Sku], 1.0), (&[C::Product, C::Number], 0.9)],
+    ),
     ("quantity", &[(&[C::Quantity], 1.0), (&[C::Product, C::Quantity], 1.0)]),
     ("image_url", &[(&[C::Image, C::Url], 1.0), (&[C::Image], 0.9)]),
     (
@@ -73,7 +85,10 @@ const RULES: &[(&str, &[Rule])] = &[
             (&[C::Cost], 0.85),
         ],
     ),
-    ("payment_status", &[(&[C::Payment, C::Status], 1.0), (&[C::Payment], 0.75), (&[C::Status], 0.5)]),
+    (
+        "payment_status",
+        &[(&[C::Payment, C::Status], 1.0), (&[C::Payment], 0.75), (&[C::Status], 0.5)],
+    ),
     (
         "package_status",
         &[
@@ -122,7 +137,8 @@ pub(super) fn fit(meaning: &Meaning, field: Field) -> f64 {
     if let Some(part) = name.strip_prefix("shipping_").and_then(part_of) {
         let whole = |factor: f64, owner: &[Concept]| best(meaning, part, owner, factor);
         // An address of which nothing is said is where the parcel goes.
-        let mut found = whole(1.0, &[C::Ship]).max(whole(0.88, &[])).max(whole(0.6, &[C::Customer]));
+        let mut found =
+            whole(1.0, &[C::Ship]).max(whole(0.88, &[])).max(whole(0.6, &[C::Customer]));
         if name == "shipping_name" {
             found = found.max(known(meaning, &[(&[C::Ship], 0.75)]));
             if !meaning.has(C::Ship) {
@@ -155,7 +171,8 @@ fn known(meaning: &Meaning, rules: &[Rule]) -> f64 {
     rules.iter().map(|(concepts, weight)| weight * matched(meaning, concepts)).fold(0.0, f64::max)
 }
 
-/// 1 where `meaning` is what is wanted and no more; less for each concept beside it, 0 where one is missing.
+/// 1 where `meaning` is what is wanted and no more; less for each concept beside it, 0 where one is
+/// missing.
 fn matched(meaning: &Meaning, wanted: &[Concept]) -> f64 {
     if !wanted.iter().all(|concept| meaning.has(*concept)) {
         return 0.0;
@@ -173,33 +190,61 @@ fn matched(meaning: &Meaning, wanted: &[Concept]) -> f64 {
 fn beside(concept: Concept, wanted: &[Concept]) -> f64 {
     let wants = |one: Concept| wanted.contains(&one);
     // "Delivery method", "Shipping country name": no name of who receives it.
-    let place =
-        matches!(concept, C::Country | C::State | C::City | C::Zip | C::Method | C::Carrier | C::Tracking | C::Status);
+    let place = matches!(
+        concept,
+        C::Country | C::State | C::City | C::Zip | C::Method | C::Carrier | C::Tracking | C::Status
+    );
     if place && (wanted == [C::Ship] || wants(C::Name) && !wants(C::Carrier)) {
         return 0.2;
     }
     match concept {
         C::Other => 0.25,
         // "Delivery address: city".
-        C::Street if [C::City, C::Zip, C::State, C::Country, C::Name, C::Two].into_iter().any(wants) => 0.95,
+        C::Street
+            if [C::City, C::Zip, C::State, C::Country, C::Name, C::Two].into_iter().any(wants) =>
+        {
+            0.95
+        }
         C::Street if wants(C::Email) => 1.0,
         // "Customer e-mail", "Billing phone", "Ship to phone".
         C::Customer | C::Name if wants(C::Email) || wants(C::Phone) => 1.0,
         C::Bill | C::Ship if wants(C::Email) || wants(C::Phone) => 0.85,
-        C::Number if wants(C::Phone) || wants(C::Tracking) || wants(C::Sku) || wants(C::Country) || wants(C::State) => {
+        C::Number
+            if wants(C::Phone)
+                || wants(C::Tracking)
+                || wants(C::Sku)
+                || wants(C::Country)
+                || wants(C::State) =>
+        {
             1.0
         }
         C::Number if wants(C::Zip) => 0.9,
         C::Ship | C::Fulfilment if wants(C::Tracking) || wants(C::Carrier) => 1.0,
         C::Order | C::Product if wants(C::Tracking) || wants(C::Carrier) => 0.8,
-        C::Order if wants(C::Date) || wants(C::Total) || wants(C::Subtotal) || wants(C::Cost) || wants(C::Customer) => {
+        C::Order
+            if wants(C::Date)
+                || wants(C::Total)
+                || wants(C::Subtotal)
+                || wants(C::Cost)
+                || wants(C::Customer) =>
+        {
             1.0
         }
-        C::Order if wants(C::Ship) || wants(C::Sku) || wants(C::Quantity) || wants(C::Product) => 0.85,
+        C::Order if wants(C::Ship) || wants(C::Sku) || wants(C::Quantity) || wants(C::Product) => {
+            0.85
+        }
         C::Order if wants(C::Unit) => 0.95,
         C::Total if wants(C::Subtotal) || wants(C::Cost) || wants(C::Ship) => 0.9,
-        C::Product if wants(C::Price) || wants(C::Quantity) || wants(C::Subtotal) || wants(C::Image) => 1.0,
-        C::Name if wants(C::Carrier) || wants(C::Country) || wants(C::State) || wants(C::Product) => 0.95,
+        C::Product
+            if wants(C::Price) || wants(C::Quantity) || wants(C::Subtotal) || wants(C::Image) =>
+        {
+            1.0
+        }
+        C::Name
+            if wants(C::Carrier) || wants(C::Country) || wants(C::State) || wants(C::Product) =>
+        {
+            0.95
+        }
         C::Time if wants(C::Date) => 1.0,
         C::State if wants(C::Zip) || wants(C::City) => 0.5,
         C::One => 0.95,
@@ -218,7 +263,9 @@ mod tests {
     fn best_field(name: &str) -> &'static str {
         let meaning = Meaning::of(name);
         let of = |field: &Field| fit(&meaning, *field);
-        let best = Field::all().max_by(|a, b| of(a).total_cmp(&of(b)).then_with(|| b.cmp(a))).expect("fields");
+        let best = Field::all()
+            .max_by(|a, b| of(a).total_cmp(&of(b)).then_with(|| b.cmp(a)))
+            .expect("fields");
         if of(&best) > 0.0 { best.name() } else { "none" }
     }
 
@@ -278,7 +325,8 @@ mod tests {
         ] {
             let found = best_field(name);
             if field == "none" {
-                let fits = Field::all().map(|field| fit(&Meaning::of(name), field)).fold(0.0, f64::max);
+                let fits =
+                    Field::all().map(|field| fit(&Meaning::of(name), field)).fold(0.0, f64::max);
                 assert!(fits < 0.4, "{name}: {found} by {fits}");
             } else {
                 assert_eq!(found, field, "{name}");

@@ -19,7 +19,9 @@ pub fn preview(input: &str, text: &str, header: &[String], rows: &[Vec<String>])
         Err(error) => return Preview::Nothing(error.to_string()),
     };
     if mapping.joins() {
-        return Preview::Nothing("the tracking numbers come from another file: give it with --join".to_owned());
+        return Preview::Nothing(
+            "the tracking numbers come from another file: give it with --join".to_owned(),
+        );
     }
     match mapping.bind(input, header, &[]) {
         Ok(bound) => first(bound, rows),
@@ -43,7 +45,9 @@ fn first(mut bound: Bound, rows: &[Vec<String>]) -> Preview {
             match &worked.made {
                 Made::Shipment(shipment) => return Preview::Payload(shipment.body.to_vec()),
                 Made::Skipped(reason) => skipped = skipped.or_else(|| Some(reason.clone())),
-                Made::Invalid(problems) => invalid = invalid.or_else(|| Some(unit.explain(problems))),
+                Made::Invalid(problems) => {
+                    invalid = invalid.or_else(|| Some(unit.explain(problems)))
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
-//! From candidates to a plan: which field is filled from what, which rows are left out, and which belong together.
+//! From candidates to a plan: which field is filled from what, which rows are left out, and which
+//! belong together.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +31,8 @@ pub(super) struct Grouping {
     pub(super) grouped: bool,
     /// Whether such rows do not all stand together.
     pub(super) anywhere: bool,
-    /// Columns whose values differ among the rows of an order, by their places among the candidates.
+    /// Columns whose values differ among the rows of an order, by their places among the
+    /// candidates.
     per_row: BTreeSet<usize>,
 }
 
@@ -65,13 +67,21 @@ impl Plan {
     pub(super) fn new(header: &[String], rows: &[Vec<String>]) -> Self {
         let mut candidates = gather(header, rows, true);
         // What the clear columns say of day and month holds for the others, too.
-        let orders: Vec<bool> = candidates.iter().filter_map(|one| one.shape.dates.as_ref()?.is_day_first()).collect();
-        let comma =
-            candidates.iter().filter_map(|one| one.shape.style).any(|style| style.decimal == ',' && !style.ambiguous);
-        let day_first =
-            if orders.is_empty() { comma } else { orders.iter().filter(|first| **first).count() * 2 >= orders.len() };
+        let orders: Vec<bool> =
+            candidates.iter().filter_map(|one| one.shape.dates.as_ref()?.is_day_first()).collect();
+        let comma = candidates
+            .iter()
+            .filter_map(|one| one.shape.style)
+            .any(|style| style.decimal == ',' && !style.ambiguous);
+        let day_first = if orders.is_empty() {
+            comma
+        } else {
+            orders.iter().filter(|first| **first).count() * 2 >= orders.len()
+        };
         if !day_first {
-            for one in candidates.iter_mut().filter(|one| one.shape.dates.as_ref().is_some_and(|dates| dates.ambiguous))
+            for one in candidates
+                .iter_mut()
+                .filter(|one| one.shape.dates.as_ref().is_some_and(|dates| dates.ambiguous))
             {
                 one.shape.dates = Dates::of(&one.values, false);
             }
@@ -96,7 +106,10 @@ impl Plan {
 
     /// The candidate that fills the field of that name.
     pub(super) fn of(&self, field: Field) -> Option<&Candidate> {
-        self.choices.iter().find(|choice| choice.field == field).map(|choice| &self.candidates[choice.candidate])
+        self.choices
+            .iter()
+            .find(|choice| choice.field == field)
+            .map(|choice| &self.candidates[choice.candidate])
     }
 
     fn place_of(&self, field: Field) -> Option<usize> {
@@ -107,7 +120,8 @@ impl Plan {
         let Some(order) = self.place_of(Field::ORDER_NO) else { return Grouping::default() };
         let tracking = self.place_of(Field::TRACKINGNUMBER);
         let groups = self.orders(order);
-        let number = |row: &usize| tracking.map_or("", |place| self.candidates[place].values[*row].as_str());
+        let number =
+            |row: &usize| tracking.map_or("", |place| self.candidates[place].values[*row].as_str());
         let mut grouping = Grouping::default();
         let (mut order_blank, mut tracking_blank, mut summary) = (false, false, false);
         let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -117,7 +131,8 @@ impl Plan {
             for row in group {
                 order_blank |= self.candidates[order].values[*row].is_empty();
                 tracking_blank |= number(row).is_empty() && !current.is_empty();
-                grouping.grouped |= *row != group[0] && (number(row).is_empty() || number(row) == current);
+                grouping.grouped |=
+                    *row != group[0] && (number(row).is_empty() || number(row) == current);
                 if !number(row).is_empty() {
                     current = number(row);
                 }
@@ -131,19 +146,28 @@ impl Plan {
         }
         grouping.grouped |= grouping.anywhere;
         let several: Vec<&Vec<usize>> = groups.iter().filter(|group| group.len() > 1).collect();
-        for (place, candidate) in self.candidates.iter().enumerate().filter(|(_, one)| !one.is_template()) {
-            let values = |group: &[usize]| group.iter().map(|row| candidate.values[*row].as_str()).collect::<Vec<_>>();
-            let blank_later = |group: &&Vec<usize>| values(&group[1..]).iter().all(|value| value.is_empty());
+        for (place, candidate) in
+            self.candidates.iter().enumerate().filter(|(_, one)| !one.is_template())
+        {
+            let values = |group: &[usize]| {
+                group.iter().map(|row| candidate.values[*row].as_str()).collect::<Vec<_>>()
+            };
+            let blank_later =
+                |group: &&Vec<usize>| values(&group[1..]).iter().all(|value| value.is_empty());
             let headed = several.iter().any(|group| !candidate.values[group[0]].is_empty());
             if place == order && order_blank
                 || Some(place) == tracking && tracking_blank
-                || summary && headed && !candidate.source.is_empty() && several.iter().all(blank_later)
+                || summary
+                    && headed
+                    && !candidate.source.is_empty()
+                    && several.iter().all(blank_later)
             {
                 grouping.fill_down.push(place);
             }
             let differs = |group: &&&Vec<usize>| {
                 let values = values(group);
-                values.iter().all(|value| !value.is_empty()) && values.iter().any(|value| *value != values[0])
+                values.iter().all(|value| !value.is_empty())
+                    && values.iter().any(|value| *value != values[0])
             };
             if several.iter().any(|group| differs(&group)) {
                 grouping.per_row.insert(place);
@@ -152,7 +176,8 @@ impl Plan {
         grouping
     }
 
-    /// The rows of each order that stand together: a row goes on with an order where it names none, or the same one again.
+    /// The rows of each order that stand together: a row goes on with an order where it names none,
+    /// or the same one again.
     fn orders(&self, order: usize) -> Vec<Vec<usize>> {
         let values = &self.candidates[order].values;
         let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -160,14 +185,16 @@ impl Plan {
             // One that names no order and has all that an order has is an order without a number.
             let filled = |group: &[usize]| {
                 let first = self.candidates.iter().filter(|one| !one.values[group[0]].is_empty());
-                let (had, has) =
-                    first.fold((0, 0), |(had, has), one| (had + 1, has + usize::from(!one.values[row].is_empty())));
+                let (had, has) = first.fold((0, 0), |(had, has), one| {
+                    (had + 1, has + usize::from(!one.values[row].is_empty()))
+                });
                 has > 0 && has * 3 < had * 2
             };
             match groups.last_mut() {
                 Some(group)
                     if !values[group[0]].is_empty()
-                        && (order_no.is_empty() && filled(group) || *order_no == values[group[0]]) =>
+                        && (order_no.is_empty() && filled(group)
+                            || *order_no == values[group[0]]) =>
                 {
                     group.push(row);
                 }
@@ -185,28 +212,41 @@ impl Plan {
         let values = &tracking.values;
         let several = |signs: &[char]| {
             values.iter().any(|value| {
-                let parts: Vec<&str> = value.split(signs).map(str::trim).filter(|part| !part.is_empty()).collect();
+                let parts: Vec<&str> =
+                    value.split(signs).map(str::trim).filter(|part| !part.is_empty()).collect();
                 parts.len() > 1
-                    && parts.iter().all(|part| part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit()))
+                    && parts.iter().all(|part| {
+                        part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit())
+                    })
             })
         };
         several(&[',', ';', '|', '/', '\n']).then_some(r"\s*[,;|/\n]\s*")
     }
 
     fn dead_rows(&self) -> Option<(usize, Vec<String>)> {
-        self.candidates.iter().enumerate().filter(|(_, one)| !one.is_template()).find_map(|(place, one)| {
-            let few = one.shape.filled > 0 && one.shape.shipped.max(one.shape.paid) > 0.5;
-            let mut dead: Vec<String> = one.values.iter().filter(|value| DEAD.have(value)).cloned().collect();
-            dead.sort_unstable();
-            dead.dedup();
-            (few && !dead.is_empty()).then_some((place, dead))
-        })
+        self.candidates.iter().enumerate().filter(|(_, one)| !one.is_template()).find_map(
+            |(place, one)| {
+                let few = one.shape.filled > 0 && one.shape.shipped.max(one.shape.paid) > 0.5;
+                let mut dead: Vec<String> =
+                    one.values.iter().filter(|value| DEAD.have(value)).cloned().collect();
+                dead.sort_unstable();
+                dead.dedup();
+                (few && !dead.is_empty()).then_some((place, dead))
+            },
+        )
     }
 
     fn has_totals(&self) -> bool {
         let Some(order) = self.of(Field::ORDER_NO) else { return false };
-        let last = order.values.iter().rev().find(|value| !value.is_empty()).map(|value| value.to_lowercase());
-        last.is_some_and(|last| ["total", "sum", "gesamt", "suma", "totaal"].iter().any(|word| last.starts_with(word)))
+        let last = order
+            .values
+            .iter()
+            .rev()
+            .find(|value| !value.is_empty())
+            .map(|value| value.to_lowercase());
+        last.is_some_and(|last| {
+            ["total", "sum", "gesamt", "suma", "totaal"].iter().any(|word| last.starts_with(word))
+        })
     }
 }
 
@@ -216,14 +256,21 @@ fn stands_in(rows: &[Vec<String>], text: &str) -> bool {
 
 /// Where a column's numbers can be read in two ways, the columns that are clear decide.
 fn settle_numbers(candidates: &mut [Candidate], comma: bool) {
-    let clear: Vec<_> = candidates.iter().filter_map(|one| one.shape.style).filter(|style| !style.ambiguous).collect();
+    let clear: Vec<_> = candidates
+        .iter()
+        .filter_map(|one| one.shape.style)
+        .filter(|style| !style.ambiguous)
+        .collect();
     let decided: Vec<_> = candidates
         .iter()
         .filter(|one| one.shape.money > 0.5)
         .filter_map(|one| one.shape.style)
         .filter(|style| !style.ambiguous)
         .collect();
-    let model = decided.first().or(if comma { clear.iter().find(|style| style.decimal == ',') } else { None }).copied();
+    let model = decided
+        .first()
+        .or(if comma { clear.iter().find(|style| style.decimal == ',') } else { None })
+        .copied();
     for one in candidates {
         if let (Some(style), Some(model)) = (&mut one.shape.style, model)
             && style.ambiguous
@@ -236,11 +283,16 @@ fn settle_numbers(candidates: &mut [Candidate], comma: bool) {
 /// Each field's source: the best assignment as a whole, then what names may serve two fields.
 fn choose(candidates: &[Candidate]) -> Vec<Choice> {
     let fields: Vec<Field> = Field::all().collect();
-    let scores: Vec<Vec<f64>> =
-        fields.iter().map(|field| candidates.iter().map(|one| weighed(one, *field)).collect()).collect();
+    let scores: Vec<Vec<f64>> = fields
+        .iter()
+        .map(|field| candidates.iter().map(|one| weighed(one, *field)).collect())
+        .collect();
     let assigned = assign(&scores, LEAST);
-    let mut chosen: Vec<Option<(usize, f64)>> =
-        assigned.iter().enumerate().map(|(row, place)| place.map(|place| (place, scores[row][place]))).collect();
+    let mut chosen: Vec<Option<(usize, f64)>> = assigned
+        .iter()
+        .enumerate()
+        .map(|(row, place)| place.map(|place| (place, scores[row][place])))
+        .collect();
     // A template's parts serve no other field.
     let templates: Vec<usize> = chosen
         .iter()
@@ -249,13 +301,16 @@ fn choose(candidates: &[Candidate]) -> Vec<Choice> {
         .flat_map(|(place, _)| candidates[*place].parts.clone())
         .collect();
     for choice in &mut chosen {
-        *choice = choice.filter(|(place, _)| candidates[*place].is_template() || !templates.contains(place));
+        *choice = choice
+            .filter(|(place, _)| candidates[*place].is_template() || !templates.contains(place));
     }
     let index = |name: &str| Field::by_name(name).map_or(0, Field::index);
     let mut lend = |to: &str, from: &[&str], most: f64| {
         if chosen[index(to)].is_none() {
-            chosen[index(to)] =
-                from.iter().find_map(|from| chosen[index(from)]).map(|(place, score)| (place, score.min(most)));
+            chosen[index(to)] = from
+                .iter()
+                .find_map(|from| chosen[index(from)])
+                .map(|(place, score)| (place, score.min(most)));
         }
     };
     lend("customer_name", &["shipping_name", "billing_name"], 0.7);

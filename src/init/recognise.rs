@@ -1,5 +1,5 @@
-//! Which built-in mapping a header belongs to: by the set of its columns, for columns come and go with versions, languages
-//! of the shop and apps, and by those that the mapping reads.
+//! Which built-in mapping a header belongs to: by the set of its columns, for columns come and go
+//! with versions, languages of the shop and apps, and by those that the mapping reads.
 
 use std::collections::BTreeSet;
 
@@ -28,35 +28,44 @@ const LEAST_FOUND: f64 = 0.6;
 
 /// The built-in layout that `header` has, if it has one.
 pub fn recognise(header: &[String]) -> Option<Layout> {
-    let ours: BTreeSet<String> = header.iter().map(|name| text::fold(name)).filter(|name| !name.is_empty()).collect();
+    let ours: BTreeSet<String> =
+        header.iter().map(|name| text::fold(name)).filter(|name| !name.is_empty()).collect();
     let mut best: Option<(f64, Layout)> = None;
     for (name, body) in builtin::all() {
         let layout = columns_of(body);
         let known: BTreeSet<String> =
             layout.iter().map(|name| text::fold(name)).filter(|name| !name.is_empty()).collect();
-        let read: BTreeSet<&String> = known.iter().filter(|column| reads(body, &layout, column)).collect();
+        let read: BTreeSet<&String> =
+            known.iter().filter(|column| reads(body, &layout, column)).collect();
         let (found, columns) = (known.intersection(&ours).count(), known.len());
         let read_here = read.iter().filter(|column| ours.contains(**column)).count();
-        if columns == 0 || share(read_here, read.len()) < LEAST_READ || share(found, columns) < LEAST_FOUND || found < 3
+        if columns == 0
+            || share(read_here, read.len()) < LEAST_READ
+            || share(found, columns) < LEAST_FOUND
+            || found < 3
         {
             continue;
         }
         if !has_what_it_needs(name, body, &ours, header) {
             continue;
         }
-        // What the header has beyond the layout speaks a little against it: of two layouts the fuller one is meant.
-        let fit = share(found, columns) + share(read_here, read.len()) + 0.5 * share(found, ours.len());
+        // What the header has beyond the layout speaks a little against it: of two layouts the
+        // fuller one is meant.
+        let fit =
+            share(found, columns) + share(read_here, read.len()) + 0.5 * share(found, ours.len());
         if best.as_ref().is_none_or(|(other, _)| fit > *other) {
             let head = builtin::head(body);
             best = Some((fit, Layout { name, title: head.title, found, columns, join: head.join }));
         }
     }
     // A layout of few plain columns is anybody's, unless nearly all of it is there and little else.
-    let nearly_all = |layout: &Layout| layout.found + usize::from(layout.columns > 5) >= layout.columns;
+    let nearly_all =
+        |layout: &Layout| layout.found + usize::from(layout.columns > 5) >= layout.columns;
     best.map(|(_, layout)| layout).filter(|layout| layout.columns > 7 || nearly_all(layout))
 }
 
-/// Whether the mapping binds to the header; where it joins another file, whether the column is there by which it does.
+/// Whether the mapping binds to the header; where it joins another file, whether the column is
+/// there by which it does.
 fn has_what_it_needs(name: &str, body: &str, ours: &BTreeSet<String>, header: &[String]) -> bool {
     let Ok(mapping) = Mapping::load(name) else { return false };
     if !mapping.joins() {
@@ -70,7 +79,8 @@ fn has_what_it_needs(name: &str, body: &str, ours: &BTreeSet<String>, header: &[
 pub fn columns_of(body: &str) -> Vec<String> {
     let lines = body.lines().map(|line| line.strip_prefix("#   "));
     let list: String = lines.skip_while(Option::is_none).map_while(|line| line).collect();
-    let delimiter = [';', '|', '\t'].into_iter().find(|delimiter| list.contains(*delimiter)).unwrap_or(',');
+    let delimiter =
+        [';', '|', '\t'].into_iter().find(|delimiter| list.contains(*delimiter)).unwrap_or(',');
     list.split(delimiter).map(|name| name.trim().trim_matches('"').to_owned()).collect()
 }
 
@@ -78,7 +88,9 @@ pub fn columns_of(body: &str) -> Vec<String> {
 fn reads(body: &str, layout: &[String], folded: &str) -> bool {
     layout.iter().filter(|name| text::fold(name) == folded).any(|name| {
         let (quoted, braced) = (format!("\"{name}\""), format!("{{{name}}}"));
-        body.lines().filter(|line| !line.starts_with('#')).any(|line| line.contains(&quoted) || line.contains(&braced))
+        body.lines()
+            .filter(|line| !line.starts_with('#'))
+            .any(|line| line.contains(&quoted) || line.contains(&braced))
     })
 }
 
@@ -96,14 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_layout_is_recognised_by_its_own_columns_in_any_order_and_with_others_between() {
+    fn every_built_in_layout_is_recognised_by_its_own_columns_in_any_order_and_with_others_between()
+    {
         for (name, body) in builtin::all() {
             let mut columns = columns_of(body);
             assert_eq!(recognise(&columns).map(|layout| layout.name), Some(name));
             columns.reverse();
             columns.insert(1, "Internal remark of ours".to_owned());
             columns.push("Basket colour".to_owned());
-            assert_eq!(recognise(&columns).map(|layout| layout.name), Some(name), "reversed, with two more");
+            assert_eq!(
+                recognise(&columns).map(|layout| layout.name),
+                Some(name),
+                "reversed, with two more"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a column's values look like, over the whole sample: shares of the filled cells, from 0 to 1.
+//! What a column's values look like, over the whole sample: shares of the filled cells, from 0 to
+//! 1.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -78,11 +79,14 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of `values`, which are trimmed and unguarded.
     pub(super) fn of(values: &[String], day_first: bool) -> Self {
-        let filled: Vec<&str> = values.iter().map(String::as_str).filter(|value| !value.is_empty()).collect();
+        let filled: Vec<&str> =
+            values.iter().map(String::as_str).filter(|value| !value.is_empty()).collect();
         let count = filled.len();
         #[expect(clippy::cast_precision_loss, reason = "a sample is small")]
         let portion = |number: usize| if count == 0 { 0.0 } else { number as f64 / count as f64 };
-        let share = |fits: &dyn Fn(&str) -> bool| portion(filled.iter().filter(|value| fits(value)).count());
+        let share = |fits: &dyn Fn(&str) -> bool| {
+            portion(filled.iter().filter(|value| fits(value)).count())
+        };
         let mut different = filled.clone();
         different.sort_unstable();
         different.dedup();
@@ -92,7 +96,9 @@ impl Shape {
             email: share(&is_email),
             phone: share(&is_phone),
             integer: share(&|value| is_digits(value)),
-            small: share(&|value| is_digits(value.trim_end_matches(".0").trim_end_matches(".00")) && value.len() <= 4),
+            small: share(&|value| {
+                is_digits(value.trim_end_matches(".0").trim_end_matches(".00")) && value.len() <= 4
+            }),
             money: share(&is_money),
             code: share(&is_code),
             tracking: share(&is_tracking),
@@ -161,18 +167,23 @@ fn is_email(value: &str) -> bool {
 fn is_phone(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     (6..=15).contains(&digits)
-        && value.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/' | '\u{A0}'))
+        && value.chars().all(|c| {
+            c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/' | '\u{A0}')
+        })
         && !is_date_like(value)
 }
 
 fn is_date_like(value: &str) -> bool {
-    let lengths: Vec<usize> =
-        value.split(['-', '/', '.']).map(|part| if is_digits(part) { part.len() } else { 0 }).collect();
+    let lengths: Vec<usize> = value
+        .split(['-', '/', '.'])
+        .map(|part| if is_digits(part) { part.len() } else { 0 })
+        .collect();
     matches!(lengths[..], [4, 1..=2, 1..=2] | [1..=2, 1..=2, 2 | 4])
 }
 
 fn is_money(value: &str) -> bool {
-    let bare: String = value.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
+    let bare: String =
+        value.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
     let letters = value.chars().filter(|c| c.is_alphabetic()).count();
     let cents = bare.len() > 3 && matches!(bare.as_bytes()[bare.len() - 3], b'.' | b',');
     let signed = value.chars().any(|c| matches!(c, '$' | '€' | '£' | '¥'));
@@ -273,7 +284,9 @@ mod tests {
         assert!(of(&["1Z999AA10123456784"]).tracked > 0.9);
         assert!(of(&["DHL Paket", "UPS Ground"]).carrier > 0.9);
         assert!(of(&["#1001", "#1002"]).code > 0.9 && of(&["Blue mug"]).code < 0.1);
-        assert!(of(&["Ada Merriweather"]).person > 0.9 && of(&["Stoneware mug, blue"]).person < 0.1);
+        assert!(
+            of(&["Ada Merriweather"]).person > 0.9 && of(&["Stoneware mug, blue"]).person < 0.1
+        );
         assert!(of(&["Österreich", "DE"]).country > 0.9);
         assert!(of(&["bezahlt"]).paid > 0.9 && of(&["versendet"]).shipped > 0.9);
     }

@@ -3,7 +3,8 @@
 use super::*;
 
 fn table(text: &str, delimiter: char) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut lines = text.lines().map(|line| line.split(delimiter).map(|cell| cell.trim().to_owned()).collect());
+    let mut lines =
+        text.lines().map(|line| line.split(delimiter).map(|cell| cell.trim().to_owned()).collect());
     (lines.next().unwrap_or_default(), lines.collect())
 }
 
@@ -73,8 +74,10 @@ fn rows_that_go_on_with_an_order_are_put_together() {
 
 #[test]
 fn name_and_status_are_decided_by_their_values() {
-    let (proposal, _) =
-        proposed("Name,Status,Tracking\n#1001,paid,1Z999AA10123456784\n#1002,paid,1Z5R89390357567127", ',');
+    let (proposal, _) = proposed(
+        "Name,Status,Tracking\n#1001,paid,1Z999AA10123456784\n#1002,paid,1Z5R89390357567127",
+        ',',
+    );
     assert!(proposal.text.contains("order_no         = \"Name\""), "{}", proposal.text);
     assert!(proposal.text.contains("payment_status   = \"Status\""), "{}", proposal.text);
     let (proposal, _) = proposed(
@@ -88,8 +91,10 @@ fn name_and_status_are_decided_by_their_values() {
 
 #[test]
 fn what_cannot_be_told_is_marked_and_never_guessed_in_silence() {
-    let (proposal, preview) =
-        proposed("Order number,Ordered on,Buyer\n1001,03/04/2026,Ada Example\n1002,05/04/2026,Bo Example", ',');
+    let (proposal, preview) = proposed(
+        "Order number,Ordered on,Buyer\n1001,03/04/2026,Ada Example\n1002,05/04/2026,Bo Example",
+        ',',
+    );
     assert!(proposal.text.contains("whether day or month comes first"), "{}", proposal.text);
     assert!(proposal.text.contains("# [join]"), "{}", proposal.text);
     assert!(proposal.remarks.iter().any(|remark| remark.contains("another export")));
@@ -113,7 +118,9 @@ fn a_file_without_a_header_is_refused() {
 fn a_built_in_layout_is_extended() {
     let body = crate::mapping::builtin::text("wix").expect("built in");
     let header = columns_of(body);
-    let proposal = propose(&Sample { input: "wix.csv", found: "UTF-8", header: &header, rows: &[] }).expect("a header");
+    let proposal =
+        propose(&Sample { input: "wix.csv", found: "UTF-8", header: &header, rows: &[] })
+            .expect("a header");
     assert!(proposal.text.contains("extends = \"wix\""), "{}", proposal.text);
     assert!(crate::mapping::Mapping::parse("x.toml", &proposal.text).is_ok());
 }

@@ -1,9 +1,9 @@
-//! What the words in column names mean: a dictionary of English, German, French, Spanish, Italian, Portuguese, Dutch and
-//! Polish, and a column's name taken apart by it.
+//! What the words in column names mean: a dictionary of English, German, French, Spanish, Italian,
+//! Portuguese, Dutch and Polish, and a column's name taken apart by it.
 //!
-//! Words are compared in lower case without accents, with `ae`, `oe` and `ue` as the bare vowel. A phrase is tried before
-//! its words, a compound (`Rechnungsstraße`) is cut into words that are all known, and a word that is unknown may be a
-//! misspelt one. `names` weighs what comes of it.
+//! Words are compared in lower case without accents, with `ae`, `oe` and `ue` as the bare vowel. A
+//! phrase is tried before its words, a compound (`Rechnungsstraße`) is cut into words that are all
+//! known, and a word that is unknown may be a misspelt one. `names` weighs what comes of it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -147,7 +147,10 @@ const DICTIONARY: &[(Concept, &str)] = &[
         C::Count,
         "numberofitems itemcount totalitems itemstotal anzahlartikel nombredarticles totalquantity totalorderquantity artikelanzahl count",
     ),
-    (C::Price, "price preis prix precio prezzo preco prijs cena einzelpreis stuckpreis unitprice eenheidsprijs"),
+    (
+        C::Price,
+        "price preis prix precio prezzo preco prijs cena einzelpreis stuckpreis unitprice eenheidsprijs",
+    ),
     (
         C::Cost,
         "cost costs fee fees charge charges kosten frais costo costos coste spese costi custo kosten koszt koszty porto postage \
@@ -170,7 +173,10 @@ const DICTIONARY: &[(Concept, &str)] = &[
          platnosci pagado",
     ),
     (C::Status, "status state estado etat stato staat statut situacao statuts zustand stan"),
-    (C::Fulfilment, "fulfillment fulfilment package fulfilled paket parcelstatus lieferstatus versandstatus"),
+    (
+        C::Fulfilment,
+        "fulfillment fulfilment package fulfilled paket parcelstatus lieferstatus versandstatus",
+    ),
     (
         C::Street,
         "road street address adresse addr strasse str anschrift rue calle direccion via indirizzo rua endereco straat adres ulica \
@@ -202,7 +208,10 @@ const DICTIONARY: &[(Concept, &str)] = &[
         C::Country,
         "country land staat pays pais paese nazione kraj nation countrycode landescode landcode countryregion",
     ),
-    (C::Image, "image picture photo thumbnail bild foto imagen immagine imagem afbeelding obraz zdjecie"),
+    (
+        C::Image,
+        "image picture photo thumbnail bild foto imagen immagine imagem afbeelding obraz zdjecie",
+    ),
     (C::Url, "url link uri adresse www href"),
     (
         C::Company,
@@ -320,7 +329,8 @@ pub(super) fn folded(word: &str) -> String {
     plain.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 }
 
-/// The words of a name: cut at all that is no letter, at digits, and where capitals begin; `#` is a number.
+/// The words of a name: cut at all that is no letter, at digits, and where capitals begin; `#` is a
+/// number.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
@@ -358,7 +368,9 @@ fn compound(word: &str) -> Option<Vec<Concept>> {
         let Some(way) = ways[start].clone() else { continue };
         for end in start + 2..=word.len() {
             let part = &word[start..end];
-            let Some(concept) = WORDS.get(part).filter(|concept| part.len() > 2 || **concept == Concept::Number) else {
+            let Some(concept) =
+                WORDS.get(part).filter(|concept| part.len() > 2 || **concept == Concept::Number)
+            else {
                 continue;
             };
             if *concept == Concept::Noise && part.len() < 4 {
@@ -390,7 +402,9 @@ fn misspelt(word: &str) -> Option<Concept> {
         .filter(|(known, concept)| {
             known.len() >= 5 && known.len().abs_diff(word.len()) <= 3 && **concept != Concept::Noise
         })
-        .map(|(known, concept)| (strsim::normalized_damerau_levenshtein(word, known), known, *concept))
+        .map(|(known, concept)| {
+            (strsim::normalized_damerau_levenshtein(word, known), known, *concept)
+        })
         .filter(|(likeness, ..)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
     near.map(|(.., concept)| concept)
@@ -432,7 +446,10 @@ mod tests {
         let meaning = Meaning::of("Trakcing Numbr");
         assert_eq!(meaning.concepts.keys().copied().collect::<Vec<_>>(), [C::Number, C::Tracking]);
         assert!(meaning.trust < 1.0);
-        assert!(Meaning::of("Stra\u{FFFD}e").has(C::Street) || Meaning::of("Direcci\u{FFFD}n").has(C::Street));
+        assert!(
+            Meaning::of("Stra\u{FFFD}e").has(C::Street)
+                || Meaning::of("Direcci\u{FFFD}n").has(C::Street)
+        );
     }
 
     #[test]

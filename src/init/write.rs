@@ -20,7 +20,11 @@ pub(super) fn extension(input: &str, layout: &Layout, header: &[String]) -> Stri
     );
     _ = writeln!(out, "# {title}");
     if header.len() > *found {
-        _ = writeln!(out, "# {} beside these are not read.", text::counted((header.len() - found) as u64, "column"));
+        _ = writeln!(
+            out,
+            "# {} beside these are not read.",
+            text::counted((header.len() - found) as u64, "column")
+        );
     }
     if let Some(join) = join {
         _ = writeln!(out, "# It joins another file: {join}");
@@ -32,9 +36,19 @@ pub(super) fn extension(input: &str, layout: &Layout, header: &[String]) -> Stri
 }
 
 /// The mapping of a plan. `remarks` are what a person should know of the file, a sentence each.
-pub(super) fn mapping(input: &str, found: &str, plan: &Plan, header: &[String], remarks: &[String]) -> String {
+pub(super) fn mapping(
+    input: &str,
+    found: &str,
+    plan: &Plan,
+    header: &[String],
+    remarks: &[String],
+) -> String {
     let mut out = String::new();
-    _ = writeln!(out, "# A mapping proposed for {} from its header and its first rows.", text::printable(input));
+    _ = writeln!(
+        out,
+        "# A mapping proposed for {} from its header and its first rows.",
+        text::printable(input)
+    );
     _ = writeln!(out, "# The file was read as {found}.");
     _ = writeln!(
         out,
@@ -45,7 +59,12 @@ pub(super) fn mapping(input: &str, found: &str, plan: &Plan, header: &[String], 
     }
     if !plan.placeholders.is_empty() {
         let list: Vec<String> = plan.placeholders.iter().map(|text| quoted(text)).collect();
-        _ = writeln!(out, "\n[source]\nempty = [{}]{}# these cells stand for nothing", list.join(", "), " ".repeat(3));
+        _ = writeln!(
+            out,
+            "\n[source]\nempty = [{}]{}# these cells stand for nothing",
+            list.join(", "),
+            " ".repeat(3)
+        );
     }
     rows(&mut out, plan);
     fields(&mut out, plan);
@@ -64,8 +83,12 @@ fn rows(out: &mut String, plan: &Plan) {
         lines.push(format!("fill_down = [{}]", list.join(", ")));
     }
     if let (true, Some(order)) = (plan.grouping.grouped, order) {
-        let list: Vec<String> = [Some(order), tracking].into_iter().flatten().map(|one| quoted(&one.source)).collect();
-        lines.push("# An order has a row for each of its items: those of one parcel make one shipment.".to_owned());
+        let list: Vec<String> =
+            [Some(order), tracking].into_iter().flatten().map(|one| quoted(&one.source)).collect();
+        lines.push(
+            "# An order has a row for each of its items: those of one parcel make one shipment."
+                .to_owned(),
+        );
         lines.push(format!("group_by = [{}]", list.join(", ")));
         if plan.grouping.anywhere {
             lines.push("group = \"anywhere\"   # they do not all stand together".to_owned());
@@ -73,15 +96,24 @@ fn rows(out: &mut String, plan: &Plan) {
     }
     let mut drop = Vec::new();
     if let Some(tracking) = tracking {
-        drop.push(format!("  {{ column = {}, empty = true }},   # not shipped yet", quoted(&tracking.source)));
+        drop.push(format!(
+            "  {{ column = {}, empty = true }},   # not shipped yet",
+            quoted(&tracking.source)
+        ));
     }
     if let Some((place, values)) = &plan.dead {
         let list: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-        drop.push(format!("  {{ column = {}, is = [{}] }},   # will not be shipped", name(*place), list.join(", ")));
+        drop.push(format!(
+            "  {{ column = {}, is = [{}] }},   # will not be shipped",
+            name(*place),
+            list.join(", ")
+        ));
     }
     if let (true, Some(order)) = (plan.totals, order.filter(|one| !one.is_template())) {
         let source = quoted(&order.source);
-        drop.push(format!("  {{ column = {source}, matches = '(?i)^(total|sum|gesamt)' }},   # the line of totals"));
+        drop.push(format!(
+            "  {{ column = {source}, matches = '(?i)^(total|sum|gesamt)' }},   # the line of totals"
+        ));
     }
     if !drop.is_empty() {
         lines.push("drop = [".to_owned());
@@ -148,8 +180,12 @@ fn missing(plan: &Plan, field: Field) -> String {
                 "please confirm (a guess: please check)"
             )
         ),
-        (Field::CARRIER_TYPE, _) => "# carrier_type = \"shipment.Carrier\"   # please fill in\n".to_owned(),
-        (Field::TRACKINGNUMBER, _) => "# trackingnumber = \"shipment.Tracking Number\"   # please fill in\n".to_owned(),
+        (Field::CARRIER_TYPE, _) => {
+            "# carrier_type = \"shipment.Carrier\"   # please fill in\n".to_owned()
+        }
+        (Field::TRACKINGNUMBER, _) => {
+            "# trackingnumber = \"shipment.Tracking Number\"   # please fill in\n".to_owned()
+        }
         _ => format!("# {} = \"…\"   # please fill in: no column looks like it\n", field.name()),
     }
 }
@@ -166,7 +202,9 @@ fn note(plan: &Plan, choice: &Choice) -> String {
             Some(_) => word.to_owned(),
         };
     }
-    if choice.field.spec().kind == Kind::Amount && candidate.shape.style.is_some_and(|style| style.ambiguous) {
+    if choice.field.spec().kind == Kind::Amount
+        && candidate.shape.style.is_some_and(|style| style.ambiguous)
+    {
         return "please check: no value tells which sign is the decimal one".to_owned();
     }
     word.to_owned()
@@ -178,7 +216,9 @@ fn source(plan: &Plan, choice: &Choice) -> String {
     let mut keys = vec![take(candidate)];
     let grouped = plan.grouping.grouped;
     match (choice.field.name(), choice.field.spec().kind) {
-        ("trackingnumber", _) if plan.split.is_none() && candidate.values.iter().any(|value| value.contains(' ')) => {
+        ("trackingnumber", _)
+            if plan.split.is_none() && candidate.values.iter().any(|value| value.contains(' ')) =>
+        {
             keys.push(r"replace = [['\s+', '']]".to_owned());
         }
         ("carrier_type", _) => return carrier(plan, choice, candidate),
@@ -186,25 +226,33 @@ fn source(plan: &Plan, choice: &Choice) -> String {
             if let Some(dates) = &candidate.shape.dates {
                 let list: Vec<String> = dates.formats.iter().map(|form| quoted(form)).collect();
                 let one = list.len() == 1;
-                keys.push(format!("date = {}", if one { list.concat() } else { format!("[{}]", list.join(", ")) }));
+                keys.push(format!(
+                    "date = {}",
+                    if one { list.concat() } else { format!("[{}]", list.join(", ")) }
+                ));
             }
         }
         (_, Kind::Amount) => {
             if let Some(style) = candidate.shape.style {
                 if style.decimal != '.'
-                    || candidate
-                        .values
-                        .iter()
-                        .any(|value| value.contains(',') || value.contains(' ') || value.contains('\''))
+                    || candidate.values.iter().any(|value| {
+                        value.contains(',') || value.contains(' ') || value.contains('\'')
+                    })
                 {
                     let thousands = style
                         .thousands
                         .map(|sign| format!(", thousands = {}", quoted(&sign.to_string())))
                         .unwrap_or_default();
-                    keys.push(format!("number = {{ decimal = {}{thousands} }}", quoted(&style.decimal.to_string())));
+                    keys.push(format!(
+                        "number = {{ decimal = {}{thousands} }}",
+                        quoted(&style.decimal.to_string())
+                    ));
                 }
                 keys.push("decimals = 2".to_owned());
-                if grouped && choice.field.name() != "product_price" && plan.grouping.is_per_row(choice.candidate) {
+                if grouped
+                    && choice.field.name() != "product_price"
+                    && plan.grouping.is_per_row(choice.candidate)
+                {
                     keys.push("combine = \"sum\"".to_owned());
                 }
             }
@@ -264,12 +312,19 @@ fn take(candidate: &Candidate) -> String {
     if let Some(pattern) = candidate.extract {
         return format!("column = {}, extract = '{pattern}'", quoted(&candidate.source));
     }
-    format!("{} = {}", if candidate.is_template() { "template" } else { "column" }, quoted(&candidate.source))
+    format!(
+        "{} = {}",
+        if candidate.is_template() { "template" } else { "column" },
+        quoted(&candidate.source)
+    )
 }
 
 fn unread(out: &mut String, plan: &Plan, header: &[String]) {
-    let used: Vec<usize> =
-        plan.choices.iter().flat_map(|choice| plan.candidates[choice.candidate].parts.clone()).collect();
+    let used: Vec<usize> = plan
+        .choices
+        .iter()
+        .flat_map(|choice| plan.candidates[choice.candidate].parts.clone())
+        .collect();
     let unused: Vec<String> = header
         .iter()
         .enumerate()
@@ -277,7 +332,9 @@ fn unread(out: &mut String, plan: &Plan, header: &[String]) {
         .map(|(_, name)| text::printable(name))
         .collect();
     let unfilled: Vec<&str> = Field::all()
-        .filter(|field| plan.of(*field).is_none() && !out.contains(&format!("\n{:<16} = ", field.name())))
+        .filter(|field| {
+            plan.of(*field).is_none() && !out.contains(&format!("\n{:<16} = ", field.name()))
+        })
         .map(Field::name)
         .collect();
     if !unused.is_empty() {

@@ -1,8 +1,9 @@
-//! The rows of an input in another order: those of one group together, at the place of the first of them
-//! (`group = "anywhere"`).
+//! The rows of an input in another order: those of one group together, at the place of the first of
+//! them (`group = "anywhere"`).
 //!
-//! Made once before the first request, by sorting on the disk, in bounded memory; then read as often as needed. Rows
-//! have inherited what `fill_down` gives them by then, since that goes by the order of the file.
+//! Made once before the first request, by sorting on the disk, in bounded memory; then read as
+//! often as needed. Rows have inherited what `fill_down` gives them by then, since that goes by the
+//! order of the file.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -33,7 +34,10 @@ impl Arranged {
     /// The input cannot be read to its end, or a temporary file cannot be written.
     pub(super) fn new(mut source: Source, mut bound: Bound, folder: &Path) -> Result<Self, Error> {
         let name = source.about().name().to_owned();
-        let unwritten = |cause| source::Error::SpoolWrite { file: folder.to_string_lossy().into_owned(), cause };
+        let unwritten = |cause| source::Error::SpoolWrite {
+            file: folder.to_string_lossy().into_owned(),
+            cause,
+        };
         let mut by_key = Sorter::<24>::new(folder);
         let mut by_place = Sorter::<16>::new(folder);
         let (mut row, mut place, mut bytes) = (Row::default(), 0_u64, Vec::new());
@@ -63,12 +67,14 @@ impl Arranged {
                 by_place.push(joined(&first.to_be_bytes(), place), row)?;
             }
             let mut builder = tempfile::Builder::new();
-            let (file, path) = builder.prefix(".lateship-").suffix(".rows").tempfile_in(folder)?.into_parts();
+            let (file, path) =
+                builder.prefix(".lateship-").suffix(".rows").tempfile_in(folder)?.into_parts();
             let mut out = BufWriter::with_capacity(256 * 1024, file);
             let mut rows = by_place.sort()?;
             let mut bytes = 0;
             while let Some((_, row)) = rows.read()? {
-                let length = u32::try_from(row.len()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
+                let length = u32::try_from(row.len())
+                    .map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
                 out.write_all(&length.to_le_bytes())?;
                 out.write_all(row)?;
                 bytes += u64::from(length) + 4;
@@ -113,7 +119,8 @@ impl Rows {
 
     /// The share of the rows that was read, in bytes of an input of `size` bytes.
     pub(super) fn position(&self, size: u64) -> u64 {
-        u64::try_from(u128::from(size) * u128::from(self.read) / u128::from(self.bytes.max(1))).unwrap_or(size)
+        u64::try_from(u128::from(size) * u128::from(self.read) / u128::from(self.bytes.max(1)))
+            .unwrap_or(size)
     }
 }
 

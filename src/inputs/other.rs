@@ -1,5 +1,5 @@
-//! Other files that a mapping reads, the export that it joins and its lookups: each once into a [`Table`], which all
-//! inputs share.
+//! Other files that a mapping reads, the export that it joins and its lookups: each once into a
+//! [`Table`], which all inputs share.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,16 +21,19 @@ pub struct OtherFile {
 }
 
 impl OtherFile {
-    /// Reads the export that was `given`, else the one that the mapping names; `None` where the mapping joins none, or
-    /// names none (which binding tells).
+    /// Reads the export that was `given`, else the one that the mapping names; `None` where the
+    /// mapping joins none, or names none (which binding tells).
     ///
     /// # Errors
-    /// A given one that the mapping does not join; one that cannot be read, or lacks the columns that are compared.
+    /// A given one that the mapping does not join; one that cannot be read, or lacks the columns
+    /// that are compared.
     pub(super) fn joined(mapping: &Mapping, given: Option<&Path>) -> Result<Option<Self>, Error> {
         if let (false, Some(given)) = (mapping.joins(), given) {
             return Err(Error::NothingToJoin(given.to_owned()));
         }
-        let Some(path) = given.map(Path::to_owned).or_else(|| mapping.join_file()) else { return Ok(None) };
+        let Some(path) = given.map(Path::to_owned).or_else(|| mapping.join_file()) else {
+            return Ok(None);
+        };
         Self::read(path, &mapping.join_form(), |file, header| mapping.table(file, header)).map(Some)
     }
 
@@ -43,7 +46,9 @@ impl OtherFile {
             .lookup_files()
             .map(|(name, path)| {
                 let form = mapping.lookup_form(name);
-                let file = Self::read(path, &form, |file, header| mapping.lookup_table(name, file, header))?;
+                let file = Self::read(path, &form, |file, header| {
+                    mapping.lookup_table(name, file, header)
+                })?;
                 Ok((name.to_owned(), file))
             })
             .collect()
@@ -63,7 +68,11 @@ impl OtherFile {
         }
         let digest = source.finish()?;
         let table = Arc::new(builder.finish());
-        tracing::info!("{}: {} to be found", table.file(), text::counted(table.len() as u64, "row"));
+        tracing::info!(
+            "{}: {} to be found",
+            table.file(),
+            text::counted(table.len() as u64, "row")
+        );
         Ok(Self { path, stamp, table, digest })
     }
 
@@ -87,11 +96,15 @@ impl OtherFile {
         Stamp::of(&self.path) != self.stamp
     }
 
-    /// What to say of the rows that matched nothing, once all inputs were read; `None` where all did.
+    /// What to say of the rows that matched nothing, once all inputs were read; `None` where all
+    /// did.
     pub fn unmatched(&self) -> Option<String> {
         let unmatched = self.table.unmatched()?;
         let (rows, file) = (text::counted(unmatched.count, "row"), self.table.file());
-        Some(format!("{rows} of {file} matched no order, the first: row {} ({})", unmatched.row, unmatched.key))
+        Some(format!(
+            "{rows} of {file} matched no order, the first: row {} ({})",
+            unmatched.row, unmatched.key
+        ))
     }
 
     /// Fails where keys were looked for and none was found.
@@ -99,7 +112,9 @@ impl OtherFile {
     /// # Errors
     /// That nothing matches.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let Some(ours) = self.table.first_asked().filter(|_| !self.table.is_found()) else { return Ok(()) };
+        let Some(ours) = self.table.first_asked().filter(|_| !self.table.is_found()) else {
+            return Ok(());
+        };
         Err(Error::NothingJoined {
             file: self.table.file().to_owned(),
             column: self.table.key_names(),

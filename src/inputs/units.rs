@@ -20,7 +20,8 @@ pub struct Units {
     bound: Bound,
     /// Rows that may still be read.
     left: u64,
-    /// Rows beyond those that take no part themselves: read with the next that belongs to the last group, or not at all.
+    /// Rows beyond those that take no part themselves: read with the next that belongs to the last
+    /// group, or not at all.
     between: Vec<Row>,
     ended: bool,
     /// Why reading ended before the end; told once what was read before is handed out.
@@ -52,13 +53,17 @@ impl Units {
     }
 
     /// The same of an input whose rows were arranged.
-    pub(super) fn arranged(source: Source, bound: Bound, arranged: Arc<Arranged>) -> io::Result<Self> {
+    pub(super) fn arranged(
+        source: Source,
+        bound: Bound,
+        arranged: Arc<Arranged>,
+    ) -> io::Result<Self> {
         let rows = Rows::Arranged(arranged.open()?, arranged);
         Ok(Self { rows, ..Self::new(source, bound.arranged()) })
     }
 
-    /// Reads no more than `rows` rows, but for those that belong to the last of them: no shipment is made of a part of its
-    /// rows.
+    /// Reads no more than `rows` rows, but for those that belong to the last of them: no shipment
+    /// is made of a part of its rows.
     #[must_use]
     pub fn limited(self, rows: u64) -> Self {
         Self { left: rows, ..self }
@@ -104,14 +109,16 @@ impl Units {
                     self.ended = true;
                 }
             }
-            Ok(Some(mut row)) if self.between.len() < MOST_BETWEEN => match self.bound.continues(&mut row) {
-                Some(true) => {
-                    self.between.drain(..).for_each(|row| self.bound.push(row));
-                    self.bound.push(row);
+            Ok(Some(mut row)) if self.between.len() < MOST_BETWEEN => {
+                match self.bound.continues(&mut row) {
+                    Some(true) => {
+                        self.between.drain(..).for_each(|row| self.bound.push(row));
+                        self.bound.push(row);
+                    }
+                    Some(false) => self.end(),
+                    None => self.between.push(row),
                 }
-                Some(false) => self.end(),
-                None => self.between.push(row),
-            },
+            }
             Ok(_) => self.end(),
             Err(error) => {
                 self.ended = true;
@@ -133,7 +140,8 @@ impl Units {
             Rows::Ahead(ahead) => ahead.read()?,
             Rows::Arranged(rows, _) => {
                 let file = self.about.name();
-                rows.read().map_err(|cause| source::Error::SpoolWrite { file: file.to_owned(), cause })?
+                rows.read()
+                    .map_err(|cause| source::Error::SpoolWrite { file: file.to_owned(), cause })?
             }
         })
     }

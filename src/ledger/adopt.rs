@@ -1,8 +1,9 @@
 //! Adopting: what another tool sent is remembered as accepted, however much it is.
 //!
-//! It is never all in memory, nor in one transaction: group by group is written for good, and the write-ahead log moved
-//! into the ledger after each, so that it stays as small as the pages that one group changes. Between two groups runs
-//! of other scopes have their turn. What was added before an error stays remembered; adopting the same again does no harm.
+//! It is never all in memory, nor in one transaction: group by group is written for good, and the
+//! write-ahead log moved into the ledger after each, so that it stays as small as the pages that
+//! one group changes. Between two groups runs of other scopes have their turn. What was added
+//! before an error stays remembered; adopting the same again does no harm.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +16,17 @@ use super::lock::Lock;
 use super::store::{Entered, Store};
 use super::{Error, Key, Scope};
 
-/// The most payloads in one transaction. Their places in the two indexes are anywhere, so the first ones of a group
-/// change a page each, and only a group with more payloads than an index has pages writes less than that.
+/// The most payloads in one transaction. Their places in the two indexes are anywhere, so the first
+/// ones of a group change a page each, and only a group with more payloads than an index has pages
+/// writes less than that.
 pub(super) const GROUP: u64 = if cfg!(test) { 500 } else { 500_000 };
 
-/// How long one transaction may take up payloads: runs of other scopes wait until it is committed, and not for ever.
+/// How long one transaction may take up payloads: runs of other scopes wait until it is committed,
+/// and not for ever.
 const GROUP_TIME: Duration = Duration::from_secs(4);
 
-/// At most 512 MiB of the ledger are kept in memory meanwhile: both indexes of ten million payloads.
+/// At most 512 MiB of the ledger are kept in memory meanwhile: both indexes of ten million
+/// payloads.
 const CACHE: &str = "PRAGMA cache_size = -524288";
 
 /// Takes what is to be remembered, one payload after the other.
@@ -69,7 +73,11 @@ impl Adoption<'_> {
         added.map_err(|fault| self.store.told(fault))?;
         self.pending += 1;
         self.adopted += 1;
-        if self.pending == GROUP || self.begun.elapsed() >= GROUP_TIME { self.commit() } else { Ok(()) }
+        if self.pending == GROUP || self.begun.elapsed() >= GROUP_TIME {
+            self.commit()
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes what was added last.
@@ -90,12 +98,12 @@ impl Adoption<'_> {
 }
 
 impl Archive {
-    /// Remembers as accepted for `scope`, without sending it, whatever `feed` adds; gives how many payloads that were.
-    /// `what` describes it to people.
+    /// Remembers as accepted for `scope`, without sending it, whatever `feed` adds; gives how many
+    /// payloads that were. `what` describes it to people.
     ///
     /// # Errors
-    /// [`Error::Locked`] while a run of the scope goes on, when the ledger cannot be read or written, and
-    /// whatever `feed` gives; what it added before is remembered then.
+    /// [`Error::Locked`] while a run of the scope goes on, when the ledger cannot be read or
+    /// written, and whatever `feed` gives; what it added before is remembered then.
     pub fn adopt<E: From<Error>>(
         &self,
         scope: &Scope,
@@ -109,8 +117,16 @@ impl Archive {
         journal::recover(store, &mut lock)?;
         let Entered { scope, run, .. } = store.register(scope, what, now, &mut lock)?;
         let book = Book::new(scope, run);
-        let mut adoption =
-            Adoption { store, book, lock, now, adopted: 0, pending: 0, begun: Instant::now(), failed: None };
+        let mut adoption = Adoption {
+            store,
+            book,
+            lock,
+            now,
+            adopted: 0,
+            pending: 0,
+            begun: Instant::now(),
+            failed: None,
+        };
         let fed = feed(&mut adoption);
         if let Some(error) = adoption.failed {
             return Err(error.into());

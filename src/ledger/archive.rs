@@ -1,7 +1,7 @@
 //! The ledger as the `ledger` command sees it: all scopes, looked through and mended between runs.
 //!
-//! Reading never waits for a run. Whatever changes something takes the locks of the scopes it touches first, so
-//! that no run goes by a memory that is changed beneath it.
+//! Reading never waits for a run. Whatever changes something takes the locks of the scopes it
+//! touches first, so that no run goes by a memory that is changed beneath it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -72,7 +72,8 @@ pub struct ScopeStats {
     pub last: Option<Timestamp>,
 }
 
-/// What to forget. A shipment is forgotten with all its payloads, so that no older one of them counts as the endpoint's.
+/// What to forget. A shipment is forgotten with all its payloads, so that no older one of them
+/// counts as the endpoint's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forget {
     /// The shipments of these orders.
@@ -151,7 +152,8 @@ impl Archive {
             }
             let mut of_scope = Vec::new();
             for (id, scope) in &self.scopes {
-                let ([shipments, payloads, doubts], [first, last]) = counted.remove(id).unwrap_or_default();
+                let ([shipments, payloads, doubts], [first, last]) =
+                    counted.remove(id).unwrap_or_default();
                 let runs = "SELECT count(*) FROM run WHERE scope = ?1";
                 let runs: i64 = self.store.connection.query_row(runs, [id], |row| row.get(0))?;
                 of_scope.push(ScopeStats {
@@ -175,7 +177,10 @@ impl Archive {
     ///
     /// # Errors
     /// When the ledger cannot be read, and whatever `each` gives.
-    pub fn export<E: From<Error>>(&self, mut each: impl FnMut(Remembered) -> Result<(), E>) -> Result<(), E> {
+    pub fn export<E: From<Error>>(
+        &self,
+        mut each: impl FnMut(Remembered) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.scan(|entry| {
             let remembered = self.remembered(entry).map_err(|fault| self.store.told(fault))?;
             each(remembered)
@@ -200,7 +205,8 @@ impl Archive {
     /// Forgets shipments; gives how many. They are sent again when they stand in an input again.
     ///
     /// # Errors
-    /// [`Error::Locked`] while a run of theirs goes on, and when the ledger cannot be read or written.
+    /// [`Error::Locked`] while a run of theirs goes on, and when the ledger cannot be read or
+    /// written.
     pub fn forget(&self, what: &Forget) -> Result<u64, Error> {
         let (scopes, _, _) = self.chosen(what)?;
         self.change(&scopes, "lateship ledger forget", |connection| {
@@ -217,10 +223,12 @@ impl Archive {
         })
     }
 
-    /// Decides about all that is in doubt of these orders; gives for each order how many payloads that were.
+    /// Decides about all that is in doubt of these orders; gives for each order how many payloads
+    /// that were.
     ///
     /// # Errors
-    /// [`Error::Locked`] while a run of theirs goes on, and when the ledger cannot be read or written.
+    /// [`Error::Locked`] while a run of theirs goes on, and when the ledger cannot be read or
+    /// written.
     pub fn resolve(&self, orders: &[String], decision: Decision) -> Result<Vec<u64>, Error> {
         let scopes = self.in_doubt_of(orders)?.iter().map(|(entry, _)| entry.scope).collect();
         self.change(&scopes, "lateship ledger resolve", |connection| {
@@ -231,7 +239,10 @@ impl Archive {
                     Decision::Resend => entry.doubt = None,
                 }
                 entry.write(connection).map_err(|fault| self.store.told(fault))?;
-                let of_it = orders.iter().zip(&mut counts).filter(|(order, _)| kept(order) == entry.order_no);
+                let of_it = orders
+                    .iter()
+                    .zip(&mut counts)
+                    .filter(|(order, _)| kept(order) == entry.order_no);
                 of_it.for_each(|(_, count)| *count += 1);
             }
             Ok(counts)
@@ -258,7 +269,8 @@ impl Archive {
     fn scan<E: From<Error>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
         let told = |error| E::from(self.store.told(error));
         let sql = format!("SELECT {COLUMNS} FROM payload ORDER BY id");
-        let mut statement = self.store.connection.prepare(&sql).map_err(Fault::from).map_err(told)?;
+        let mut statement =
+            self.store.connection.prepare(&sql).map_err(Fault::from).map_err(told)?;
         let mut rows = statement.query([]).map_err(Fault::from).map_err(told)?;
         while let Some(row) = rows.next().map_err(Fault::from).map_err(told)? {
             let entry = Entry::read(row).map_err(told)?;
@@ -303,9 +315,14 @@ impl Archive {
         };
         let fits = |entry: &Entry| match what {
             Forget::Orders(_) => orders.contains(entry.order_no.as_str()),
-            Forget::Run(run) => entry.accepted.is_some_and(|accepted| accepted.run.cast_unsigned() == *run),
+            Forget::Run(run) => {
+                entry.accepted.is_some_and(|accepted| accepted.run.cast_unsigned() == *run)
+            }
             Forget::NotSeenSince(time) => {
-                let last = started.get(&entry.touched_run.max(entry.seen_run)).copied().unwrap_or(i64::MAX);
+                let last = started
+                    .get(&entry.touched_run.max(entry.seen_run))
+                    .copied()
+                    .unwrap_or(i64::MAX);
                 entry.doubt.is_none() && last < time.as_second()
             }
         };

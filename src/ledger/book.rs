@@ -1,7 +1,8 @@
 //! The rules: what is remembered of a payload, and what an intent and an answer change in it.
 //!
-//! What was asked for lately is held, as it is in the tables or will be once they are written: [`Book::flush`] brings all
-//! changes into them at once. Until then the journal knows what led to them.
+//! What was asked for lately is held, as it is in the tables or will be once they are written:
+//! [`Book::flush`] brings all changes into them at once. Until then the journal knows what led to
+//! them.
 
 use std::sync::LazyLock;
 
@@ -45,15 +46,18 @@ pub struct Memory {
     pub other_payload: bool,
     /// Another payload of the shipment was looked up (if it was known) or sent in this run already.
     pub other_in_this_run: bool,
-    /// It may have been accepted: an answer was lost, or a run was killed while it waited for one. Since when.
+    /// It may have been accepted: an answer was lost, or a run was killed while it waited for one.
+    /// Since when.
     pub in_doubt: Option<Timestamp>,
-    /// The same shipment with the same payload was looked up (if it was known) or sent in this run already.
+    /// The same shipment with the same payload was looked up (if it was known) or sent in this run
+    /// already.
     pub seen_in_this_run: bool,
 }
 
 /// Finds rows by the first half of an identity.
-static BY_HEAD: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {COLUMNS} FROM payload INDEXED BY payload_head WHERE identity_head = ?1"));
+static BY_HEAD: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {COLUMNS} FROM payload INDEXED BY payload_head WHERE identity_head = ?1")
+});
 
 /// Finds the numbers of rows by its other half.
 const BY_TAIL: &str = "SELECT id FROM payload INDEXED BY payload_tail WHERE identity_tail = ?1";
@@ -78,7 +82,8 @@ struct Held {
 pub(super) struct Book {
     scope: i64,
     run: i64,
-    /// What was in doubt before the attempts that are under way; it comes back when such an attempt surely was not accepted.
+    /// What was in doubt before the attempts that are under way; it comes back when such an attempt
+    /// surely was not accepted.
     attempts: HashedMap<Key, Option<Moment>>,
     /// The shipments that were asked for lately, by their identities.
     held: HashedMap<u128, Held>,
@@ -126,9 +131,15 @@ impl Book {
     /// Works a record of the journal.
     pub(super) fn enter(&mut self, connection: &Connection, record: &Record) -> Result<(), Fault> {
         match record {
-            Record::LookUp(keys) => keys.iter().try_for_each(|key| self.look_up(connection, *key).map(drop)),
-            Record::Intend { key, names, at } => self.intend(connection, *key, (&names.0, &names.1), *at),
-            Record::Conclude { key, conclusion, at } => self.conclude(connection, *key, *conclusion, *at),
+            Record::LookUp(keys) => {
+                keys.iter().try_for_each(|key| self.look_up(connection, *key).map(drop))
+            }
+            Record::Intend { key, names, at } => {
+                self.intend(connection, *key, (&names.0, &names.1), *at)
+            }
+            Record::Conclude { key, conclusion, at } => {
+                self.conclude(connection, *key, *conclusion, *at)
+            }
         }
     }
 
@@ -147,7 +158,8 @@ impl Book {
                 ..Memory::default()
             });
         };
-        // Another payload came, or may have come, since this one was seen last: the endpoint has that one now.
+        // Another payload came, or may have come, since this one was seen last: the endpoint has
+        // that one now.
         let superseded = others().any(|other| other.arrived_run() > this.seen_run);
         let accepted = this.accepted.filter(|_| !superseded);
         let memory = Memory {
@@ -160,15 +172,23 @@ impl Book {
         };
         let seen_run = if accepted.is_some() { run } else { this.seen_run };
         if (seen_run, run) != (this.seen_run, this.touched_run) {
-            // A superseded payload is only touched: were it seen, and the run killed before it is accepted, then the
-            // next run would take it for sent.
-            self.change(key, ("", ""), |entry| (entry.seen_run, entry.touched_run) = (seen_run, run));
+            // A superseded payload is only touched: were it seen, and the run killed before it is
+            // accepted, then the next run would take it for sent.
+            self.change(key, ("", ""), |entry| {
+                (entry.seen_run, entry.touched_run) = (seen_run, run)
+            });
         }
         Ok(memory)
     }
 
     /// Notes that `key` is about to be sent.
-    fn intend(&mut self, connection: &Connection, key: Key, names: (&str, &str), now: i64) -> Result<(), Fault> {
+    fn intend(
+        &mut self,
+        connection: &Connection,
+        key: Key,
+        names: (&str, &str),
+        now: i64,
+    ) -> Result<(), Fault> {
         let before = self.attempt(connection, key)?;
         let run = self.run;
         self.change(key, names, |entry| {
@@ -180,7 +200,13 @@ impl Book {
     }
 
     /// Notes how the attempt for `key` ended.
-    fn conclude(&mut self, connection: &Connection, key: Key, conclusion: Conclusion, now: i64) -> Result<(), Fault> {
+    fn conclude(
+        &mut self,
+        connection: &Connection,
+        key: Key,
+        conclusion: Conclusion,
+        now: i64,
+    ) -> Result<(), Fault> {
         let before = self.attempt(connection, key)?;
         let moment = Moment { run: self.run, at: now };
         self.change(key, ("", ""), |entry| {
@@ -188,7 +214,8 @@ impl Book {
             match conclusion {
                 Conclusion::Accepted => accept(entry, moment),
                 Conclusion::NotAccepted => entry.doubt = before,
-                // The doubt keeps its run: this attempt brought nothing that could supersede another payload.
+                // The doubt keeps its run: this attempt brought nothing that could supersede
+                // another payload.
                 Conclusion::StillInDoubt => entry.doubt = before.or(Some(moment)),
                 Conclusion::InDoubt => entry.doubt = entry.doubt.or(Some(moment)),
             }
@@ -196,8 +223,8 @@ impl Book {
         Ok(())
     }
 
-    /// Writes into the tables, in the transaction under way, what they lack; of what is held only the attempts under way
-    /// stay.
+    /// Writes into the tables, in the transaction under way, what they lack; of what is held only
+    /// the attempts under way stay.
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Fault> {
         for identity in self.changed.drain(..) {
             let Some(held) = self.held.get_mut(&identity) else { continue };
@@ -216,17 +243,24 @@ impl Book {
         Ok(())
     }
 
-    /// Changes the row of `key`, a new one with these names where there is none; the shipment is held.
+    /// Changes the row of `key`, a new one with these names where there is none; the shipment is
+    /// held.
     fn change(&mut self, key: Key, names: (&str, &str), change: impl FnOnce(&mut Entry)) {
         let held = self.held.entry(key.identity).or_default();
-        let place = held.payloads.iter().position(|kept| kept.entry.key == key).unwrap_or(held.payloads.len());
+        let place = held
+            .payloads
+            .iter()
+            .position(|kept| kept.entry.key == key)
+            .unwrap_or(held.payloads.len());
         if place == held.payloads.len() {
             held.payloads.push(Kept { entry: Entry::new(self.scope, key, names), changed: true });
         }
         change(&mut held.payloads[place].entry);
         held.payloads[place].changed = true;
         let alone = held.payloads.len() == 1;
-        for Kept { entry, changed } in held.payloads.iter_mut().filter(|kept| kept.changed || kept.entry.alone) {
+        for Kept { entry, changed } in
+            held.payloads.iter_mut().filter(|kept| kept.changed || kept.entry.alone)
+        {
             *changed |= entry.alone != alone;
             entry.alone = alone;
         }
@@ -235,8 +269,8 @@ impl Book {
         }
     }
 
-    /// What was in doubt before the attempt for `key` that is under way, or before one that begins; the shipment is held
-    /// then.
+    /// What was in doubt before the attempt for `key` that is under way, or before one that begins;
+    /// the shipment is held then.
     fn attempt(&mut self, connection: &Connection, key: Key) -> Result<Option<Moment>, Fault> {
         let held = self.hold(connection, key.identity)?;
         let doubt = held.entries().find(|entry| entry.key == key).and_then(|entry| entry.doubt);
@@ -262,7 +296,9 @@ impl Book {
             held.payloads.push(Kept { entry, changed: false });
             return Ok(held);
         }
-        for entry in shipment(connection, identity)?.into_iter().filter(|entry| entry.scope == self.scope) {
+        for entry in
+            shipment(connection, identity)?.into_iter().filter(|entry| entry.scope == self.scope)
+        {
             if held.entries().any(|known| known.key == entry.key) {
                 return Err(Fault::Damaged("a row stands twice"));
             }
@@ -275,7 +311,13 @@ impl Book {
     }
 
     /// Remembers `key` as accepted at `now` without an attempt.
-    pub(super) fn adopt(&self, connection: &Connection, key: Key, names: (&str, &str), now: i64) -> Result<(), Fault> {
+    pub(super) fn adopt(
+        &self,
+        connection: &Connection,
+        key: Key,
+        names: (&str, &str),
+        now: i64,
+    ) -> Result<(), Fault> {
         let mut found = shipment(connection, key.identity)?;
         found.retain(|entry| entry.scope == self.scope);
         let place = found.iter().position(|entry| entry.key == key).unwrap_or(found.len());
@@ -306,8 +348,8 @@ pub(super) fn time(seconds: i64) -> Result<Timestamp, Fault> {
     Timestamp::from_second(seconds).map_err(|_| Fault::Damaged("a time is out of range"))
 }
 
-/// All rows of a shipment, in any scope: those that the index of the identity's first half finds, after the
-/// index of its other half has found the same.
+/// All rows of a shipment, in any scope: those that the index of the identity's first half finds,
+/// after the index of its other half has found the same.
 pub(super) fn shipment(connection: &Connection, identity: u128) -> Result<Vec<Entry>, Fault> {
     let (head, tail) = halves(identity);
     let mut statement = connection.prepare_cached(&BY_HEAD)?;
@@ -339,7 +381,8 @@ pub(super) fn shipment(connection: &Connection, identity: u128) -> Result<Vec<En
 
 /// Whether row `id` truly is another shipment's, which happens to share half of the identity.
 fn is_stranger(connection: &Connection, id: i64, identity: u128) -> Result<bool, Fault> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM payload WHERE id = ?1"))?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM payload WHERE id = ?1"))?;
     let mut rows = statement.query([id])?;
     let row = rows.next()?.ok_or(Fault::Damaged("an index leads astray"))?;
     let entry = Entry::read(row)?;

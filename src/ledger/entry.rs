@@ -1,7 +1,7 @@
 //! One row of the ledger: one payload of one shipment, with a check over all that it says.
 //!
-//! The check is what tells a damaged row from a true one, since `SQLite` itself has none. It is looked at whenever a row is
-//! read and renewed whenever one is written, here alone.
+//! The check is what tells a damaged row from a true one, since `SQLite` itself has none. It is
+//! looked at whenever a row is read and renewed whenever one is written, here alone.
 
 use rusqlite::{Connection, Row, params};
 use xxhash_rust::xxh3::Xxh3;
@@ -12,7 +12,8 @@ use super::error::Fault;
 pub(super) const COLUMNS: &str = "id, scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
      accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark, alone";
 
-/// The most bytes kept of an order's or a tracking number: they are for people, and no cell may bloat the ledger.
+/// The most bytes kept of an order's or a tracking number: they are for people, and no cell may
+/// bloat the ledger.
 const MAX_NAME: usize = 100;
 
 const INSERT: &str = "INSERT INTO payload (scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
@@ -49,7 +50,8 @@ pub(super) struct Entry {
     pub(super) trackingnumber: String,
     /// When it was last accepted.
     pub(super) accepted: Option<Moment>,
-    /// The last run that found it already sent, or had it accepted; 0 for none. What the rule looks at.
+    /// The last run that found it already sent, or had it accepted; 0 for none. What the rule looks
+    /// at.
     pub(super) seen_run: i64,
     /// The last run that looked it up or tried to send it, whatever came of it.
     pub(super) touched_run: i64,
@@ -102,7 +104,10 @@ impl Entry {
         let entry = Self {
             id: row.get(0)?,
             scope: row.get(1)?,
-            key: Key { identity: whole(row.get(2)?, row.get(3)?), payload: u128::from_be_bytes(row.get(4)?) },
+            key: Key {
+                identity: whole(row.get(2)?, row.get(3)?),
+                payload: u128::from_be_bytes(row.get(4)?),
+            },
             order_no: row.get(5)?,
             trackingnumber: row.get(6)?,
             accepted: moment(row.get(7)?, row.get(8)?)?,
@@ -111,7 +116,11 @@ impl Entry {
             doubt: moment(row.get(11)?, row.get(12)?)?,
             alone: row.get(14)?,
         };
-        if entry.mark() == row.get::<_, i64>(13)? { Ok(entry) } else { Err(Fault::Damaged("a row's check fails")) }
+        if entry.mark() == row.get::<_, i64>(13)? {
+            Ok(entry)
+        } else {
+            Err(Fault::Damaged("a row's check fails"))
+        }
     }
 
     /// Writes the row: a new one where it has no number yet.
@@ -156,7 +165,9 @@ impl Entry {
 
     /// The last run that had it accepted, or may have; 0 for none.
     pub(super) fn arrived_run(&self) -> i64 {
-        self.accepted.map_or(0, |accepted| accepted.run).max(self.doubt.map_or(0, |doubt| doubt.run))
+        self.accepted
+            .map_or(0, |accepted| accepted.run)
+            .max(self.doubt.map_or(0, |doubt| doubt.run))
     }
 
     /// The check over everything but the row's number: 32 bits, so that it takes four bytes.
@@ -164,10 +175,14 @@ impl Entry {
         let mut hash = Xxh3::new();
         hash.update(&self.key.identity.to_be_bytes());
         hash.update(&self.key.payload.to_be_bytes());
-        let moment = |moment: Option<Moment>| moment.map_or([-1, -1], |moment| [moment.run, moment.at]);
-        let ([accepted_run, accepted_at], [doubt_run, doubt_since]) = (moment(self.accepted), moment(self.doubt));
+        let moment =
+            |moment: Option<Moment>| moment.map_or([-1, -1], |moment| [moment.run, moment.at]);
+        let ([accepted_run, accepted_at], [doubt_run, doubt_since]) =
+            (moment(self.accepted), moment(self.doubt));
         let runs = [self.seen_run, self.touched_run];
-        for number in [self.scope, accepted_run, accepted_at, doubt_run, doubt_since].into_iter().chain(runs) {
+        for number in
+            [self.scope, accepted_run, accepted_at, doubt_run, doubt_since].into_iter().chain(runs)
+        {
             hash.update(&number.to_be_bytes());
         }
         for name in [&self.order_no, &self.trackingnumber] {

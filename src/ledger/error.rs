@@ -1,7 +1,7 @@
 //! What can be wrong with a ledger, in words for an operator.
 //!
-//! Before the first request every one of them exits 2, and in the middle of a run 3. None is ever got over by trying
-//! again on the same connection.
+//! Before the first request every one of them exits 2, and in the middle of a run 3. None is ever
+//! got over by trying again on the same connection.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -126,7 +126,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// No folder for the user's state is known.
-    #[error("no home folder is known, so there is no place for the ledger: set HOME, or give a path with --ledger")]
+    #[error(
+        "no home folder is known, so there is no place for the ledger: set HOME, or give a path with --ledger"
+    )]
     NoPlace,
 }
 
@@ -146,7 +148,9 @@ impl Error {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace { path },
             ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
-            ErrorKind::PermissionDenied => Self::Io { path, reason: "permission denied".to_owned() },
+            ErrorKind::PermissionDenied => {
+                Self::Io { path, reason: "permission denied".to_owned() }
+            }
             ErrorKind::IsADirectory => Self::Io { path, reason: "it is a folder".to_owned() },
             _ => Self::Io { path, reason: text::printable(&error.to_string()) },
         }
@@ -178,23 +182,29 @@ impl Fault {
         };
         let what = text::printable(&error.to_string());
         let Some(code) = error.sqlite_error_code() else {
-            // A value of another type than the one that was written, or none where there must be one.
+            // A value of another type than the one that was written, or none where there must be
+            // one.
             return Error::Damaged { path, what };
         };
         let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
         match code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
-                Error::Busy { path }
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed => Error::Busy { path },
+            ErrorCode::ReadOnly if extended == rusqlite::ffi::SQLITE_READONLY_DBMOVED => {
+                Error::Vanished { path }
             }
-            ErrorCode::ReadOnly if extended == rusqlite::ffi::SQLITE_READONLY_DBMOVED => Error::Vanished { path },
             ErrorCode::ReadOnly => Error::ReadOnly { path },
             ErrorCode::DiskFull => Error::NoSpace { path },
-            ErrorCode::SystemIoFailure if extended == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Error::NoSpace { path },
+            ErrorCode::SystemIoFailure if extended == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {
+                Error::NoSpace { path }
+            }
             ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::PermissionDenied
             | ErrorCode::OutOfMemory => Error::Io { path, reason: what },
-            // The statements are always the same: when one of them does not fit, the schema is not what was written.
+            // The statements are always the same: when one of them does not fit, the schema is not
+            // what was written.
             _ => Error::Damaged { path, what },
         }
     }

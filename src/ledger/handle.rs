@@ -51,16 +51,20 @@ pub struct Ledger {
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("path", &self.path).field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("Ledger")
+            .field("path", &self.path)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }
 
 impl Ledger {
-    /// Opens the ledger at `path` (an empty one where there is none, for its owner alone), takes the lock of `scope`, and
-    /// enters a new run, which `inputs` describes to people.
+    /// Opens the ledger at `path` (an empty one where there is none, for its owner alone), takes
+    /// the lock of `scope`, and enters a new run, which `inputs` describes to people.
     ///
     /// # Errors
-    /// Everything that can be wrong with a ledger; [`Error::Locked`] while another run of the scope goes on.
+    /// Everything that can be wrong with a ledger; [`Error::Locked`] while another run of the scope
+    /// goes on.
     pub fn open(path: &Path, scope: &Scope, inputs: &str) -> Result<Self, Error> {
         let store = Store::open_or_make(path)?;
         let mut lock = Lock::take(store.path(), scope, inputs)?;
@@ -94,8 +98,9 @@ impl Ledger {
         self.start_look_up(keys)?.await
     }
 
-    /// The same, begun at once: what was asked is marked as seen even if nobody waits for the answer, so a look-up that
-    /// may be interrupted is kept and waited for again, and never asked twice.
+    /// The same, begun at once: what was asked is marked as seen even if nobody waits for the
+    /// answer, so a look-up that may be interrupted is kept and waited for again, and never asked
+    /// twice.
     ///
     /// # Errors
     /// When the ledger has ended.
@@ -106,11 +111,11 @@ impl Ledger {
         Ok(LookUp { answer, path: self.path.clone() })
     }
 
-    /// Notes that `key` is about to be sent. From here on it is in doubt until [`conclude`](Self::conclude) says more. The two
-    /// numbers are for people.
+    /// Notes that `key` is about to be sent. From here on it is in doubt until
+    /// [`conclude`](Self::conclude) says more. The two numbers are for people.
     ///
-    /// What is noted is written at once, however much that is, by [`write`](Self::write): only then the first byte of a request
-    /// may go out.
+    /// What is noted is written at once, however much that is, by [`write`](Self::write): only then
+    /// the first byte of a request may go out.
     ///
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
@@ -119,7 +124,8 @@ impl Ledger {
         self.post.note(record, Message::Told)
     }
 
-    /// Notes how the attempt for `key` ended. Until that is written a killed run leaves `key` in doubt.
+    /// Notes how the attempt for `key` ended. Until that is written a killed run leaves `key` in
+    /// doubt.
     ///
     /// # Errors
     /// When the ledger cannot be written: then `key` stays in doubt.
@@ -136,7 +142,8 @@ impl Ledger {
         self.post.write()
     }
 
-    /// Makes everything recorded so far survive a power cut; this happens by itself every second and at the end.
+    /// Makes everything recorded so far survive a power cut; this happens by itself every second
+    /// and at the end.
     ///
     /// # Errors
     /// When the disk refuses.

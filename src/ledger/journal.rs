@@ -1,17 +1,19 @@
-//! The journal of a run: what it was told since the tables were last written, record after record, with the operating
-//! system before a request goes out for it.
+//! The journal of a run: what it was told since the tables were last written, record after record,
+//! with the operating system before a request goes out for it.
 //!
-//! A commit costs several pages for each shipment and a record here some bytes, so a run goes on as soon as its records
-//! are written, by one write for all that came together, and its tables get everything at once later ([`keeper`](super::keeper)). After a kill whoever opens the ledger next
+//! A commit costs several pages for each shipment and a record here some bytes, so a run goes on as
+//! soon as its records are written, by one write for all that came together, and its tables get
+//! everything at once later ([`keeper`](super::keeper)). After a kill whoever opens the ledger next
 //! brings the records in ([`recover`]), by the same rules ([`Book`]).
 //!
 //! ```text
 //! header: lateship, run, its start, its scope, generation, check      record: length, check, what      record …
 //! ```
 //!
-//! There are two files, and one is written at a time. When the tables are to be written a generation ends and the other
-//! file takes over; the tables say in the same transaction which generation they hold ([`Store::filed`]), and only then the file of it
-//! is emptied. So no record is brought in twice, nor one of another ledger, not even after a power cut, which may leave an
+//! There are two files, and one is written at a time. When the tables are to be written a
+//! generation ends and the other file takes over; the tables say in the same transaction which
+//! generation they hold ([`Store::filed`]), and only then the file of it is emptied. So no record
+//! is brought in twice, nor one of another ledger, not even after a power cut, which may leave an
 //! old file beside new tables. The lock of the scope is held by whoever writes here.
 
 use std::fs::{self, File, OpenOptions};
@@ -82,7 +84,16 @@ impl Journal {
         };
         let files = [open(&paths[0])?, open(&paths[1])?];
         keep_names(lock.path())?;
-        Ok(Self { files, paths, current: 0, is_open: false, run, generation: 1, noted: Vec::new(), failed: None })
+        Ok(Self {
+            files,
+            paths,
+            current: 0,
+            is_open: false,
+            run,
+            generation: 1,
+            noted: Vec::new(),
+            failed: None,
+        })
     }
 
     /// Notes a record, to be written with the next one or by [`write`](Self::write).
@@ -121,11 +132,13 @@ impl Journal {
         Ok(())
     }
 
-    /// The file that is written, with all that was noted: whoever syncs it makes that survive a power cut, and nobody has to
-    /// wait meanwhile.
+    /// The file that is written, with all that was noted: whoever syncs it makes that survive a
+    /// power cut, and nobody has to wait meanwhile.
     pub(super) fn file(&mut self) -> Result<File, Error> {
         self.write()?;
-        self.files[self.current].try_clone().map_err(|error| Error::io(&self.paths[self.current], &error))
+        self.files[self.current]
+            .try_clone()
+            .map_err(|error| Error::io(&self.paths[self.current], &error))
     }
 
     /// Takes nothing any more, and gives this error from now on, unless there was one before.
@@ -197,12 +210,16 @@ pub(super) fn recover(store: &Store, lock: &mut Lock) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the names of new files beside `path` survive a power cut: a synced file that nobody finds is lost.
+/// Makes the names of new files beside `path` survive a power cut: a synced file that nobody finds
+/// is lost.
 fn keep_names(path: &Path) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Elsewhere a folder cannot be opened, and the file's own sync does it.
     if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::io(folder, &error))?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| Error::io(folder, &error))?;
     }
     Ok(())
 }
@@ -225,11 +242,14 @@ struct Left {
 }
 
 impl Left {
-    /// What `bytes` hold: all records up to one that is not whole, whose answer nobody has. `None` without a whole header.
+    /// What `bytes` hold: all records up to one that is not whole, whose answer nobody has. `None`
+    /// without a whole header.
     fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
         let Some((header, mut rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
         let (numbers, check) = header[8..].as_chunks::<8>().0.split_at(4);
-        if !header.starts_with(MAGIC) || u64::from_le_bytes(check[0]) != xxh3_64(&header[..HEADER - 8]) {
+        if !header.starts_with(MAGIC)
+            || u64::from_le_bytes(check[0]) != xxh3_64(&header[..HEADER - 8])
+        {
             return Ok(None);
         }
         let number = |place: usize| i64::from_le_bytes(numbers[place]);
@@ -237,12 +257,14 @@ impl Left {
         let mut left = Self { run, generation: number(3), records: Vec::new() };
         while let Some((before, behind)) = rest.split_first_chunk::<BEFORE>() {
             let [l0, l1, l2, l3, check @ ..] = *before;
-            let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+            let length =
+                usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
             let Some((body, next)) = behind.split_at_checked(length) else { break };
             if xxh3_64(body) != u64::from_le_bytes(check) {
                 break;
             }
-            left.records.push(Record::decode(body).ok_or(Fault::Damaged("a record of its journal"))?);
+            left.records
+                .push(Record::decode(body).ok_or(Fault::Damaged("a record of its journal"))?);
             rest = next;
         }
         Ok(Some(left))
@@ -252,7 +274,8 @@ impl Left {
     fn bring_in(self, store: &Store) -> Result<(), Fault> {
         let (connection, run) = (&store.connection, self.run);
         let sql = "SELECT filed FROM run WHERE id = ?1 AND started_at = ?2 AND scope = ?3";
-        let filed = connection.query_row(sql, params![run.id, run.started, run.scope], |row| row.get::<_, i64>(0));
+        let filed = connection
+            .query_row(sql, params![run.id, run.started, run.scope], |row| row.get::<_, i64>(0));
         // Of another ledger, or of a generation that is over.
         if filed.optional()?.is_none_or(|filed| filed >= self.generation) {
             return Ok(());

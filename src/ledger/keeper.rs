@@ -1,10 +1,12 @@
-//! The ledger's thread: answers look-ups from the tables, and writes into them what the run has told the journal.
+//! The ledger's thread: answers look-ups from the tables, and writes into them what the run has
+//! told the journal.
 //!
-//! A run tells the journal itself and waits for nothing else, so the thread sleeps until a look-up comes or a moment has
-//! passed, and takes up all that came meanwhile. Once a second the journal is made to survive a power cut. The tables are
-//! written in one transaction at the end, after a while, and whenever much has changed: shipments lie on pages all over their
-//! indexes, so that a page costs the less for each the more they are. The first failure is the last: from then on every
-//! question is answered with it, the journal takes nothing any more, and nothing is written.
+//! A run tells the journal itself and waits for nothing else, so the thread sleeps until a look-up
+//! comes or a moment has passed, and takes up all that came meanwhile. Once a second the journal is
+//! made to survive a power cut. The tables are written in one transaction at the end, after a
+//! while, and whenever much has changed: shipments lie on pages all over their indexes, so that a
+//! page costs the less for each the more they are. The first failure is the last: from then on
+//! every question is answered with it, the journal takes nothing any more, and nothing is written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +26,8 @@ use super::{Error, Key};
 /// How long what was told may wait until it survives a power cut.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// How long what was told may wait for this thread: it is woken for look-ups alone, since waking costs more than a record.
+/// How long what was told may wait for this thread: it is woken for look-ups alone, since waking
+/// costs more than a record.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long the tables may lack what was told; others than this run see them alone.
@@ -80,11 +83,14 @@ impl Keeper {
                 unsynced = unsynced.or_else(|| Some(Instant::now()));
             }
             let is_late = self.book.changed() > 0 && filed.elapsed() >= FILE_EVERY;
-            if worked.is_ok() && (is_late || ended || !syncs.is_empty() || self.book.changed() >= MAX_CHANGED) {
+            if worked.is_ok()
+                && (is_late || ended || !syncs.is_empty() || self.book.changed() >= MAX_CHANGED)
+            {
                 worked = self.file(&mut mail, &mut syncs);
                 filed = Instant::now();
                 unsynced = None;
-            } else if worked.is_ok() && unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
+            } else if worked.is_ok() && unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY)
+            {
                 worked = self.sync();
                 unsynced = None;
             }
@@ -93,8 +99,8 @@ impl Keeper {
                 _ = sync.send(worked.clone());
             }
             if let Err(error) = worked {
-                // A transaction left open would block other shops' runs; the lock stays, since this run's shipments are
-                // still in flight.
+                // A transaction left open would block other shops' runs; the lock stays, since this
+                // run's shipments are still in flight.
                 drop(self.store);
                 refuse(mail.drain(..).chain(left.into_iter().flatten()), &error);
                 while !self.post.take(&mut mail) {
@@ -108,9 +114,13 @@ impl Keeper {
         }
     }
 
-    /// Works messages, in one look at the tables; those that wait for more than that are left in `syncs`. Every look-up has
-    /// its answer, also when this fails.
-    fn work(&mut self, messages: &mut Vec<Message>, syncs: &mut Vec<Reply<()>>) -> Result<(), Error> {
+    /// Works messages, in one look at the tables; those that wait for more than that are left in
+    /// `syncs`. Every look-up has its answer, also when this fails.
+    fn work(
+        &mut self,
+        messages: &mut Vec<Message>,
+        syncs: &mut Vec<Reply<()>>,
+    ) -> Result<(), Error> {
         let mut answers = Vec::new();
         let mut result = self.store.look();
         for message in messages.drain(..) {
@@ -120,8 +130,10 @@ impl Keeper {
                     Ok(())
                 }
                 (Message::LookUp(keys, reply), Ok(())) => {
-                    let memories: Result<Vec<_>, _> =
-                        keys.into_iter().map(|key| self.book.look_up(&self.store.connection, key)).collect();
+                    let memories: Result<Vec<_>, _> = keys
+                        .into_iter()
+                        .map(|key| self.book.look_up(&self.store.connection, key))
+                        .collect();
                     let memories = memories.map_err(|fault| self.store.told(fault));
                     let done = memories.as_ref().map(drop).map_err(Clone::clone);
                     answers.push((reply, memories));
@@ -131,16 +143,18 @@ impl Keeper {
                     answers.push((reply, Err(error.clone())));
                     Ok(())
                 }
-                (Message::Told(record), Ok(())) => {
-                    self.book.enter(&self.store.connection, &record).map_err(|fault| self.store.told(fault))
-                }
+                (Message::Told(record), Ok(())) => self
+                    .book
+                    .enter(&self.store.connection, &record)
+                    .map_err(|fault| self.store.told(fault)),
                 (Message::Told(_), Err(_)) => Ok(()),
             };
             result = result.and(done);
         }
         let result = result.and_then(|()| self.store.leave());
         if let Err(error) = &result {
-            // Before anybody hears of it, so that nothing is sent on the strength of a ledger that failed.
+            // Before anybody hears of it, so that nothing is sent on the strength of a ledger that
+            // failed.
             refuse(self.post.fail(error), error);
         }
         for (reply, memories) in answers {
@@ -149,7 +163,8 @@ impl Keeper {
         result
     }
 
-    /// Makes what the journal holds survive a power cut, and looks whether the ledger is still there.
+    /// Makes what the journal holds survive a power cut, and looks whether the ledger is still
+    /// there.
     fn sync(&self) -> Result<(), Error> {
         let file = self.post.file()?;
         file.sync_data().map_err(|error| Error::io(self.store.path(), &error))?;
@@ -162,7 +177,8 @@ impl Keeper {
         self.work(mail, syncs)?;
         self.store.begin()?;
         let Self { book, store, .. } = self;
-        let flushed = book.flush(&store.connection).and_then(|()| store.filed(book.run(), generation));
+        let flushed =
+            book.flush(&store.connection).and_then(|()| store.filed(book.run(), generation));
         flushed.map_err(|fault| store.told(fault))?;
         self.lock.remember(self.store.commit()?)?;
         self.post.forget()

@@ -1,4 +1,5 @@
-//! The lock of one scope: a file beside the ledger that a run holds by the kernel's own lock as long as it lives.
+//! The lock of one scope: a file beside the ledger that a run holds by the kernel's own lock as
+//! long as it lives.
 //!
 //! ```text
 //! 00000000000000004711 00000000000000004242   so many transactions were there for good, and so many of them in the file itself
@@ -7,8 +8,9 @@
 //! orders.csv                                  and what it does
 //! ```
 //!
-//! The file stays when the run ends, since removing it could give two holders, and since its marks are what tells that a
-//! ledger has lost something: they never go beyond what a sync has made to last, whatever crashes.
+//! The file stays when the run ends, since removing it could give two holders, and since its marks
+//! are what tells that a ledger has lost something: they never go beyond what a sync has made to
+//! last, whatever crashes.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -79,7 +81,8 @@ impl Lock {
                 }
                 Err(TryLockError::Error(error)) => return Err(told(&error)),
             }
-            // Somebody may have removed the file between opening and locking; then this lock would keep nobody out.
+            // Somebody may have removed the file between opening and locking; then this lock would
+            // keep nobody out.
             if !is_at(&file, &path) {
                 continue;
             }
@@ -126,8 +129,8 @@ impl Drop for Lock {
     }
 }
 
-/// Gives a lock back at once. Closing alone would leave it to a child process that is just being started, which holds a
-/// copy of every open file until it runs its own program.
+/// Gives a lock back at once. Closing alone would leave it to a child process that is just being
+/// started, which holds a copy of every open file until it runs its own program.
 fn unlock(file: &File) {
     // It goes with the process in any case.
     let _ = file.unlock();
@@ -143,7 +146,8 @@ impl Drop for Door {
     }
 }
 
-/// Keeps others from opening the ledger at `ledger` while it is made, checked and brought to this version.
+/// Keeps others from opening the ledger at `ledger` while it is made, checked and brought to this
+/// version.
 pub(super) fn door(ledger: &Path) -> Result<Door, Error> {
     let path = beside(ledger, ".lock");
     let file = open(&path).map_err(|error| Error::io(&path, &error))?;
@@ -187,7 +191,8 @@ fn read(file: &mut File) -> (Marks, Option<Holder>) {
         return (Marks::default(), None);
     }
     let mut lines = content.lines();
-    let mut marks = lines.next().unwrap_or_default().split(' ').map(|mark| mark.parse().unwrap_or(0));
+    let mut marks =
+        lines.next().unwrap_or_default().split(' ').map(|mark| mark.parse().unwrap_or(0));
     let marks = Marks { lasting: marks.next().unwrap_or(0), filed: marks.next().unwrap_or(0) };
     let mut holder = || {
         let pid = lines.next()?.parse().ok()?;

@@ -1,8 +1,9 @@
-//! The rows that stand behind the one that was found last. The next night's file has shipments in nearly the same order, so
-//! that what is looked for next mostly stands there, and reading on costs a fraction of looking into two indexes.
+//! The rows that stand behind the one that was found last. The next night's file has shipments in
+//! nearly the same order, so that what is looked for next mostly stands there, and reading on costs
+//! a fraction of looking into two indexes.
 //!
-//! A row tells whether its shipment has another ([`Entry::alone`]), under its check: only where it has none the row is all there
-//! is to know.
+//! A row tells whether its shipment has another ([`Entry::alone`]), under its check: only where it
+//! has none the row is all there is to know.
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -16,7 +17,8 @@ use super::error::Fault;
 const MOST: u32 = 64;
 /// Rows that may be passed over: shipments that have left the file since.
 const PASSED: usize = 16;
-/// Shipments in a row that may be found elsewhere before it is tried more seldom, and how seldom then.
+/// Shipments in a row that may be found elsewhere before it is tried more seldom, and how seldom
+/// then.
 const VAIN: u32 = 4;
 const SELDOM: u32 = 16;
 
@@ -40,7 +42,12 @@ pub(super) struct Neighbours {
 
 impl Neighbours {
     /// The row of `identity` in `scope`, if it stands there and is the only one of its shipment.
-    pub(super) fn take(&mut self, connection: &Connection, scope: i64, identity: u128) -> Result<Option<Entry>, Fault> {
+    pub(super) fn take(
+        &mut self,
+        connection: &Connection,
+        scope: i64,
+        identity: u128,
+    ) -> Result<Option<Entry>, Fault> {
         if self.elsewhere > VAIN && !self.elsewhere.is_multiple_of(SELDOM) {
             return Ok(None);
         }
@@ -56,7 +63,8 @@ impl Neighbours {
         Ok(entry.filter(|entry| entry.alone))
     }
 
-    /// Begins anew behind row `id`, which was found in the indexes, unless it is the one that was met last.
+    /// Begins anew behind row `id`, which was found in the indexes, unless it is the one that was
+    /// met last.
     pub(super) fn found(&mut self, id: i64) {
         if self.last == Some(id) {
             return;

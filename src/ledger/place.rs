@@ -1,4 +1,5 @@
-//! Where the ledger lies unless told otherwise: in the user's state folder, by the platform's conventions.
+//! Where the ledger lies unless told otherwise: in the user's state folder, by the platform's
+//! conventions.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use super::Error;
 /// The ledger's name in the folder.
 const NAME: &str = "ledger.db";
 
-/// The ledger's usual path: `$XDG_STATE_HOME/lateship/ledger.db`, else `~/.local/state/lateship/ledger.db`;
-/// `~/Library/Application Support/lateship/ledger.db` on macOS; `%LOCALAPPDATA%\lateship\ledger.db` on Windows.
+/// The ledger's usual path: `$XDG_STATE_HOME/lateship/ledger.db`, else
+/// `~/.local/state/lateship/ledger.db`; `~/Library/Application Support/lateship/ledger.db` on
+/// macOS; `%LOCALAPPDATA%\lateship\ledger.db` on Windows.
 ///
 /// # Errors
 /// [`Error::NoPlace`] where no home folder is known.
@@ -29,7 +31,8 @@ fn of_xdg(read: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     absolute(read("XDG_STATE_HOME")).or_else(|| Some(absolute(read("HOME"))?.join(".local/state")))
 }
 
-/// The path in a variable. A relative one is invalid by the XDG specification, and would be another one in each folder.
+/// The path in a variable. A relative one is invalid by the XDG specification, and would be another
+/// one in each folder.
 fn absolute(value: Option<OsString>) -> Option<PathBuf> {
     value.map(PathBuf::from).filter(|path| Path::is_absolute(path))
 }

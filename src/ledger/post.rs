@@ -1,7 +1,7 @@
 //! What a run shares with the ledger's thread: the journal, and what was told and not taken up yet.
 //!
-//! A record goes into both in one step, so that whoever ends a generation of the journal has got all that is in it. After the
-//! first failure nothing is taken any more.
+//! A record goes into both in one step, so that whoever ends a generation of the journal has got
+//! all that is in it. After the first failure nothing is taken any more.
 
 use std::fs::File;
 use std::mem;
@@ -34,9 +34,13 @@ impl Post {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a record and hands it on as `message`; it is written with the next that is [told](Self::tell), or by
-    /// [`write`](Self::write).
-    pub(super) fn note(&self, record: Record, message: impl FnOnce(Record) -> Message) -> Result<(), Error> {
+    /// Notes a record and hands it on as `message`; it is written with the next that is
+    /// [told](Self::tell), or by [`write`](Self::write).
+    pub(super) fn note(
+        &self,
+        record: Record,
+        message: impl FnOnce(Record) -> Message,
+    ) -> Result<(), Error> {
         let mut tray = self.tray();
         tray.journal.note(&record)?;
         tray.mail.push(message(record));
@@ -44,7 +48,11 @@ impl Post {
     }
 
     /// Writes a record with all that was noted before, and hands it on as `message`.
-    pub(super) fn tell(&self, record: Record, message: impl FnOnce(Record) -> Message) -> Result<(), Error> {
+    pub(super) fn tell(
+        &self,
+        record: Record,
+        message: impl FnOnce(Record) -> Message,
+    ) -> Result<(), Error> {
         let mut tray = self.tray();
         tray.journal.note(&record)?;
         tray.journal.write()?;
@@ -70,14 +78,16 @@ impl Post {
         self.tray().is_closed = true;
     }
 
-    /// Puts what came since the last time into `mail`, which is empty; whether nothing comes any more.
+    /// Puts what came since the last time into `mail`, which is empty; whether nothing comes any
+    /// more.
     pub(super) fn take(&self, mail: &mut Vec<Message>) -> bool {
         let mut tray = self.tray();
         mem::swap(&mut tray.mail, mail);
         tray.is_closed
     }
 
-    /// Ends the generation of the journal, whose number it gives; what was told by then comes into `mail`, which is empty.
+    /// Ends the generation of the journal, whose number it gives; what was told by then comes into
+    /// `mail`, which is empty.
     pub(super) fn turn(&self, mail: &mut Vec<Message>) -> Result<i64, Error> {
         let mut tray = self.tray();
         mem::swap(&mut tray.mail, mail);
@@ -99,7 +109,8 @@ impl Post {
         self.tray().journal.end();
     }
 
-    /// Takes nothing any more and gives this error from now on, unless there was one before; what is in the tray is given back.
+    /// Takes nothing any more and gives this error from now on, unless there was one before; what
+    /// is in the tray is given back.
     pub(super) fn fail(&self, error: &Error) -> Vec<Message> {
         let mut tray = self.tray();
         tray.journal.fail(error);

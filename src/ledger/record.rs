@@ -32,7 +32,11 @@ pub(super) enum Record {
 impl Record {
     /// An intent, with the names as far as they are kept.
     pub(super) fn intend(key: Key, (order_no, trackingnumber): (&str, &str), at: i64) -> Self {
-        Self::Intend { key, names: (kept(order_no).to_owned(), kept(trackingnumber).to_owned()), at }
+        Self::Intend {
+            key,
+            names: (kept(order_no).to_owned(), kept(trackingnumber).to_owned()),
+            at,
+        }
     }
 
     /// Writes it behind `out`.

@@ -1,8 +1,9 @@
-//! What a scope's first run has put into the tables: whatever falls through stands there surely not, and need not be looked for
-//! in two indexes.
+//! What a scope's first run has put into the tables: whatever falls through stands there surely
+//! not, and need not be looked for in two indexes.
 //!
-//! A Bloom filter of fixed size (Burton H. Bloom, Communications of the ACM 13, 1970). With four bits for each of a million
-//! identities one in 6,000 is looked for in vain, of ten million one in four.
+//! A Bloom filter of fixed size (Burton H. Bloom, Communications of the ACM 13, 1970). With four
+//! bits for each of a million identities one in 6,000 is looked for in vain, of ten million one in
+//! four.
 
 /// Bits that are set for each identity.
 const MARKS: u32 = 4;

@@ -1,6 +1,8 @@
-//! The ledger's file: made for its owner alone, brought to this version, checked, and opened as `SQLite` needs it.
+//! The ledger's file: made for its owner alone, brought to this version, checked, and opened as
+//! `SQLite` needs it.
 //!
-//! Whoever writes does so between [`Store::begin`] and [`Store::commit`]. A commit survives a kill and a power cut. `SQLite`'s checkpoints are done here and looked at, since on its own it does
+//! Whoever writes does so between [`Store::begin`] and [`Store::commit`]. A commit survives a kill
+//! and a power cut. `SQLite`'s checkpoints are done here and looked at, since on its own it does
 //! them in silence.
 
 use std::cell::Cell;
@@ -20,7 +22,8 @@ use super::lock::{self, Lock};
 use super::{Error, Scope};
 
 /// Each step brings the schema from the version of its index to the next.
-const STEPS: [&str; 3] = [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The newest schema, which this program writes.
 pub(super) const VERSION: i64 = 3;
@@ -28,14 +31,16 @@ pub(super) const VERSION: i64 = 3;
 /// Stands in the file's header and says whose it is: `late`.
 const APPLICATION: i64 = 0x6C61_7465;
 
-/// How long another program's lock is waited for. The runs of other scopes hold it for milliseconds.
+/// How long another program's lock is waited for. The runs of other scopes hold it for
+/// milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes of the write-ahead log beyond which it is moved into the ledger.
 pub(super) const MAX_LOG: u64 = 8 * 1024 * 1024;
 
-/// The log of a large ledger may also grow to this part of it. New shipments lie on pages all over its indexes, so that
-/// moving them costs the more for each the fewer they are, and everyone waits meanwhile.
+/// The log of a large ledger may also grow to this part of it. New shipments lie on pages all over
+/// its indexes, so that moving them costs the more for each the fewer they are, and everyone waits
+/// meanwhile.
 const LOG_PART: u64 = 8;
 
 const SEQUENCE: &str = "SELECT sequence FROM state WHERE id = 1";
@@ -65,7 +70,8 @@ pub(super) struct Entered {
 pub(super) struct Store {
     pub(super) connection: Connection,
     path: PathBuf,
-    /// The file at the path when it was opened. No open file stands for it: closing one would take `SQLite`'s locks away.
+    /// The file at the path when it was opened. No open file stands for it: closing one would take
+    /// `SQLite`'s locks away.
     file: Option<lock::FileId>,
     marks: Cell<Marks>,
 }
@@ -82,7 +88,9 @@ impl Store {
         let told = |error| Error::io(path, &error);
         // Locks lie beside the ledger itself, so that all links to it lead to the same ones.
         let path = match fs::canonicalize(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::Missing { path: path.to_owned() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::Missing { path: path.to_owned() });
+            }
             found => found.map_err(told)?,
         };
         if !fs::metadata(&path).map_err(told)?.is_file() {
@@ -91,7 +99,8 @@ impl Store {
         let _door = lock::door(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let marks = Cell::new(Marks::default());
-        let connection = Connection::open_with_flags(&path, flags).map_err(|error| Fault::from(error).at(&path))?;
+        let connection = Connection::open_with_flags(&path, flags)
+            .map_err(|error| Fault::from(error).at(&path))?;
         let store = Self { connection, file: lock::id_of(&path), path, marks };
         store.prepare()?;
         Ok(store)
@@ -146,7 +155,9 @@ impl Store {
         let look = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         let look = |sql: &str| {
             look(sql).map_err(|error| match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::NotADatabase) => Error::Foreign { path: self.path.clone() },
+                Some(rusqlite::ErrorCode::NotADatabase) => {
+                    Error::Foreign { path: self.path.clone() }
+                }
                 _ => self.told(error),
             })
         };
@@ -188,10 +199,11 @@ impl Store {
     fn check(&self) -> Result<(), Fault> {
         let moment = self.connection.unchecked_transaction()?;
         let state = State::read(&self.connection)?;
-        let (runs, last_run): (i64, i64) =
-            self.connection.query_row("SELECT count(*), coalesce(max(id), 0) FROM run", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let (runs, last_run): (i64, i64) = self.connection.query_row(
+            "SELECT count(*), coalesce(max(id), 0) FROM run",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         if runs != last_run || last_run != state.last_run {
             return Err(Fault::Damaged("its list of runs"));
         }
@@ -205,7 +217,8 @@ impl Store {
 
     /// All scopes and their numbers, checked.
     pub(super) fn scopes(&self) -> Result<Vec<(i64, Scope)>, Fault> {
-        let mut statement = self.connection.prepare("SELECT id, endpoint, account, mark FROM scope ORDER BY id")?;
+        let mut statement =
+            self.connection.prepare("SELECT id, endpoint, account, mark FROM scope ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut scopes = Vec::new();
         while let Some(row) = rows.next()? {
@@ -219,7 +232,13 @@ impl Store {
     }
 
     /// Enters a run that does `what` for `scope`, for good.
-    pub(super) fn register(&self, scope: &Scope, what: &str, now: i64, lock: &mut Lock) -> Result<Entered, Error> {
+    pub(super) fn register(
+        &self,
+        scope: &Scope,
+        what: &str,
+        now: i64,
+        lock: &mut Lock,
+    ) -> Result<Entered, Error> {
         self.refuse_older(lock)?;
         self.begin()?;
         let enter = || -> Result<Entered, Fault> {
@@ -232,7 +251,12 @@ impl Store {
                 state.scopes += 1;
                 self.connection.execute(
                     "INSERT INTO scope (id, endpoint, account, mark) VALUES (?1, ?2, ?3, ?4)",
-                    params![state.scopes, scope.endpoint, scope.account, scope_mark(state.scopes, scope)],
+                    params![
+                        state.scopes,
+                        scope.endpoint,
+                        scope.account,
+                        scope_mark(state.scopes, scope)
+                    ],
                 )?;
                 state.scopes
             };
@@ -249,7 +273,8 @@ impl Store {
         Ok(entered)
     }
 
-    /// Notes, in the transaction under way, that with it the tables hold a run's journal up to that generation.
+    /// Notes, in the transaction under way, that with it the tables hold a run's journal up to that
+    /// generation.
     pub(super) fn filed(&self, run: i64, generation: i64) -> Result<(), Fault> {
         let sql = "UPDATE run SET filed = ?2 WHERE id = ?1";
         self.connection.prepare_cached(sql)?.execute(params![run, generation])?;
@@ -292,7 +317,11 @@ impl Store {
 
     /// Looks whether the ledger still is the file that was opened.
     pub(super) fn refuse_vanished(&self) -> Result<(), Error> {
-        if lock::id_of(&self.path) == self.file { Ok(()) } else { Err(Error::Vanished { path: self.path.clone() }) }
+        if lock::id_of(&self.path) == self.file {
+            Ok(())
+        } else {
+            Err(Error::Vanished { path: self.path.clone() })
+        }
     }
 
     /// Ends a transaction that wrote nothing.
@@ -305,7 +334,8 @@ impl Store {
     pub(super) fn refuse_older(&self, lock: &Lock) -> Result<(), Error> {
         let sequence = self.connection.query_row(SEQUENCE, [], |row| row.get::<_, i64>(0));
         let lasting = sequence.map_err(|error| self.told(error))?.cast_unsigned();
-        // The log of a newer ledger beside an older one would pass for a whole one, were it not for the file's own mark.
+        // The log of a newer ledger beside an older one would pass for a whole one, were it not for
+        // the file's own mark.
         self.marks.set(Marks { lasting, filed: filed(&self.path) });
         if lasting < lock.marks().lasting || self.marks.get().filed < lock.marks().filed {
             return Err(Error::Older { path: self.path.clone(), lock: lock.path().to_owned() });
@@ -321,9 +351,10 @@ impl Store {
 
     /// Moves the log into the ledger, as far as nobody reads an older state.
     fn checkpoint(&self, how: &str) -> Result<(), Error> {
-        let moved = self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
-            Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
-        });
+        let moved =
+            self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
+                Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+            });
         match moved.map_err(|error| self.told(error)) {
             Ok(whole) => {
                 if whole {
@@ -358,7 +389,9 @@ fn filed(path: &Path) -> u64 {
         _ = write!(uri, "%{byte:02x}");
     }
     uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let read = || -> rusqlite::Result<i64> {
         Connection::open_with_flags(&uri, flags)?.query_row(SEQUENCE, [], |row| row.get(0))
     };
@@ -376,11 +409,17 @@ struct State {
 
 impl State {
     fn read(connection: &Connection) -> Result<Self, Fault> {
-        let found = connection.query_row("SELECT last_run, scopes, mark FROM state WHERE id = 1", [], |row| {
-            Ok((Self { last_run: row.get(0)?, scopes: row.get(1)? }, row.get::<_, i64>(2)?))
-        });
+        let found = connection.query_row(
+            "SELECT last_run, scopes, mark FROM state WHERE id = 1",
+            [],
+            |row| Ok((Self { last_run: row.get(0)?, scopes: row.get(1)? }, row.get::<_, i64>(2)?)),
+        );
         let (state, mark) = found?;
-        if state.mark() == mark { Ok(state) } else { Err(Fault::Damaged("its state's check fails")) }
+        if state.mark() == mark {
+            Ok(state)
+        } else {
+            Err(Fault::Damaged("its state's check fails"))
+        }
     }
 
     fn write(self, connection: &Connection) -> Result<(), Fault> {

@@ -1,4 +1,5 @@
-//! A mapping and a header to a [`Bound`] mapping: every name is looked up here, once, and what does not fit is noted.
+//! A mapping and a header to a [`Bound`] mapping: every name is looked up here, once, and what does
+//! not fit is noted.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -22,7 +23,8 @@ use super::work::{Source, Take};
 use crate::shipment::{Field, Wire};
 use crate::text;
 
-/// Binds a mapping to the header of `file`; `set` gives constants that override sources, the last one of a field wins.
+/// Binds a mapping to the header of `file`; `set` gives constants that override sources, the last
+/// one of a field wins.
 pub(super) fn bind(
     spec: &Spec,
     name: &str,
@@ -41,26 +43,38 @@ pub(super) fn bind(
             .at(join.span.clone(), "[join]: the other export is not given", "no file")
             .advise("give its path with --join, or as file in [join], relative to the mapping");
     }
-    for (lookup, from) in spec.filed.iter().filter(|(lookup, _)| !tables.lookups.contains_key(lookup)) {
+    for (lookup, from) in
+        spec.filed.iter().filter(|(lookup, _)| !tables.lookups.contains_key(lookup))
+    {
         let title = format!("[lookups.{}]: its file was not read", text::printable(lookup));
         faults.at(from.file.span(), title, "no table");
     }
     let columns = Columns::new(file, header);
-    let mut names = Names { columns, joined, lookups: &tables.lookups, used: HashSet::new(), faults };
+    let mut names =
+        Names { columns, joined, lookups: &tables.lookups, used: HashSet::new(), faults };
     let keep = names.conditions(&spec.rows.keep);
     let drop = names.conditions(&spec.rows.drop);
-    let filled: Vec<usize> = spec.rows.fill_down.iter().filter_map(|name| names.find_own(name)).collect();
+    let filled: Vec<usize> =
+        spec.rows.fill_down.iter().filter_map(|name| names.find_own(name)).collect();
 
     let mut plan: Vec<(Field, Vec<Source>)> = Vec::new();
     for field in Field::all() {
         if let Some((_, value)) = set.iter().rev().find(|(set, _)| *set == field) {
             plan.push((
                 field,
-                vec![Source { when: None, take: Take::Value(value.trim().to_owned()), steps: None, filed: None }],
+                vec![Source {
+                    when: None,
+                    take: Take::Value(value.trim().to_owned()),
+                    steps: None,
+                    filed: None,
+                }],
             ));
         } else if let Some((_, sources)) = spec.fields.iter().find(|(mapped, _)| *mapped == field) {
             let bound = names.sources(sources);
-            if bound.is_empty() && field.spec().required && sources.iter().all(|source| source.optional) {
+            if bound.is_empty()
+                && field.spec().required
+                && sources.iter().all(|source| source.optional)
+            {
                 names.without_source(name, file, header, field);
             }
             plan.push((field, bound));
@@ -73,12 +87,17 @@ pub(super) fn bind(
         .iter()
         .find(|(field, _)| *field == Field::ORDER_NO)
         .and_then(|(_, sources)| sources.iter().find_map(|source| source.columns().next()));
-    let grouped: Vec<usize> = spec.rows.group_by.iter().filter_map(|name| names.find_own(name)).collect();
-    let split =
-        spec.rows.split.as_ref().and_then(|(column, at)| Some(Split { column: names.find(column)?, at: at.clone() }));
+    let grouped: Vec<usize> =
+        spec.rows.group_by.iter().filter_map(|name| names.find_own(name)).collect();
+    let split = spec
+        .rows
+        .split
+        .as_ref()
+        .and_then(|(column, at)| Some(Split { column: names.find(column)?, at: at.clone() }));
     let key = grouped.first().copied().or(key.filter(|place| *place < header.len()));
     let join = spec.join.as_ref().and_then(|join| {
-        let columns: Vec<usize> = join.on.iter().filter_map(|(ours, _)| names.find_own(ours)).collect();
+        let columns: Vec<usize> =
+            join.on.iter().filter_map(|(ours, _)| names.find_own(ours)).collect();
         Some(BoundJoin {
             table: Arc::clone(table?),
             columns,
@@ -104,20 +123,33 @@ pub(super) fn bind(
         wire: Wire::new(spec.send_empty, &spec.rename),
         unused: (0..header.len()).filter(|place| !used.contains(place)).collect(),
     };
-    Bound::new(parts, FillDown::new(filled, key), (!grouped.is_empty()).then(|| Grouping::new(grouped)))
+    Bound::new(
+        parts,
+        FillDown::new(filled, key),
+        (!grouped.is_empty()).then(|| Grouping::new(grouped)),
+    )
 }
 
-/// The places behind those of the input's own `columns` that a field reads, if it reads nothing else.
+/// The places behind those of the input's own `columns` that a field reads, if it reads nothing
+/// else.
 fn joined_only(plan: &[(Field, Vec<Source>)], field: Field, columns: usize) -> Vec<usize> {
-    let sources = plan.iter().find(|(mapped, _)| *mapped == field).map_or(&[][..], |(_, sources)| sources);
-    let slots = |source: &Source| source.columns().map(|place| place.checked_sub(columns)).collect::<Vec<_>>();
+    let sources =
+        plan.iter().find(|(mapped, _)| *mapped == field).map_or(&[][..], |(_, sources)| sources);
+    let slots = |source: &Source| {
+        source.columns().map(|place| place.checked_sub(columns)).collect::<Vec<_>>()
+    };
     let slots: Vec<Option<usize>> = sources.iter().flat_map(slots).collect();
     let has_constant = sources.iter().any(|source| source.columns().next().is_none());
     slots.into_iter().collect::<Option<Vec<usize>>>().filter(|_| !has_constant).unwrap_or_default()
 }
 
-/// The table that `[join]` wants of `file`: the columns that are compared, and all that some source reads.
-pub(super) fn table(spec: &Spec, (file, header): (&str, &[String]), faults: &mut Faults) -> TableBuilder {
+/// The table that `[join]` wants of `file`: the columns that are compared, and all that some source
+/// reads.
+pub(super) fn table(
+    spec: &Spec,
+    (file, header): (&str, &[String]),
+    faults: &mut Faults,
+) -> TableBuilder {
     let columns = Columns::new(file, header);
     let (mut keys, mut read) = (Vec::new(), Vec::new());
     if let Some(join) = &spec.join {
@@ -127,12 +159,17 @@ pub(super) fn table(spec: &Spec, (file, header): (&str, &[String]), faults: &mut
                 Err(trouble) => columns.complain(theirs.get_ref(), &trouble, theirs.span(), faults),
             }
         }
-        // Those that are not there are told when sources are bound, for another source may stand in.
-        let mut note = |name: &str| read.extend(join.column(name).and_then(|column| columns.find(column).ok()));
+        // Those that are not there are told when sources are bound, for another source may stand
+        // in.
+        let mut note = |name: &str| {
+            read.extend(join.column(name).and_then(|column| columns.find(column).ok()))
+        };
         for source in spec.fields.iter().flat_map(|(_, sources)| sources) {
             match &source.take {
                 source::Take::Column(name) | source::Take::Carrier(name) => note(name.get_ref()),
-                source::Take::Template(template) => template.get_ref().columns().for_each(&mut note),
+                source::Take::Template(template) => {
+                    template.get_ref().columns().for_each(&mut note)
+                }
                 source::Take::Value(_) => {}
             }
             if let Some(when) = &source.when {
@@ -210,9 +247,14 @@ impl Names<'_> {
             // It was said already that there is no other table.
             Ok(None) => None,
             Err(trouble) => {
-                match self.joined.as_ref().and_then(|joined| Some((joined.join.column(name)?, joined.table.as_ref()?)))
+                match self
+                    .joined
+                    .as_ref()
+                    .and_then(|joined| Some((joined.join.column(name)?, joined.table.as_ref()?)))
                 {
-                    Some((column, (_, columns))) => columns.complain(column, &trouble, span, self.faults),
+                    Some((column, (_, columns))) => {
+                        columns.complain(column, &trouble, span, self.faults)
+                    }
                     None => self.columns.complain(name, &trouble, span, self.faults),
                 }
                 None
@@ -220,10 +262,13 @@ impl Names<'_> {
         }
     }
 
-    /// The place of a column of the input, or behind them of the other table; `None` where that is not given.
+    /// The place of a column of the input, or behind them of the other table; `None` where that is
+    /// not given.
     fn look(&self, name: &str) -> Result<Option<usize>, NoColumn> {
         match self.joined.as_ref().and_then(|joined| Some((joined, joined.join.column(name)?))) {
-            Some((joined, column)) => Ok(joined.find(column)?.map(|slot| self.columns.len() + slot)),
+            Some((joined, column)) => {
+                Ok(joined.find(column)?.map(|slot| self.columns.len() + slot))
+            }
             None => self.columns.find(name).map(Some),
         }
     }
@@ -231,7 +276,10 @@ impl Names<'_> {
     /// The place of a column that must be the input's own.
     fn find_own(&mut self, name: &Name) -> Option<usize> {
         if self.joined.as_ref().is_some_and(|joined| joined.join.column(name.get_ref()).is_some()) {
-            let title = format!("{} is a joined column, and rows are joined only later", text::quoted(name.get_ref()));
+            let title = format!(
+                "{} is a joined column, and rows are joined only later",
+                text::quoted(name.get_ref())
+            );
             self.faults.at(name.span(), title, "not known here").advise(
                 "[rows] keep, drop, fill_down and group_by, and [join] on, take columns of the input; in [fields] a source \
                  can have a when",
@@ -247,11 +295,15 @@ impl Names<'_> {
 
     /// Conditions on columns of the input.
     fn conditions(&mut self, conditions: &[Condition<Name>]) -> Vec<Condition<usize>> {
-        conditions.iter().filter_map(|condition| condition.bind(&mut |name| self.find_own(name))).collect()
+        conditions
+            .iter()
+            .filter_map(|condition| condition.bind(&mut |name| self.find_own(name)))
+            .collect()
     }
 
-    /// Sources in their order. One whose column the header lacks is left out as long as another one reads a column that
-    /// it has: lists of alternatives serve files of which each has one of the names. An optional one always is.
+    /// Sources in their order. One whose column the header lacks is left out as long as another one
+    /// reads a column that it has: lists of alternatives serve files of which each has one of the
+    /// names. An optional one always is.
     fn sources(&mut self, sources: &[source::Source]) -> Vec<Source> {
         let present = sources.iter().any(|source| self.reads_a_present_column(source));
         let mut bound = Vec::with_capacity(sources.len());
@@ -270,16 +322,24 @@ impl Names<'_> {
                 source::Take::Template(template) => {
                     let span = template.span();
                     // All columns first, so that each that is missing is noted.
-                    let known =
-                        template.get_ref().columns().filter(|name| self.place(name, span.clone()).is_none()).count()
-                            == 0;
-                    let bound = template.get_ref().bind(|name| self.look(name).ok().flatten().ok_or(())).ok();
+                    let known = template
+                        .get_ref()
+                        .columns()
+                        .filter(|name| self.place(name, span.clone()).is_none())
+                        .count()
+                        == 0;
+                    let bound = template
+                        .get_ref()
+                        .bind(|name| self.look(name).ok().flatten().ok_or(()))
+                        .ok();
                     bound.filter(|_| known).map(Take::Template)
                 }
             };
             if let (Some(when), Some(take)) = (when, take) {
-                let lookup = source.steps.lookup.as_ref().filter(|lookup| lookup.table.from.is_some());
-                let filed = lookup.and_then(|lookup| self.lookups.get(&lookup.table.name)).map(Arc::clone);
+                let lookup =
+                    source.steps.lookup.as_ref().filter(|lookup| lookup.table.from.is_some());
+                let filed =
+                    lookup.and_then(|lookup| self.lookups.get(&lookup.table.name)).map(Arc::clone);
                 bound.push(Source { when, take, steps: some_steps(&source.steps), filed });
             }
         }
@@ -292,7 +352,8 @@ impl Names<'_> {
 
     /// Whether some column that the source takes is not in the header at all.
     fn is_missing(&self, source: &source::Source) -> bool {
-        let missing = |name: &str| matches!(self.look(name), Err(NoColumn::Missing | NoColumn::TooFew(_)));
+        let missing =
+            |name: &str| matches!(self.look(name), Err(NoColumn::Missing | NoColumn::TooFew(_)));
         match &source.take {
             source::Take::Column(name) | source::Take::Carrier(name) => missing(name.get_ref()),
             source::Take::Template(template) => template.get_ref().columns().any(missing),
@@ -307,7 +368,9 @@ impl Names<'_> {
             "the webhook takes no shipment without it: add a line {field} = \"…\" to [fields], or give --set \
                  {field}=VALUE"
         ));
-        if let Some(advice) = proposal(field.name(), &names, &format!("the columns of {} are", text::printable(file))) {
+        if let Some(advice) =
+            proposal(field.name(), &names, &format!("the columns of {} are", text::printable(file)))
+        {
             added.advise(advice);
         }
     }

@@ -1,7 +1,8 @@
 //! A mapping bound to a header, at work: rows in, units out.
 //!
-//! A row's way is `fill_down` → `keep` and `drop` → group → split → fields → the three fields that must not be empty →
-//! the body. Rows go in by [`Bound::push`] and come out in units by [`Bound::pop`], all of them, in their order.
+//! A row's way is `fill_down` → `keep` and `drop` → group → split → fields → the three fields that
+//! must not be empty → the body. Rows go in by [`Bound::push`] and come out in units by
+//! [`Bound::pop`], all of them, in their order.
 
 use std::collections::VecDeque;
 
@@ -40,7 +41,8 @@ impl Bound {
                 return self.put_aside(row, worked);
             }
             Reading::Flawed(reason) => {
-                // What it stood for is not known: no row after it inherits from before, or belongs to what was before.
+                // What it stood for is not known: no row after it inherits from before, or belongs
+                // to what was before.
                 self.fill.forget();
                 let worked = Worked::of(Made::Invalid(vec![Problem::of_row(reason.as_str())]));
                 self.finish();
@@ -77,7 +79,8 @@ impl Bound {
         }
     }
 
-    /// The key of the group that `row` belongs to, with what it inherits filled in; `None` where it stands for itself.
+    /// The key of the group that `row` belongs to, with what it inherits filled in; `None` where it
+    /// stands for itself.
     pub fn key(&mut self, row: &mut Row) -> Option<u128> {
         match &row.reading {
             Reading::Data => {}
@@ -94,7 +97,8 @@ impl Bound {
         self.grouping.as_mut()?.key(row, &self.parts.empty)
     }
 
-    /// The same mapping for rows that were arranged by their [keys](Self::key): they inherit nothing any more.
+    /// The same mapping for rows that were arranged by their [keys](Self::key): they inherit
+    /// nothing any more.
     #[must_use]
     pub fn arranged(self) -> Self {
         Self { fill: FillDown::new(Vec::new(), None), ..self }
@@ -105,9 +109,12 @@ impl Bound {
         self.grouping.as_ref().is_some_and(Grouping::is_open)
     }
 
-    /// Whether `row` belongs to the rows that came last; `None` where it takes no part itself and those after it may.
+    /// Whether `row` belongs to the rows that came last; `None` where it takes no part itself and
+    /// those after it may.
     pub fn continues(&mut self, row: &mut Row) -> Option<bool> {
-        let Some(grouping) = self.grouping.as_mut().filter(|grouping| grouping.is_open()) else { return Some(false) };
+        let Some(grouping) = self.grouping.as_mut().filter(|grouping| grouping.is_open()) else {
+            return Some(false);
+        };
         match row.reading {
             Reading::Data => {}
             Reading::Skip(_) => return None,
@@ -123,9 +130,13 @@ impl Bound {
     /// Ends what is open where the input broke: rows of which others may be missing make nothing.
     pub fn break_off(&mut self) {
         if let Some(members) = self.grouping.as_mut().and_then(Grouping::close) {
-            let problem =
-                Problem::of_row("the input could not be read to the end of the rows that belong together here");
-            self.ready.push_back(Unit { members, made: smallvec![Worked::of(Made::Invalid(vec![problem]))] });
+            let problem = Problem::of_row(
+                "the input could not be read to the end of the rows that belong together here",
+            );
+            self.ready.push_back(Unit {
+                members,
+                made: smallvec![Worked::of(Made::Invalid(vec![problem]))],
+            });
         }
     }
 
@@ -141,11 +152,14 @@ impl Bound {
 
     /// The fields that have no source, in the order of the wire.
     pub fn unmapped_fields(&self) -> Vec<Field> {
-        Field::all().filter(|field| !self.parts.plan.iter().any(|(mapped, _)| mapped == field)).collect()
+        Field::all()
+            .filter(|field| !self.parts.plan.iter().any(|(mapped, _)| mapped == field))
+            .collect()
     }
 
     fn put_aside(&mut self, row: Row, worked: Worked) {
-        if let Some(grouping) = self.grouping.as_mut().filter(|grouping| grouping.takes_aside(&row)) {
+        if let Some(grouping) = self.grouping.as_mut().filter(|grouping| grouping.takes_aside(&row))
+        {
             return grouping.put_aside(row, worked);
         }
         self.finish();
@@ -155,7 +169,9 @@ impl Bound {
     fn work(&mut self, members: Members) {
         let mut unit = Unit { members, made: smallvec![] };
         let Self { parts, maker, .. } = self;
-        maker.make_all(parts, Group::new(&unit.members, &parts.empty), |worked| unit.made.push(worked));
+        maker.make_all(parts, Group::new(&unit.members, &parts.empty), |worked| {
+            unit.made.push(worked)
+        });
         self.ready.push_back(unit);
     }
 }

@@ -1,7 +1,9 @@
-//! The built-in mappings: the files in `mappings/`, compiled in. A test parses, binds and runs each.
+//! The built-in mappings: the files in `mappings/`, compiled in. A test parses, binds and runs
+//! each.
 //!
-//! Each opens with a comment that says what it is for. Its lines are read here: `# NAME: what it is`, `#   ` before the
-//! header of the file it expects, `# From: ` where that file comes from, `# Join: ` which other file it needs.
+//! Each opens with a comment that says what it is for. Its lines are read here:
+//! `# NAME: what it is`, `#   ` before the header of the file it expects, `# From: ` where that
+//! file comes from, `# Join: ` which other file it needs.
 
 use super::error::Error;
 
@@ -53,7 +55,8 @@ const ALL: &[(&str, &str)] = mappings![
 pub struct Head {
     /// What it is for, in one line.
     pub title: &'static str,
-    /// The first line of the header that it expects; the columns of a line may go on in the next one.
+    /// The first line of the header that it expects; the columns of a line may go on in the next
+    /// one.
     pub header: &'static str,
     /// Where the file comes from.
     pub from: Option<&'static str>,

@@ -1,4 +1,5 @@
-//! A value in capitals, in small letters, or with a capital at each word: `case` in the mapping's `[fields]`.
+//! A value in capitals, in small letters, or with a capital at each word: `case` in the mapping's
+//! `[fields]`.
 
 use std::str::FromStr;
 
@@ -51,8 +52,9 @@ impl Case {
     }
 }
 
-/// A capital at each word, small letters in it. Words end at everything that is neither letter nor digit; an
-/// apostrophe ends one only before three letters or more: `O'Neil` and `Dell'Acqua`, but `John's` and `They'll`.
+/// A capital at each word, small letters in it. Words end at everything that is neither letter nor
+/// digit; an apostrophe ends one only before three letters or more: `O'Neil` and `Dell'Acqua`, but
+/// `John's` and `They'll`.
 fn title(text: &str, out: &mut String) {
     let mut inside = false;
     for (at, c) in text.char_indices() {
@@ -67,10 +69,15 @@ fn title(text: &str, out: &mut String) {
         }
         out.push(c);
         if matches!(c, '\'' | '’') {
-            let letters = text[at + c.len_utf8()..].chars().take(3).filter(|next| next.is_alphabetic()).count();
+            let letters = text[at + c.len_utf8()..]
+                .chars()
+                .take(3)
+                .filter(|next| next.is_alphabetic())
+                .count();
             inside = inside && letters < 3;
         } else {
-            // A combining accent belongs to the letter before it, though Unicode calls it no letter.
+            // A combining accent belongs to the letter before it, though Unicode calls it no
+            // letter.
             inside = inside && matches!(c, '\u{0300}'..='\u{036F}');
         }
     }

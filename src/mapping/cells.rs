@@ -1,5 +1,5 @@
-//! A row's cells as the mapping sees them: trimmed, freed of spreadsheet guards, and empty where `[source] empty` says so.
-//! Over them lies the piece of a cell that a split works just now.
+//! A row's cells as the mapping sees them: trimmed, freed of spreadsheet guards, and empty where
+//! `[source] empty` says so. Over them lies the piece of a cell that a split works just now.
 
 use super::guard;
 use super::unit::Member;
@@ -74,7 +74,8 @@ impl<'a> Group<'a> {
         Self { over: Some((place, piece)), ..self }
     }
 
-    /// The same with the cells of another table's row behind each row's own, from the place `from` on.
+    /// The same with the cells of another table's row behind each row's own, from the place `from`
+    /// on.
     pub(super) fn joined(self, from: usize, cells: &'a [&'a str]) -> Self {
         Self { joined: Some(Joined { from, cells }), ..self }
     }
@@ -94,7 +95,8 @@ impl<'a> Group<'a> {
         Cells { over: self.over, joined: self.joined, ..Cells::new(&member.row, self.empty) }
     }
 
-    /// The cells of the row that takes part, with its place among the members; `None` where several do.
+    /// The cells of the row that takes part, with its place among the members; `None` where several
+    /// do.
     pub(super) fn single(self) -> Option<(usize, Cells<'a>)> {
         if let [member] = self.members {
             return Some((0, self.cells(member)));

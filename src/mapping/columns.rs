@@ -1,7 +1,8 @@
 //! Column names looked up in a header, once per input.
 //!
-//! A name matches exactly, else without case, punctuation and spaces around it; a letter that reading destroyed (U+FFFD
-//! in the header) stands for any. `Name#2` means the second column of that name. Called by `bind` alone.
+//! A name matches exactly, else without case, punctuation and spaces around it; a letter that
+//! reading destroyed (U+FFFD in the header) stands for any. `Name#2` means the second column of
+//! that name. Called by `bind` alone.
 
 use std::ops::Range;
 
@@ -70,11 +71,18 @@ impl<'a> Columns<'a> {
     }
 
     /// Notes why a name leads to no column.
-    pub(super) fn complain(&self, name: &str, trouble: &NoColumn, span: Range<usize>, faults: &mut Faults) {
+    pub(super) fn complain(
+        &self,
+        name: &str,
+        trouble: &NoColumn,
+        span: Range<usize>,
+        faults: &mut Faults,
+    ) {
         let (file, shown) = (text::printable(self.file), text::quoted(name));
         match trouble {
             NoColumn::Missing => {
-                let added = faults.at(span, format!("{file} has no column {shown}"), "no such column");
+                let added =
+                    faults.at(span, format!("{file} has no column {shown}"), "no such column");
                 let names: Vec<&str> = self.header.iter().map(String::as_str).collect();
                 let added = match proposal(name, &names, "its columns are") {
                     Some(advice) => added.advise(advice),
@@ -96,15 +104,23 @@ impl<'a> Columns<'a> {
                 ));
             }
             NoColumn::Ambiguous(places) => {
-                let names: Vec<String> = places.iter().map(|place| self.described(*place)).collect();
+                let names: Vec<String> =
+                    places.iter().map(|place| self.described(*place)).collect();
                 let title = format!("{file} has several columns like {shown}");
-                faults.at(span, title, "which of them?").advise(format!("write exactly one of {}", names.join(", ")));
+                faults
+                    .at(span, title, "which of them?")
+                    .advise(format!("write exactly one of {}", names.join(", ")));
             }
             NoColumn::TooFew(count) => {
                 let base = numbered(name).map_or(name, |(base, _)| base);
-                let title =
-                    format!("{file} has {} called {}", text::counted(*count as u64, "column"), text::quoted(base));
-                faults.at(span, title, "no column with this number").advise("the number behind # counts from 1");
+                let title = format!(
+                    "{file} has {} called {}",
+                    text::counted(*count as u64, "column"),
+                    text::quoted(base)
+                );
+                faults
+                    .at(span, title, "no column with this number")
+                    .advise("the number behind # counts from 1");
             }
         }
     }
@@ -124,7 +140,11 @@ impl<'a> Columns<'a> {
             return Vec::new();
         }
         let same = self.places(|place| self.folded[place] == folded);
-        if same.is_empty() { self.places(|place| matches_damaged(&self.folded[place], &folded)) } else { same }
+        if same.is_empty() {
+            self.places(|place| matches_damaged(&self.folded[place], &folded))
+        } else {
+            same
+        }
     }
 
     fn places(&self, fits: impl Fn(usize) -> bool) -> Vec<usize> {
@@ -165,7 +185,10 @@ mod tests {
     fn an_exact_name_wins_over_one_that_is_alike() {
         assert_eq!(find(&["order id", "Order ID"], "Order ID"), Ok(1));
         assert_eq!(find(&["ORDER-ID "], "Order ID"), Ok(0));
-        assert_eq!(find(&["order id", "ORDER ID"], "Order ID"), Err(NoColumn::Ambiguous(vec![0, 1])));
+        assert_eq!(
+            find(&["order id", "ORDER ID"], "Order ID"),
+            Err(NoColumn::Ambiguous(vec![0, 1]))
+        );
         assert_eq!(find(&["Order"], "Order ID"), Err(NoColumn::Missing));
     }
 

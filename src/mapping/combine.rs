@@ -1,6 +1,7 @@
 //! `combine`: the values that the rows of a group give for one field, brought to one.
 //!
-//! Sums and extremes of amounts are exact: decimal numbers are kept as whole numbers of their smallest part.
+//! Sums and extremes of amounts are exact: decimal numbers are kept as whole numbers of their
+//! smallest part.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -30,7 +31,8 @@ pub(super) enum Combine {
 
 impl Combine {
     /// The words of the language.
-    pub(super) const WORDS: &'static str = r#"one of "first", "last", "sum", "min", "max", "count", "join", "unique""#;
+    pub(super) const WORDS: &'static str =
+        r#"one of "first", "last", "sum", "min", "max", "count", "join", "unique""#;
 }
 
 impl FromStr for Combine {
@@ -68,9 +70,14 @@ impl Gathered {
         self.values.len() > 1 && self.values.iter().all(|value| *value == self.values[0])
     }
 
-    /// Writes what `combine` makes of them into `out`; nothing where none came. An error is the place (from 0, in order of
-    /// coming) of a value that is no number.
-    pub(super) fn write(&self, combine: Combine, separator: &str, out: &mut String) -> Result<(), usize> {
+    /// Writes what `combine` makes of them into `out`; nothing where none came. An error is the
+    /// place (from 0, in order of coming) of a value that is no number.
+    pub(super) fn write(
+        &self,
+        combine: Combine,
+        separator: &str,
+        out: &mut String,
+    ) -> Result<(), usize> {
         out.clear();
         let Some(first) = self.values.first() else { return Ok(()) };
         match combine {
@@ -100,9 +107,11 @@ impl Gathered {
         Ok(())
     }
 
-    /// The least or the greatest: as numbers where all are, else as text, which is right for dates in the webhook's form.
+    /// The least or the greatest: as numbers where all are, else as text, which is right for dates
+    /// in the webhook's form.
     fn extreme(&self, wanted: Ordering) -> &str {
-        let numbers: Option<Vec<Decimal>> = self.values.iter().map(|value| Decimal::parse(value)).collect();
+        let numbers: Option<Vec<Decimal>> =
+            self.values.iter().map(|value| Decimal::parse(value)).collect();
         let mut best = 0;
         for place in 1..self.values.len() {
             let order = match &numbers {
@@ -127,7 +136,8 @@ struct Decimal {
 impl Decimal {
     const ZERO: Self = Self { units: 0, scale: 0 };
 
-    /// Reads digits with an optional sign and a decimal point; `None` for anything else, or too many digits.
+    /// Reads digits with an optional sign and a decimal point; `None` for anything else, or too
+    /// many digits.
     fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(digits) => (true, digits),
@@ -139,7 +149,10 @@ impl Decimal {
             return None;
         }
         let units: i128 = format!("{whole}{part}").parse().ok()?;
-        Some(Self { units: if negative { -units } else { units }, scale: u32::try_from(part.len()).ok()? })
+        Some(Self {
+            units: if negative { -units } else { units },
+            scale: u32::try_from(part.len()).ok()?,
+        })
     }
 
     fn at_scale(self, scale: u32) -> Option<i128> {
@@ -204,7 +217,10 @@ mod tests {
             assert_eq!(combined(combine, &values), Ok(expected.to_owned()), "{combine:?}");
             assert_eq!(combined(combine, &[]), Ok(String::new()), "{combine:?} of nothing");
         }
-        assert_eq!(combined(Combine::Max, &["2026-09-01", "2026-11-24"]), Ok("2026-11-24".to_owned()));
+        assert_eq!(
+            combined(Combine::Max, &["2026-09-01", "2026-11-24"]),
+            Ok("2026-11-24".to_owned())
+        );
     }
 
     #[test]

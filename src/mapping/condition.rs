@@ -1,7 +1,7 @@
 //! Conditions on cells: what `keep`, `drop` and `when` ask.
 //!
-//! A condition is parsed over column names and bound once to their places; then it only compares. `C` is the name while
-//! it is parsed and the place afterwards.
+//! A condition is parsed over column names and bound once to their places; then it only compares.
+//! `C` is the name while it is parsed and the place afterwards.
 
 use regex::Regex;
 
@@ -40,14 +40,17 @@ pub(super) enum Ask {
 }
 
 impl<C> Condition<C> {
-    /// The condition over the places that `find` gives; `None` where it gives none for some column. All are looked up.
+    /// The condition over the places that `find` gives; `None` where it gives none for some column.
+    /// All are looked up.
     pub(super) fn bind<D>(&self, find: &mut dyn FnMut(&C) -> Option<D>) -> Option<Condition<D>> {
         let mut all = |conditions: &[Self]| {
             let bound: Vec<_> = conditions.iter().map(|condition| condition.bind(find)).collect();
             bound.into_iter().collect::<Option<Vec<_>>>()
         };
         Some(match self {
-            Self::Test(test) => Condition::Test(Test { column: find(&test.column)?, ask: test.ask.clone() }),
+            Self::Test(test) => {
+                Condition::Test(Test { column: find(&test.column)?, ask: test.ask.clone() })
+            }
             Self::Any(conditions) => Condition::Any(all(conditions)?),
             Self::All(conditions) => Condition::All(all(conditions)?),
         })
@@ -81,7 +84,9 @@ impl Condition<usize> {
                 .iter()
                 .find(|condition| !condition.holds(cells))
                 .map_or_else(String::new, |condition| condition.not_kept(cells, header)),
-            Self::Any(_) => "none of the conditions holds of which [rows] keep asks for one".to_owned(),
+            Self::Any(_) => {
+                "none of the conditions holds of which [rows] keep asks for one".to_owned()
+            }
         }
     }
 

@@ -1,8 +1,9 @@
-//! Dates as exports write them, made into the one form of the wire: `date`, `timezone` and `to` in a mapping's
-//! `[fields]`.
+//! Dates as exports write them, made into the one form of the wire: `date`, `timezone` and `to` in
+//! a mapping's `[fields]`.
 //!
-//! A [`DateRule`] is built once with the mapping. Its formats are tried in order, and the whole value must match
-//! one; what could be read in two ways is refused rather than guessed. The result is always `%Y-%m-%d %H:%M:%S`.
+//! A [`DateRule`] is built once with the mapping. Its formats are tried in order, and the whole
+//! value must match one; what could be read in two ways is refused rather than guessed. The result
+//! is always `%Y-%m-%d %H:%M:%S`.
 
 mod example;
 mod format;
@@ -51,7 +52,8 @@ pub enum ZoneError {
         /// Names that look like it, best first.
         nearest: Vec<String>,
     },
-    /// `to` is given, but neither a time zone nor a format that reads an offset, so no value could be converted.
+    /// `to` is given, but neither a time zone nor a format that reads an offset, so no value could
+    /// be converted.
     #[error(
         "dates can only be converted with \"to\" when it is known where they come from: \
          set timezone = \"Europe/Berlin\" (or where the export was made) beside it"
@@ -91,10 +93,15 @@ pub enum DateTrouble {
         zone: Arc<str>,
     },
     /// It has no offset, and the rule no `timezone`, so that it cannot be converted.
-    #[error("has no offset like +02:00, so it cannot be converted: set timezone beside to in the mapping")]
+    #[error(
+        "has no offset like +02:00, so it cannot be converted: set timezone beside to in the mapping"
+    )]
     NoOffset,
-    /// It names a time zone by letters that do not tell one offset (IST is India's, Israel's and Ireland's).
-    #[error("names its time zone by letters that are not certain, so it cannot be converted: an offset like +02:00 is")]
+    /// It names a time zone by letters that do not tell one offset (IST is India's, Israel's and
+    /// Ireland's).
+    #[error(
+        "names its time zone by letters that are not certain, so it cannot be converted: an offset like +02:00 is"
+    )]
     UncertainZone,
 }
 
@@ -117,14 +124,19 @@ struct Moment {
 }
 
 impl DateRule {
-    /// A rule that tries `formats` (at least one) in order, takes values without an offset to come from `timezone`,
-    /// and converts them to the time zone `to`. Without `to` nothing is converted and `timezone` has no effect.
+    /// A rule that tries `formats` (at least one) in order, takes values without an offset to come
+    /// from `timezone`, and converts them to the time zone `to`. Without `to` nothing is converted
+    /// and `timezone` has no effect.
     ///
     /// Time zones have their IANA names, `Europe/Berlin`, or `UTC`.
     ///
     /// # Errors
     /// A name that no time zone has; `to` without `timezone` where no format could read an offset.
-    pub fn new(formats: Vec<DateFormat>, timezone: Option<&str>, to: Option<&str>) -> Result<Self, ZoneError> {
+    pub fn new(
+        formats: Vec<DateFormat>,
+        timezone: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Self, ZoneError> {
         let timezone = timezone.map(zone).transpose()?;
         let to = to.map(zone).transpose()?;
         if to.is_some() && timezone.is_none() && !formats.iter().any(DateFormat::reads_offset) {
@@ -134,11 +146,13 @@ impl DateRule {
         Ok(Self { formats, timezone, to, expected })
     }
 
-    /// Writes the date `text` in the wire's form in place of what `out` holds. A missing time is 00:00:00, fractions
-    /// of a second are dropped. With `to`, a wall clock that came twice (clocks were put back) is the first of them.
+    /// Writes the date `text` in the wire's form in place of what `out` holds. A missing time is
+    /// 00:00:00, fractions of a second are dropped. With `to`, a wall clock that came twice (clocks
+    /// were put back) is the first of them.
     ///
     /// # Errors
-    /// A text that is no date by any format; among several troubles the first that says more than "not like that".
+    /// A text that is no date by any format; among several troubles the first that says more than
+    /// "not like that".
     pub fn apply(&self, text: &str, out: &mut String) -> Result<(), DateTrouble> {
         out.clear();
         let text = guard::trim(text);
@@ -151,11 +165,14 @@ impl DateRule {
                 }
                 Err(Mismatch::Shape) => {}
                 Err(Mismatch::NoSuchDay) => trouble = trouble.or(Some(DateTrouble::NoSuchDay)),
-                Err(Mismatch::WrongWeekday) => trouble = trouble.or(Some(DateTrouble::WrongWeekday)),
+                Err(Mismatch::WrongWeekday) => {
+                    trouble = trouble.or(Some(DateTrouble::WrongWeekday))
+                }
                 Err(Mismatch::Year(year)) => trouble = trouble.or(Some(DateTrouble::Year(year))),
             }
         }
-        Err(trouble.unwrap_or_else(|| DateTrouble::NotADate { expected: Arc::clone(&self.expected) }))
+        Err(trouble
+            .unwrap_or_else(|| DateTrouble::NotADate { expected: Arc::clone(&self.expected) }))
     }
 
     fn convert(&self, moment: Moment) -> Result<DateTime, DateTrouble> {
@@ -164,10 +181,15 @@ impl DateRule {
             (Origin::Offset(offset), _) => offset,
             (Origin::Uncertain, _) => return Err(DateTrouble::UncertainZone),
             (Origin::Unsaid, None) => return Err(DateTrouble::NoOffset),
-            (Origin::Unsaid, Some(from)) => match from.zone.to_ambiguous_timestamp(moment.wall).offset() {
-                AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => offset,
-                AmbiguousOffset::Gap { .. } => return Err(DateTrouble::Gap { zone: Arc::clone(&from.name) }),
-            },
+            (Origin::Unsaid, Some(from)) => {
+                match from.zone.to_ambiguous_timestamp(moment.wall).offset() {
+                    AmbiguousOffset::Unambiguous { offset }
+                    | AmbiguousOffset::Fold { before: offset, .. } => offset,
+                    AmbiguousOffset::Gap { .. } => {
+                        return Err(DateTrouble::Gap { zone: Arc::clone(&from.name) });
+                    }
+                }
+            }
         };
         // Years from 1990 to 2100 are far inside of what a timestamp holds.
         let at: Timestamp = offset.to_timestamp(moment.wall).map_err(|_| DateTrouble::NoSuchDay)?;
@@ -184,13 +206,18 @@ fn zone(name: &str) -> Result<Zone, ZoneError> {
     Err(ZoneError::Unknown { name: name.to_owned(), nearest: nearest_zones(name, &known) })
 }
 
-/// A city alone is what people write: `Berlin` is `Europe/Berlin`, which no likeness of letters would find.
+/// A city alone is what people write: `Berlin` is `Europe/Berlin`, which no likeness of letters
+/// would find.
 fn nearest_zones(name: &str, known: &[String]) -> Vec<String> {
     let city = text::fold(name.rsplit('/').next().unwrap_or(name));
-    let same = |zone: &&String| zone.rsplit('/').next().is_some_and(|last| text::fold(last) == city);
+    let same =
+        |zone: &&String| zone.rsplit('/').next().is_some_and(|last| text::fold(last) == city);
     let by_city: Vec<String> = known.iter().filter(same).take(3).cloned().collect();
     if by_city.is_empty() {
-        text::nearest(name, known.iter().map(String::as_str)).into_iter().map(str::to_owned).collect()
+        text::nearest(name, known.iter().map(String::as_str))
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     } else {
         by_city
     }
@@ -206,7 +233,9 @@ fn write(at: DateTime, out: &mut String) {
     };
     pair(0, at.year() / 100);
     pair(2, at.year() % 100);
-    for (place, number) in [(5, at.month()), (8, at.day()), (11, at.hour()), (14, at.minute()), (17, at.second())] {
+    for (place, number) in
+        [(5, at.month()), (8, at.day()), (11, at.hour()), (14, at.minute()), (17, at.second())]
+    {
         pair(place, number.into());
     }
     out.push_str(std::str::from_utf8(&wire).unwrap_or_default());

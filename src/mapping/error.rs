@@ -1,7 +1,8 @@
 //! What is wrong with a mapping file, each trouble with its place, and all of them shown together.
 //!
-//! Parsing and binding gather [`Faults`]; the public functions turn them into one [`Error`]. Titles name things as they
-//! stand in the file, so what they quote from it is made printable here and nowhere else.
+//! Parsing and binding gather [`Faults`]; the public functions turn them into one [`Error`]. Titles
+//! name things as they stand in the file, so what they quote from it is made printable here and
+//! nowhere else.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +14,8 @@ use crate::text;
 
 /// Everything that is wrong with a mapping, or with a mapping and the header it is to be used on.
 ///
-/// `Display` renders each trouble with file, line and a caret, without colours and over several lines.
+/// `Display` renders each trouble with file, line and a caret, without colours and over several
+/// lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     layers: Layers,
@@ -58,19 +60,22 @@ impl Error {
     }
 }
 
-/// The text with what stands behind names of secrets covered, byte for byte: no secret belongs into a mapping, but a
-/// file with some may be taken for one.
+/// The text with what stands behind names of secrets covered, byte for byte: no secret belongs into
+/// a mapping, but a file with some may be taken for one.
 fn without_secrets(text: &str) -> String {
     let names = ["key", "secret", "password", "token", "email", "auth", "credential"];
     let cover = |line: &str| {
         let Some((name, value)) = line.split_once('=') else { return line.to_owned() };
-        let name_is_secret =
-            names.iter().any(|secret| name.trim().trim_matches('"').to_ascii_lowercase().ends_with(secret));
+        let name_is_secret = names
+            .iter()
+            .any(|secret| name.trim().trim_matches('"').to_ascii_lowercase().ends_with(secret));
         // A field of the payload (customer_email) holds no secret but a source.
         if !name_is_secret || name.trim().starts_with("customer_") {
             return line.to_owned();
         }
-        let covered = value.bytes().map(|byte| if byte == b'\n' || byte == b'\r' { char::from(byte) } else { '*' });
+        let covered = value
+            .bytes()
+            .map(|byte| if byte == b'\n' || byte == b'\r' { char::from(byte) } else { '*' });
         format!("{name}={}", covered.collect::<String>())
     };
     text.split_inclusive('\n').map(cover).collect()
@@ -109,7 +114,12 @@ pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Notes a trouble at a place of the file; `label` stands beside the caret and may be empty.
-    pub(super) fn at(&mut self, span: Range<usize>, title: impl Into<String>, label: impl Into<String>) -> Added<'_> {
+    pub(super) fn at(
+        &mut self,
+        span: Range<usize>,
+        title: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Added<'_> {
         self.add(Some(span), title.into(), label.into())
     }
 
@@ -160,7 +170,8 @@ impl Added<'_> {
 
 /// `did you mean "column"?`, or the list of what there is.
 pub(super) fn proposal(wanted: &str, names: &[&str], noun: &str) -> Option<String> {
-    let near: Vec<String> = text::nearest(wanted, names.iter().copied()).into_iter().map(text::quoted).collect();
+    let near: Vec<String> =
+        text::nearest(wanted, names.iter().copied()).into_iter().map(text::quoted).collect();
     if !near.is_empty() {
         return Some(format!("did you mean {}?", near.join(" or ")));
     }
@@ -168,7 +179,11 @@ pub(super) fn proposal(wanted: &str, names: &[&str], noun: &str) -> Option<Strin
         return None;
     }
     let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| text::quoted(name)).collect();
-    let rest = if names.len() > MOST_NAMES { format!(" and {} more", names.len() - MOST_NAMES) } else { String::new() };
+    let rest = if names.len() > MOST_NAMES {
+        format!(" and {} more", names.len() - MOST_NAMES)
+    } else {
+        String::new()
+    };
     Some(format!("{noun}: {}{rest}", shown.join(", ")))
 }
 
@@ -182,8 +197,8 @@ fn within(text: &str, span: &Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// The text with each character that a terminal could obey replaced by a harmless one of the same number of bytes,
-/// so that places stay where they are.
+/// The text with each character that a terminal could obey replaced by a harmless one of the same
+/// number of bytes, so that places stay where they are.
 fn shown(text: &str) -> String {
     text.chars()
         .map(|c| match (c, c.len_utf8()) {

@@ -1,4 +1,5 @@
-//! A mapping as a user gives it: a file or a built-in name; parsed here, and bound to one header after the other.
+//! A mapping as a user gives it: a file or a built-in name; parsed here, and bound to one header
+//! after the other.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Reads a mapping: a file where `name` holds a slash or a backslash or ends in `.toml`, else a built-in one.
+    /// Reads a mapping: a file where `name` holds a slash or a backslash or ends in `.toml`, else a
+    /// built-in one.
     ///
     /// # Errors
     /// A file that cannot be read or is no mapping; a name that is not built in.
@@ -58,8 +60,8 @@ impl Mapping {
         self.spec.form.encoding = Some(encoding);
     }
 
-    /// Parses the text of a mapping; `name` is what errors call it, and the path from which a path in `extends` goes out.
-    /// What it extends is read.
+    /// Parses the text of a mapping; `name` is what errors call it, and the path from which a path
+    /// in `extends` goes out. What it extends is read.
     ///
     /// # Errors
     /// Everything that is wrong with it, each with its place.
@@ -115,7 +117,8 @@ impl Mapping {
         self.spec.join.is_some()
     }
 
-    /// What is known of the form of the export that it joins: the columns that it must have; the rest is detected.
+    /// What is known of the form of the export that it joins: the columns that it must have; the
+    /// rest is detected.
     pub fn join_form(&self) -> Form {
         wanting(self.spec.joined_names().iter().map(String::as_str))
     }
@@ -123,7 +126,11 @@ impl Mapping {
     /// The same of the file of the lookup of that name.
     pub fn lookup_form(&self, name: &str) -> Form {
         let of_it = self.spec.filed.iter().find(|(lookup, _)| lookup == name);
-        wanting(of_it.iter().flat_map(|(_, from)| [from.key.get_ref().as_str(), from.value.get_ref().as_str()]))
+        wanting(
+            of_it
+                .iter()
+                .flat_map(|(_, from)| [from.key.get_ref().as_str(), from.value.get_ref().as_str()]),
+        )
     }
 
     /// The export that it joins by itself; a path relative to the mapping's.
@@ -136,13 +143,15 @@ impl Mapping {
         self.spec.filed.iter().map(|(name, from)| (name.as_str(), self.path_of(&from.file)))
     }
 
-    /// A path as it stands in a mapping: from the folder of the very file that says it, which may be an extended one.
+    /// A path as it stands in a mapping: from the folder of the very file that says it, which may
+    /// be an extended one.
     fn path_of(&self, file: &Name) -> PathBuf {
         let layer = self.layers.at(file.span().start).map_or(self.name(), Layer::name);
         Path::new(layer).parent().unwrap_or(Path::new("")).join(file.get_ref())
     }
 
-    /// The table that it joins, to be filled with the rows of `file` (which errors name), whose header is this.
+    /// The table that it joins, to be filled with the rows of `file` (which errors name), whose
+    /// header is this.
     ///
     /// # Errors
     /// Columns of `[join] on` that the header lacks or that are not clear.
@@ -152,22 +161,34 @@ impl Mapping {
         faults.into_error(&self.layers).map_or(Ok(table), Err)
     }
 
-    /// The table of the lookup of that name, to be filled with the rows of `file` (which errors name), whose header is this.
+    /// The table of the lookup of that name, to be filled with the rows of `file` (which errors
+    /// name), whose header is this.
     ///
     /// # Errors
     /// Columns of `key` and `value` that the header lacks or that are not clear.
-    pub fn lookup_table(&self, name: &str, file: &str, header: &[String]) -> Result<TableBuilder, Error> {
+    pub fn lookup_table(
+        &self,
+        name: &str,
+        file: &str,
+        header: &[String],
+    ) -> Result<TableBuilder, Error> {
         let mut faults = Faults::default();
         let table = bind::lookup_table(&self.spec, name, (file, header), &mut faults);
         faults.into_error(&self.layers).map_or(Ok(table), Err)
     }
 
-    /// Binds it to the header of `file` (which errors name). `set` gives constants over the mapping's own sources; where a
-    /// field stands in it twice the last one counts.
+    /// Binds it to the header of `file` (which errors name). `set` gives constants over the
+    /// mapping's own sources; where a field stands in it twice the last one counts.
     ///
     /// # Errors
-    /// Columns that the header lacks or that are not clear, and required fields without a source; all of them.
-    pub fn bind(&self, file: &str, header: &[String], set: &[(Field, String)]) -> Result<Bound, Error> {
+    /// Columns that the header lacks or that are not clear, and required fields without a source;
+    /// all of them.
+    pub fn bind(
+        &self,
+        file: &str,
+        header: &[String],
+        set: &[(Field, String)],
+    ) -> Result<Bound, Error> {
         self.bind_with(file, header, set, &Tables::default())
     }
 
@@ -201,23 +222,30 @@ pub(super) fn read(path: &str) -> Result<String, Trouble> {
     let shown = text::quoted(path);
     let bytes = std::fs::read(path).map_err(|error| {
         let stem = path.strip_suffix(".toml").unwrap_or(path);
-        let advice = if error.kind() == std::io::ErrorKind::NotFound && builtin::text(stem).is_some() {
-            format!("the built-in mapping is called {stem}, without .toml")
-        } else if error.kind() == std::io::ErrorKind::NotFound {
-            "a path is taken from the folder in which lateship is started".to_owned()
-        } else {
-            "see whether the path is right, and whether you may read the file".to_owned()
-        };
+        let advice =
+            if error.kind() == std::io::ErrorKind::NotFound && builtin::text(stem).is_some() {
+                format!("the built-in mapping is called {stem}, without .toml")
+            } else if error.kind() == std::io::ErrorKind::NotFound {
+                "a path is taken from the folder in which lateship is started".to_owned()
+            } else {
+                "see whether the path is right, and whether you may read the file".to_owned()
+            };
         (format!("cannot read the mapping {shown}: {error}"), advice)
     })?;
     if bytes.len() > MOST_BYTES {
         let title = format!("{shown} is too large for a mapping");
-        return Err((title, "see whether it is the export, and -m was given the wrong file".to_owned()));
+        return Err((
+            title,
+            "see whether it is the export, and -m was given the wrong file".to_owned(),
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        (format!("the mapping {shown} is not UTF-8: see line {line}"), "save it as UTF-8 in the editor".to_owned())
+        (
+            format!("the mapping {shown} is not UTF-8: see line {line}"),
+            "save it as UTF-8 in the editor".to_owned(),
+        )
     })
 }
 

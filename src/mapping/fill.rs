@@ -1,7 +1,8 @@
 //! `fill_down`: empty cells that take the value of the row above, within one order.
 //!
-//! Exports with one line per item often write the order's own cells in its first line only. What a row inherits is
-//! written into the row itself, so that a failed-rows file can be imported on its own.
+//! Exports with one line per item often write the order's own cells in its first line only. What a
+//! row inherits is written into the row itself, so that a failed-rows file can be imported on its
+//! own.
 
 use super::cells::Cells;
 use crate::row::Row;
@@ -19,7 +20,8 @@ pub(super) struct FillDown {
 }
 
 impl FillDown {
-    /// Fills `columns`; a row whose cell in `key` is filled and differs from the row above inherits nothing.
+    /// Fills `columns`; a row whose cell in `key` is filled and differs from the row above inherits
+    /// nothing.
     pub(super) fn new(columns: Vec<usize>, key: Option<usize>) -> Self {
         let above = vec![String::new(); columns.len()];
         Self { columns, key, above, above_key: String::new(), input: 0 }
@@ -83,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_row_inherits_within_its_order_and_never_from_another() {
-        let rows = [["1", " ada ", "x"], ["", "-", "y"], ["1", "", "z"], ["2", "", "v"], ["", "", "w"]];
+        let rows =
+            [["1", " ada ", "x"], ["", "-", "y"], ["1", "", "z"], ["2", "", "v"], ["", "", "w"]];
         assert_eq!(filled(&rows, Some(0)), ["1| ada |x", "1| ada |y", "1| ada |z", "2||v", "2||w"]);
     }
 

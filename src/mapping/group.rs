@@ -1,8 +1,9 @@
-//! `[rows] group_by`: rows of the same key that lie one after the other make their shipments together.
+//! `[rows] group_by`: rows of the same key that lie one after the other make their shipments
+//! together.
 //!
-//! Rows that take no part (footers, empty rows, what `[rows]` leaves out) end no group. Memory is bounded: a key that goes
-//! on for more than [`MAX_ROWS`] rows is surely not meant, and its rows become invalid; more than [`MAX_ASIDE`] rows
-//! that take no part end a group.
+//! Rows that take no part (footers, empty rows, what `[rows]` leaves out) end no group. Memory is
+//! bounded: a key that goes on for more than [`MAX_ROWS`] rows is surely not meant, and its rows
+//! become invalid; more than [`MAX_ASIDE`] rows that take no part end a group.
 
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_128;
@@ -71,7 +72,11 @@ impl Grouping {
     /// Whether a row has the key of the open group.
     pub(super) fn continues(&mut self, row: &Row, empty: &[String]) -> bool {
         let filled = self.make_key(row, empty);
-        filled && self.open.as_ref().is_some_and(|open| open.key == self.key && open.input == row.input)
+        filled
+            && self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.key == self.key && open.input == row.input)
     }
 
     /// Makes the row's key; whether any of its cells is filled.
@@ -97,7 +102,9 @@ impl Grouping {
             return Joined::Overfull(too_many([Member { row, own: None }].into_iter().collect()));
         }
         self.overfull = None;
-        if let Some(open) = self.open.as_mut().filter(|open| open.key == self.key && open.input == row.input) {
+        if let Some(open) =
+            self.open.as_mut().filter(|open| open.key == self.key && open.input == row.input)
+        {
             open.members.push(Member { row, own: None });
             open.rows += 1;
             open.aside = 0;

@@ -1,19 +1,23 @@
-//! Cells as spreadsheets leave them: the armour around a value is taken off, and a destroyed number is known.
+//! Cells as spreadsheets leave them: the armour around a value is taken off, and a destroyed number
+//! is known.
 //!
-//! Nothing is ever evaluated: a formula is text like any other. Peeling is idempotent and borrows from the cell.
-//! Called for every cell of a row before any other part of the mapping looks at it.
+//! Nothing is ever evaluated: a formula is text like any other. Peeling is idempotent and borrows
+//! from the cell. Called for every cell of a row before any other part of the mapping looks at it.
 
 pub use crate::shipment::check::{is_rounded, is_scientific};
 
-/// The value inside a cell: trimmed, and without what a spreadsheet (or a tool that feared one) put around it.
+/// The value inside a cell: trimmed, and without what a spreadsheet (or a tool that feared one) put
+/// around it.
 ///
-/// Taken off, in any nesting: `="00123"`, a `'` before a digit or one of `+ - = @`, and a pair of quotes around the
-/// whole cell. A formula that is not exactly `="text"` stays as it is.
+/// Taken off, in any nesting: `="00123"`, a `'` before a digit or one of `+ - = @`, and a pair of
+/// quotes around the whole cell. A formula that is not exactly `="text"` stays as it is.
 pub fn peel(cell: &str) -> &str {
     let mut value = trim(cell);
     loop {
         let inner = match value.as_bytes().first() {
-            Some(b'=') => value.strip_prefix('=').filter(|text| !text.starts_with('=')).and_then(armoured),
+            Some(b'=') => {
+                value.strip_prefix('=').filter(|text| !text.starts_with('=')).and_then(armoured)
+            }
             Some(b'"') => unquoted(value, '"'),
             Some(b'\'') => after_apostrophe(value),
             _ => None,
@@ -25,8 +29,9 @@ pub fn peel(cell: &str) -> &str {
     }
 }
 
-/// `text` without blanks at its ends: Unicode's spaces, tabs and line ends, and the invisible characters that
-/// web pages and messengers leave there (zero-width spaces, direction marks, a byte order mark).
+/// `text` without blanks at its ends: Unicode's spaces, tabs and line ends, and the invisible
+/// characters that web pages and messengers leave there (zero-width spaces, direction marks, a byte
+/// order mark).
 pub fn trim(text: &str) -> &str {
     match text.as_bytes() {
         [] => text,
@@ -40,20 +45,23 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
 }
 
-/// The text of `"text"` in `="text"`; `None` where more than one text stands there, which is a formula.
+/// The text of `"text"` in `="text"`; `None` where more than one text stands there, which is a
+/// formula.
 fn armoured(quoted: &str) -> Option<&str> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
     (!inner.contains('"')).then_some(inner)
 }
 
-/// The inside of a pair of quotes around the whole of `value`: `"a"`, also `""a""`, but neither `"a" or "b"` nor `5"`.
+/// The inside of a pair of quotes around the whole of `value`: `"a"`, also `""a""`, but neither
+/// `"a" or "b"` nor `5"`.
 fn unquoted(value: &str, quote: char) -> Option<&str> {
     let inner = trim(value.strip_prefix(quote)?.strip_suffix(quote)?);
     let nested = inner.len() > 1 && inner.starts_with(quote) && inner.ends_with(quote);
     (nested || !inner.contains(quote)).then_some(inner)
 }
 
-/// What follows an apostrophe that only tells a spreadsheet "this is text"; the one of `'s-Hertogenbosch` is part of it.
+/// What follows an apostrophe that only tells a spreadsheet "this is text"; the one of
+/// `'s-Hertogenbosch` is part of it.
 fn after_apostrophe(value: &str) -> Option<&str> {
     let rest = value.strip_prefix('\'')?;
     if !matches!(rest.as_bytes().first(), Some(b'0'..=b'9' | b'+' | b'-' | b'=' | b'@')) {

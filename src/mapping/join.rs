@@ -1,4 +1,5 @@
-//! `[join]` at work: the rows of another table that belong to a group, each of which makes its shipments.
+//! `[join]` at work: the rows of another table that belong to a group, each of which makes its
+//! shipments.
 
 use std::sync::Arc;
 
@@ -21,24 +22,30 @@ pub(super) struct BoundJoin {
     pub(super) alias: String,
     /// Whether an order without a match is invalid, not skipped.
     pub(super) must_match: bool,
-    /// Where the tracking number stands among the cells that are kept, if nothing else gives one: a row of the table without
-    /// any is not shipped yet.
+    /// Where the tracking number stands among the cells that are kept, if nothing else gives one: a
+    /// row of the table without any is not shipped yet.
     pub(super) tracking: Vec<usize>,
 }
 
 impl BoundJoin {
     /// The rows that belong to one with these cells, or what becomes of it where there are none.
-    pub(super) fn find(&self, cells: &Cells<'_>, header: &[String]) -> Result<Vec<Found<'_>>, Made> {
+    pub(super) fn find(
+        &self,
+        cells: &Cells<'_>,
+        header: &[String],
+    ) -> Result<Vec<Found<'_>>, Made> {
         let key: Vec<&str> = self.columns.iter().map(|column| cells.get(*column)).collect();
         let mut found = self.table.find(&key, MAX_MATCHES + 1);
         if found.len() > MAX_MATCHES {
             let (most, file) = (text::thousands(MAX_MATCHES as u64), self.table.file());
-            let reason =
-                format!("more than {most} rows of {file} belong to it; does [join] on name the right columns?");
+            let reason = format!(
+                "more than {most} rows of {file} belong to it; does [join] on name the right columns?"
+            );
             return Err(Made::Invalid(vec![self.problem(&key, header, &reason)]));
         }
         let reason = if found.is_empty() {
-            let names: Vec<String> = self.columns.iter().map(|place| text::printable(&header[*place])).collect();
+            let names: Vec<String> =
+                self.columns.iter().map(|place| text::printable(&header[*place])).collect();
             format!("no row of {} has its {}", self.table.file(), names.join(" and "))
         } else {
             found.retain(|row| self.is_shipped(row));

@@ -1,7 +1,7 @@
 //! A mapping and the mappings that it extends, one above the other.
 //!
-//! Each layer has its own stretch of places, so that one number (a span's start) says which file it is in and where.
-//! Built by `file`, read by `parse`, kept for errors.
+//! Each layer has its own stretch of places, so that one number (a span's start) says which file it
+//! is in and where. Built by `file`, read by `parse`, kept for errors.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,10 @@ impl Layer {
         let (tree, _) = DeTable::parse_recoverable(&self.text);
         let extends = tree.get_ref().get("extends")?;
         let span = extends.span();
-        Some((extends.get_ref().as_str()?.to_owned(), span.start + self.start..span.end + self.start))
+        Some((
+            extends.get_ref().as_str()?.to_owned(),
+            span.start + self.start..span.end + self.start,
+        ))
     }
 }
 
@@ -96,9 +99,11 @@ impl Layers {
         let name = self.name_of(wanted);
         let place = place(&name);
         if let Some(first) = self.0.iter().position(|layer| self::place(&layer.name) == place) {
-            let mut circle: Vec<String> = self.0[first..].iter().map(|layer| text::printable(&layer.name)).collect();
+            let mut circle: Vec<String> =
+                self.0[first..].iter().map(|layer| text::printable(&layer.name)).collect();
             circle.push(text::printable(&name));
-            let title = format!("these mappings extend each other in a circle: {}", circle.join(" -> "));
+            let title =
+                format!("these mappings extend each other in a circle: {}", circle.join(" -> "));
             return Err((title, "take extends out of one of them".to_owned()));
         }
         if self.0.len() == MOST {
@@ -113,7 +118,9 @@ impl Layers {
     fn name_of(&self, wanted: &str) -> String {
         let folder = self.0.last().and_then(|layer| Path::new(&layer.name).parent());
         match folder {
-            Some(folder) if Mapping::is_path(wanted) => folder.join(wanted).to_string_lossy().into_owned(),
+            Some(folder) if Mapping::is_path(wanted) => {
+                folder.join(wanted).to_string_lossy().into_owned()
+            }
             _ => wanted.to_owned(),
         }
     }

@@ -1,5 +1,5 @@
-//! The fields of one shipment, worked over the rows of a group: from cells to a payload, and from there to a shipment
-//! or to what is wrong.
+//! The fields of one shipment, worked over the rows of a group: from cells to a payload, and from
+//! there to a shipment or to what is wrong.
 //!
 //! All buffers live in the [`Maker`] and are used again for the next shipment.
 
@@ -63,15 +63,25 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    /// What the rows of a group make: one shipment, or one for each row that is joined and each piece of a cell that is split.
-    pub(super) fn make_all(&mut self, parts: &Parts, group: Group<'_>, mut done: impl FnMut(Worked)) {
+    /// What the rows of a group make: one shipment, or one for each row that is joined and each
+    /// piece of a cell that is split.
+    pub(super) fn make_all(
+        &mut self,
+        parts: &Parts,
+        group: Group<'_>,
+        mut done: impl FnMut(Worked),
+    ) {
         let Some(join) = &parts.join else { return self.make_pieces(parts, group, &mut done) };
         let (_, cells) = group.rows().next().unwrap_or_else(|| (0, group.row(0)));
         match join.find(&cells, &parts.header) {
             Err(made) => done(self.without_match(parts, &cells, made)),
             Ok(found) => {
                 for row in &found {
-                    self.make_pieces(parts, group.joined(parts.header.len(), &row.cells), &mut done);
+                    self.make_pieces(
+                        parts,
+                        group.joined(parts.header.len(), &row.cells),
+                        &mut done,
+                    );
                 }
             }
         }
@@ -97,8 +107,8 @@ impl Maker {
         }
     }
 
-    /// What a row is called that `[rows]` leaves out: the numbers are for people who read the results; what is wrong with it
-    /// is of no interest.
+    /// What a row is called that `[rows]` leaves out: the numbers are for people who read the
+    /// results; what is wrong with it is of no interest.
     pub(super) fn left_out(&mut self, parts: &Parts, cells: &Cells<'_>, reason: String) -> Worked {
         self.without_match(parts, cells, Made::Skipped(reason))
     }
@@ -106,9 +116,13 @@ impl Maker {
     /// What is made of a row whose fields are not worked, with the numbers that people know it by.
     fn without_match(&mut self, parts: &Parts, cells: &Cells<'_>, made: Made) -> Worked {
         self.payload.clear();
-        for (field, sources) in parts.plan.iter().filter(|(field, _)| is_number_of_a_shipment(*field)) {
+        for (field, sources) in
+            parts.plan.iter().filter(|(field, _)| is_number_of_a_shipment(*field))
+        {
             for source in sources {
-                if source.work_row(0, cells, &mut self.buffers).is_ok() && !self.buffers.value.is_empty() {
+                if source.work_row(0, cells, &mut self.buffers).is_ok()
+                    && !self.buffers.value.is_empty()
+                {
                     self.payload.set(*field, &self.buffers.value);
                     break;
                 }
@@ -129,13 +143,18 @@ impl Maker {
             match oldest.holds(self.payload.value(Field::ORDER_DATE)) {
                 Some(true) => {}
                 Some(false) => {
-                    let reason = format!("the order is older than [rows] not_older_than allows ({})", oldest.said);
+                    let reason = format!(
+                        "the order is older than [rows] not_older_than allows ({})",
+                        oldest.said
+                    );
                     return self.named(Made::Skipped(reason), Vec::new());
                 }
                 None => warnings.push(Problem {
                     field: Some(Field::ORDER_DATE.name()),
                     value: self.payload.value(Field::ORDER_DATE).to_owned(),
-                    ..Problem::of_row("gives no date, so not_older_than does not know the order's age")
+                    ..Problem::of_row(
+                        "gives no date, so not_older_than does not know the order's age",
+                    )
                 }),
             }
         }
@@ -143,7 +162,9 @@ impl Maker {
             if cells.width() < parts.header.len() {
                 warnings.push(Problem {
                     member,
-                    ..Problem::of_row("has fewer cells than the header; the missing ones are taken as empty")
+                    ..Problem::of_row(
+                        "has fewer cells than the header; the missing ones are taken as empty",
+                    )
                 });
             }
         }
@@ -180,11 +201,22 @@ impl Maker {
         if is_number_of_a_shipment(field) {
             let member = self.buffers.member;
             let cells = group.row(member);
-            let cell = source.into_iter().flat_map(Source::columns).find(|column| is_destroyed(cells.get(*column)));
+            let cell = source
+                .into_iter()
+                .flat_map(Source::columns)
+                .find(|column| is_destroyed(cells.get(*column)));
             if cell.is_some() || is_destroyed(self.payload.value(field)) {
-                let value = cell.map_or_else(|| self.payload.value(field), |column| cells.get(column)).to_owned();
+                let value = cell
+                    .map_or_else(|| self.payload.value(field), |column| cells.get(column))
+                    .to_owned();
                 let column = cell.map(|column| parts.column(column));
-                return Err(Problem { member, field: Some(field.name()), column, value, reason: ROUNDED.to_owned() });
+                return Err(Problem {
+                    member,
+                    field: Some(field.name()),
+                    column,
+                    value,
+                    reason: ROUNDED.to_owned(),
+                });
             }
         }
         if field.spec().required && self.payload.value(field).is_empty() {
@@ -218,7 +250,8 @@ impl Maker {
                 }
                 continue;
             }
-            let gathered = source.work(group, &mut self.buffers).map_err(|trouble| (source, trouble))?;
+            let gathered =
+                source.work(group, &mut self.buffers).map_err(|trouble| (source, trouble))?;
             if self.buffers.value.is_empty() {
                 continue;
             }
@@ -233,13 +266,16 @@ impl Maker {
                     value,
                     reason: reason.to_owned(),
                 };
-                if source.combine() == Combine::Sum && gathered.is_some_and(|gathered| gathered.all_equal()) {
+                if source.combine() == Combine::Sum
+                    && gathered.is_some_and(|gathered| gathered.all_equal())
+                {
                     let value = self.payload.value(field).to_owned();
                     warnings.push(odd(value, ALL_EQUAL));
                 } else if source.combine() == Combine::First
                     && let Some(other) = self.another(source, group)
                 {
-                    warnings.push(odd(format!("{} / {other}", self.payload.value(field)), DISAGREE));
+                    warnings
+                        .push(odd(format!("{} / {other}", self.payload.value(field)), DISAGREE));
                 }
                 self.buffers.member = member;
             }
@@ -248,8 +284,8 @@ impl Maker {
         Ok(None)
     }
 
-    /// A value that a later row of the group gives for the same source, and that differs from the first one, which is
-    /// on the buffers.
+    /// A value that a later row of the group gives for the same source, and that differs from the
+    /// first one, which is on the buffers.
     fn another(&mut self, source: &Source, group: Group<'_>) -> Option<String> {
         let mut first: Option<String> = None;
         for (member, cells) in group.rows() {
@@ -257,23 +293,30 @@ impl Maker {
             match &first {
                 _ if self.buffers.value.is_empty() => {}
                 None => first = Some(self.buffers.value.clone()),
-                Some(first) if *first != self.buffers.value => return Some(self.buffers.value.clone()),
+                Some(first) if *first != self.buffers.value => {
+                    return Some(self.buffers.value.clone());
+                }
                 Some(_) => {}
             }
         }
         None
     }
 
-    /// Gives postal codes of the United States the zeros back that a spreadsheet took from their front.
+    /// Gives postal codes of the United States the zeros back that a spreadsheet took from their
+    /// front.
     fn mend_zips(&mut self, parts: &Parts, warnings: &mut Vec<Problem>) {
         for (zip, country) in ZIPS {
             let value = self.payload.value(zip);
             if !matches!(value.len(), 3 | 4 | 8 | 9) {
                 continue;
             }
-            let (short, rest) = value.split_once('-').map_or((value, ""), |(short, _)| (short, &value[short.len()..]));
-            let is_short = matches!(short.len(), 3 | 4) && short.bytes().all(|byte| byte.is_ascii_digit());
-            let is_plus_4 = rest.is_empty() || rest.len() == 5 && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
+            let (short, rest) = value
+                .split_once('-')
+                .map_or((value, ""), |(short, _)| (short, &value[short.len()..]));
+            let is_short =
+                matches!(short.len(), 3 | 4) && short.bytes().all(|byte| byte.is_ascii_digit());
+            let is_plus_4 = rest.is_empty()
+                || rest.len() == 5 && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
             if is_short && is_plus_4 && is_united_states(self.payload.value(country)) {
                 let (mended, value) = (format!("{short:0>5}{rest}"), value.to_owned());
                 self.payload.set(zip, &mended);
@@ -281,7 +324,9 @@ impl Maker {
                     field: Some(zip.name()),
                     column: parts.column_of(zip),
                     value,
-                    ..Problem::of_row("had lost the zeros at its front, as in a spreadsheet; they are sent again")
+                    ..Problem::of_row(
+                        "had lost the zeros at its front, as in a spreadsheet; they are sent again",
+                    )
                 });
             }
         }
@@ -299,11 +344,16 @@ impl Maker {
         });
     }
 
-    /// Warns of values whose letters were lost before the export; the body, which is written by now, tells whether there
-    /// are any.
+    /// Warns of values whose letters were lost before the export; the body, which is written by
+    /// now, tells whether there are any.
     fn look_for_lost_letters(&self, parts: &Parts, warnings: &mut Vec<Problem>) {
         let mut mark = [0; 3];
-        if memchr::memmem::find(&self.body, char::REPLACEMENT_CHARACTER.encode_utf8(&mut mark).as_bytes()).is_none() {
+        if memchr::memmem::find(
+            &self.body,
+            char::REPLACEMENT_CHARACTER.encode_utf8(&mut mark).as_bytes(),
+        )
+        .is_none()
+        {
             return;
         }
         let lost = |field: &Field| self.payload.value(*field).contains(char::REPLACEMENT_CHARACTER);
@@ -332,7 +382,12 @@ impl Maker {
     /// What was made, with the numbers that people know it by.
     fn named(&self, made: Made, warnings: Vec<Problem>) -> Worked {
         let order_no = self.payload.value(Field::ORDER_NO).to_owned();
-        Worked { made, order_no, trackingnumber: self.payload.value(Field::TRACKINGNUMBER).to_owned(), warnings }
+        Worked {
+            made,
+            order_no,
+            trackingnumber: self.payload.value(Field::TRACKINGNUMBER).to_owned(),
+            warnings,
+        }
     }
 }
 

@@ -1,11 +1,13 @@
-//! The mapping: a TOML file, parsed with spans, bound once to an input's header, then applied row by row.
+//! The mapping: a TOML file, parsed with spans, bound once to an input's header, then applied row
+//! by row.
 //!
 //! ```text
 //! text ─ parse ─▶ Spec ─ bind (header, --set) ─▶ Bound ─ Row … ─▶ Unit: Shipment | skipped | invalid
 //! ```
 //!
-//! Pure but for [`Mapping::load`], which reads the file and those that it extends. Everything that can be wrong with the file or with its fit to the
-//! header is found before the first row, and shown together; what is wrong with a row is a `Problem` of that row.
+//! Pure but for [`Mapping::load`], which reads the file and those that it extends. Everything that
+//! can be wrong with the file or with its fit to the header is found before the first row, and
+//! shown together; what is wrong with a row is a `Problem` of that row.
 
 mod bind;
 mod bound;

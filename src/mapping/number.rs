@@ -1,8 +1,9 @@
-//! Amounts and counts as exports write them, made into plain decimal text: `number` and `decimals` in a mapping's
-//! `[fields]`.
+//! Amounts and counts as exports write them, made into plain decimal text: `number` and `decimals`
+//! in a mapping's `[fields]`.
 //!
-//! All arithmetic is on the digits themselves, exact for any length; a value that could be read in two ways is
-//! refused rather than guessed. Called by the mapping for each such cell; allocates nothing when all is well.
+//! All arithmetic is on the digits themselves, exact for any length; a value that could be read in
+//! two ways is refused rather than guessed. Called by the mapping for each such cell; allocates
+//! nothing when all is well.
 
 mod currency;
 
@@ -26,7 +27,9 @@ pub enum NumberRuleError {
     #[error("decimal and thousands are both \"{0}\"; they must differ")]
     Same(char),
     /// A digit, a letter, or what stands around numbers.
-    #[error("\"{0}\" cannot separate digits; expected a sign like . or , (and for thousands also ' or a space)")]
+    #[error(
+        "\"{0}\" cannot separate digits; expected a sign like . or , (and for thousands also ' or a space)"
+    )]
     Separator(char),
     /// More than [`MAX_DECIMALS`].
     #[error("{0} decimals are too many; expected 0 to {MAX_DECIMALS}")]
@@ -69,17 +72,26 @@ fn described(decimal: char, thousands: Option<char>) -> String {
 }
 
 impl NumberRule {
-    /// A rule for numbers with `decimal` before their decimals and, perhaps, `thousands` between groups of digits;
-    /// the result has exactly `decimals` digits after the point, or as many as the value has.
+    /// A rule for numbers with `decimal` before their decimals and, perhaps, `thousands` between
+    /// groups of digits; the result has exactly `decimals` digits after the point, or as many as
+    /// the value has.
     ///
-    /// A space as `thousands` stands for hard and narrow spaces too, and `'` for the typographic apostrophe.
+    /// A space as `thousands` stands for hard and narrow spaces too, and `'` for the typographic
+    /// apostrophe.
     ///
     /// # Errors
-    /// Equal signs, signs that mean something else in numbers, and more than [`MAX_DECIMALS`] decimals.
-    pub fn new(decimal: char, thousands: Option<char>, decimals: Option<u8>) -> Result<Self, NumberRuleError> {
+    /// Equal signs, signs that mean something else in numbers, and more than [`MAX_DECIMALS`]
+    /// decimals.
+    pub fn new(
+        decimal: char,
+        thousands: Option<char>,
+        decimals: Option<u8>,
+    ) -> Result<Self, NumberRuleError> {
         let thousands = thousands.map(plain);
         let decimal = plain(decimal);
-        let unfit = |c: char| c.is_alphanumeric() || c.is_control() || matches!(c, '+' | '-' | '−' | '(' | ')' | '$');
+        let unfit = |c: char| {
+            c.is_alphanumeric() || c.is_control() || matches!(c, '+' | '-' | '−' | '(' | ')' | '$')
+        };
         if unfit(decimal) || decimal == ' ' {
             return Err(NumberRuleError::Separator(decimal));
         }
@@ -99,9 +111,10 @@ impl NumberRule {
 
     /// Writes the number `text` plainly, `-1234.56`, in place of what `out` holds.
     ///
-    /// Taken off: a currency's sign or code before or behind, a plus, separators of thousands where they stand at
-    /// thousands (or, if they are commas, at lakhs: `1,23,456`). A minus may stand before or behind, or be brackets: `(3.00)`. With
-    /// `decimals` the value is rounded, half away from zero, or padded; zero has no sign.
+    /// Taken off: a currency's sign or code before or behind, a plus, separators of thousands where
+    /// they stand at thousands (or, if they are commas, at lakhs: `1,23,456`). A minus may stand
+    /// before or behind, or be brackets: `(3.00)`. With `decimals` the value is rounded, half away
+    /// from zero, or padded; zero has no sign.
     ///
     /// # Errors
     /// Anything else, the empty text included.
@@ -124,7 +137,8 @@ impl NumberRule {
         Ok(())
     }
 
-    /// Writes the digits before the decimal sign without leading zeros; whether they are digits and separators.
+    /// Writes the digits before the decimal sign without leading zeros; whether they are digits and
+    /// separators.
     fn push_whole(&self, whole: &str, out: &mut String) -> Result<bool, NumberTrouble> {
         // The digits of the first group and of the ones between, and of the one being read.
         let (mut first, mut middle, mut group) = (None, None, 0usize);
@@ -196,15 +210,17 @@ fn plain(c: char) -> char {
     }
 }
 
-/// Whether the number is negative, and what is left without sign, brackets, currency and blanks; `None` where one of
-/// them stands twice.
+/// Whether the number is negative, and what is left without sign, brackets, currency and blanks;
+/// `None` where one of them stands twice.
 fn undress(text: &str) -> Option<(bool, &str)> {
     let mut bare = guard::trim(text);
     // `Some(true)` once a minus was seen, `Some(false)` a plus.
     let mut sign = None;
     let (mut before, mut behind) = (false, false);
     loop {
-        if bare.starts_with(|c: char| c.is_ascii_digit()) && bare.ends_with(|c: char| c.is_ascii_digit()) {
+        if bare.starts_with(|c: char| c.is_ascii_digit())
+            && bare.ends_with(|c: char| c.is_ascii_digit())
+        {
             break;
         }
         let (rest, minus) = if let Some(rest) = bare.strip_prefix(['-', '−']) {
@@ -239,7 +255,8 @@ fn increment(digits: &mut String) {
         match digits.pop() {
             Some('9') => zeros += 1,
             Some(digit) => {
-                digits.push(char::from_digit(digit.to_digit(10).unwrap_or(0) + 1, 10).unwrap_or('0'));
+                digits
+                    .push(char::from_digit(digit.to_digit(10).unwrap_or(0) + 1, 10).unwrap_or('0'));
                 break;
             }
             None => {

@@ -1,6 +1,8 @@
-//! Where a field's value comes from: what is taken, and what is done to it, as the mapping file says it.
+//! Where a field's value comes from: what is taken, and what is done to it, as the mapping file
+//! says it.
 //!
-//! `parse` makes sources over column names; `bind` turns each into a `work::Source` over places, which shares the steps.
+//! `parse` makes sources over column names; `bind` turns each into a `work::Source` over places,
+//! which shares the steps.
 
 use std::sync::Arc;
 
@@ -47,7 +49,8 @@ pub(super) enum Take {
 pub(super) struct Steps {
     /// Values that count as empty.
     pub(super) empty: Vec<String>,
-    /// The part that is taken: the first group that took part, or the whole match where there is none.
+    /// The part that is taken: the first group that took part, or the whole match where there is
+    /// none.
     pub(super) extract: Option<Regex>,
     /// Replacements, one after the other.
     pub(super) replace: Vec<(Regex, String)>,
@@ -100,7 +103,8 @@ pub(super) enum Shape {
 pub(super) struct LookUp {
     pub(super) table: Arc<Lookup>,
     pub(super) ignore_case: bool,
-    /// Whether a value that the table does not have is looked for among the carriers that are known.
+    /// Whether a value that the table does not have is looked for among the carriers that are
+    /// known.
     pub(super) carriers: bool,
     pub(super) otherwise: Otherwise,
 }

@@ -74,7 +74,8 @@ impl Spec {
     pub(super) fn joined_names(&self) -> BTreeSet<String> {
         let Some(join) = &self.join else { return BTreeSet::new() };
         let on = join.on.iter().map(|(_, theirs)| unnumbered(theirs.get_ref()).to_owned());
-        on.chain(self.names().iter().filter_map(|name| join.column(name)).map(str::to_owned)).collect()
+        on.chain(self.names().iter().filter_map(|name| join.column(name)).map(str::to_owned))
+            .collect()
     }
 }
 
@@ -170,7 +171,8 @@ pub(super) struct Lookup {
     pub(super) name: String,
     /// Cell to value.
     pub(super) entries: HashMap<String, String>,
-    /// The same in lower case, for `ignore_case`; `None` stands for two entries that are then alike and differ.
+    /// The same in lower case, for `ignore_case`; `None` stands for two entries that are then alike
+    /// and differ.
     pub(super) folded: HashMap<String, Option<String>>,
     /// The file that is asked for what the entries do not have.
     pub(super) from: Option<FromFile>,

@@ -1,8 +1,10 @@
-//! Another table that rows are joined to: only the cells that the mapping reads, found by their key.
+//! Another table that rows are joined to: only the cells that the mapping reads, found by their
+//! key.
 //!
-//! Keys are compared without case, spaces and a leading `#`. All cells lie in one arena and rows are found by the sorted
-//! hashes of their keys, eight bytes for each row, so that millions of rows fit. Which rows were found is remembered, and
-//! the table is shared by all who read at once. `inputs` builds it, a `Bound` asks it.
+//! Keys are compared without case, spaces and a leading `#`. All cells lie in one arena and rows
+//! are found by the sorted hashes of their keys, eight bytes for each row, so that millions of rows
+//! fit. Which rows were found is remembered, and the table is shared by all who read at once.
+//! `inputs` builds it, a `Bound` asks it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,8 +16,9 @@ use super::guard;
 use crate::row::{Reading, Row};
 use crate::text;
 
-/// The bits of an index entry that say where in the arena a row's cells are: a tebibyte, more than memory holds. Those
-/// above are of its key's hash, so that sorted entries stand by hash and then as the file has them.
+/// The bits of an index entry that say where in the arena a row's cells are: a tebibyte, more than
+/// memory holds. Those above are of its key's hash, so that sorted entries stand by hash and then
+/// as the file has them.
 const PLACE: u64 = (1 << 40) - 1;
 
 /// A table as it is read.
@@ -82,8 +85,15 @@ pub struct Unmatched {
 }
 
 impl TableBuilder {
-    /// A table of the columns `keys` and `read` (places in `header`); cells equal to one of `empty` count as empty.
-    pub(super) fn new(file: &str, header: &[String], keys: &[usize], read: &[usize], empty: &[String]) -> Self {
+    /// A table of the columns `keys` and `read` (places in `header`); cells equal to one of `empty`
+    /// count as empty.
+    pub(super) fn new(
+        file: &str,
+        header: &[String],
+        keys: &[usize],
+        read: &[usize],
+        empty: &[String],
+    ) -> Self {
         let mut kept = keys.to_vec();
         for column in read {
             if !kept.contains(column) {
@@ -144,7 +154,10 @@ impl TableBuilder {
         let mut remarks = Vec::new();
         if let Some((count, first)) = self.flawed {
             let rows = text::counted(count, "row");
-            remarks.push(format!("{}: {rows} cannot be read and are left out, the first: row {first}", self.file));
+            remarks.push(format!(
+                "{}: {rows} cannot be read and are left out, the first: row {first}",
+                self.file
+            ));
         }
         if self.keyless > 0 {
             let (rows, key) = (text::counted(self.keyless, "row"), self.names());
@@ -154,7 +167,9 @@ impl TableBuilder {
             let rows = text::counted(repeated, "row");
             remarks.push(format!("{}: {rows} left out that another one says already", self.file));
         }
-        let found = std::iter::repeat_with(|| AtomicU64::new(0)).take(self.index.len().div_ceil(64)).collect();
+        let found = std::iter::repeat_with(|| AtomicU64::new(0))
+            .take(self.index.len().div_ceil(64))
+            .collect();
         Table {
             file: self.file,
             header: self.header,
@@ -214,8 +229,8 @@ impl Table {
         &self.kept
     }
 
-    /// The rows with this key (one cell for each of its columns), in the order of the file, up to `most` of them; all
-    /// that have it count as found.
+    /// The rows with this key (one cell for each of its columns), in the order of the file, up to
+    /// `most` of them; all that have it count as found.
     pub(super) fn find<'t>(&'t self, cells: &[&str], most: usize) -> Vec<Found<'t>> {
         let mut key = String::new();
         let mut filled = false;
@@ -250,7 +265,8 @@ impl Table {
             if rows.len() < most {
                 rows.push(row);
             } else if is_known {
-                // Who asked before marked the others too: a key that millions of rows have costs that much once.
+                // Who asked before marked the others too: a key that millions of rows have costs
+                // that much once.
                 break;
             }
         }
@@ -275,7 +291,8 @@ impl Table {
 
     /// The rows that nothing asked for; `None` where all were found.
     pub fn unmatched(&self) -> Option<Unmatched> {
-        let is_found = |place: usize| self.found[place / 64].load(Ordering::Relaxed) >> (place % 64) & 1 == 1;
+        let is_found =
+            |place: usize| self.found[place / 64].load(Ordering::Relaxed) >> (place % 64) & 1 == 1;
         let (mut count, mut first) = (0, u64::MAX);
         for (_, entry) in self.index.iter().enumerate().filter(|(place, _)| !is_found(*place)) {
             count += 1;
@@ -286,7 +303,11 @@ impl Table {
         }
         let row = self.row(first);
         let named = |slot: usize| {
-            format!("{} {}", text::printable(&self.header[self.kept[slot]]), text::printable(row.cells[slot]))
+            format!(
+                "{} {}",
+                text::printable(&self.header[self.kept[slot]]),
+                text::printable(row.cells[slot])
+            )
         };
         let key = (0..self.keys).map(named).collect::<Vec<_>>().join(", ");
         Some(Unmatched { count, row: row.number, key })
@@ -327,7 +348,8 @@ fn drop_repeated(index: &mut Vec<u64>, arena: &[u8], cells: usize) -> u64 {
     while let Some(first) = index.get(from) {
         let hash = first & !PLACE;
         let end = from + index[from..].iter().take_while(|entry| *entry & !PLACE == hash).count();
-        // Anew for each hash: emptying one that a single key made huge takes as long as it is large.
+        // Anew for each hash: emptying one that a single key made huge takes as long as it is
+        // large.
         let mut seen: HashSet<&[u8]> = HashSet::new();
         for place in from..end {
             if end - from == 1 || seen.insert(cells_at(arena, index[place] & PLACE, cells)) {

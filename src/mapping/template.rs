@@ -4,8 +4,8 @@
 //! template = { literal | "{" column "}" }        "{{" and "}}" stand for the braces themselves
 //! ```
 //!
-//! A [`Template`] is parsed once with the mapping and bound once to the header; per row only the indices of a
-//! [`BoundTemplate`] remain.
+//! A [`Template`] is parsed once with the mapping and bound once to the header; per row only the
+//! indices of a [`BoundTemplate`] remain.
 
 /// A template as it stands in a mapping, its columns by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,10 @@ impl Template {
     ///
     /// # Errors
     /// The first error of `resolve`.
-    pub fn bind<E>(&self, mut resolve: impl FnMut(&str) -> Result<usize, E>) -> Result<BoundTemplate, E> {
+    pub fn bind<E>(
+        &self,
+        mut resolve: impl FnMut(&str) -> Result<usize, E>,
+    ) -> Result<BoundTemplate, E> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             parts.push(match part {
@@ -135,9 +138,10 @@ impl BoundTemplate {
 
     /// Writes the template with the cells of a row in place of what `out` holds.
     ///
-    /// An empty cell leaves no doubled or dangling space: of the blanks around it one remains between two texts, and
-    /// none at the ends. Where every cell is empty the result is empty too, for what remained (`Order ` of
-    /// `Order {No}`) would look like a value and is none. A template without columns gives its text.
+    /// An empty cell leaves no doubled or dangling space: of the blanks around it one remains
+    /// between two texts, and none at the ends. Where every cell is empty the result is empty too,
+    /// for what remained (`Order ` of `Order {No}`) would look like a value and is none. A template
+    /// without columns gives its text.
     pub fn render<'a>(&self, cell: impl Fn(usize) -> &'a str, out: &mut String) {
         out.clear();
         let mut any = !self.has_columns;
@@ -189,7 +193,8 @@ mod tests {
 
     #[test]
     fn columns_stand_in_braces_and_doubled_braces_for_themselves() {
-        let template = Template::parse("{First Name} { Last Name }, {{{Title}}}").expect("a template");
+        let template =
+            Template::parse("{First Name} { Last Name }, {{{Title}}}").expect("a template");
         assert_eq!(template.columns().collect::<Vec<_>>(), ["First Name", "Last Name", "Title"]);
         assert_eq!(render("{a} {b}, {{{c}}}", &["Ada", "Example", "Dr"]), "Ada Example, {Dr}");
         assert_eq!(render("{{}}", &[]), "{}");
@@ -209,7 +214,10 @@ mod tests {
             assert_eq!(Template::parse(text), Err(error), "{text}");
         }
         let message = TemplateError::Unclosed { at: 0 }.to_string();
-        assert_eq!(message, "this brace is never closed; a brace that is meant as such is written {{");
+        assert_eq!(
+            message,
+            "this brace is never closed; a brace that is meant as such is written {{"
+        );
     }
 
     #[test]
@@ -227,7 +235,11 @@ mod tests {
         }
         assert_eq!(render("Order {no} of {date}", &["", "today"]), "Order of today");
         assert_eq!(render("{a} ({b})", &["x", ""]), "x ()", "only spaces are taken away");
-        assert_eq!(render("a  {b}", &["c"]), "a  c", "spaces that were written so stay where a cell is filled");
+        assert_eq!(
+            render("a  {b}", &["c"]),
+            "a  c",
+            "spaces that were written so stay where a cell is filled"
+        );
     }
 
     #[test]

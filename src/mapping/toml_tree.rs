@@ -1,6 +1,8 @@
-//! Walking the spanned tree of a TOML file: take what is expected, or note what stood there instead.
+//! Walking the spanned tree of a TOML file: take what is expected, or note what stood there
+//! instead.
 //!
-//! Every trouble is noted in [`Faults`] and the walk goes on, so that a user sees all of them at once.
+//! Every trouble is noted in [`Faults`] and the walk goes on, so that a user sees all of them at
+//! once.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -59,7 +61,11 @@ impl<'a> Node<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        faults.at(self.span(), format!("{}: expected {what}", self.path), format!("this is {found}"));
+        faults.at(
+            self.span(),
+            format!("{}: expected {what}", self.path),
+            format!("this is {found}"),
+        );
     }
 
     /// Notes that one of certain texts was expected here.
@@ -83,7 +89,9 @@ impl<'a> Node<'a> {
     /// The text with its place; an empty one is a trouble too.
     pub(super) fn name(&self, what: &str, faults: &mut Faults) -> Option<Name> {
         match self.as_text() {
-            Some(text) if !text.trim().is_empty() => Some(Spanned::new(self.span(), text.to_owned())),
+            Some(text) if !text.trim().is_empty() => {
+                Some(Spanned::new(self.span(), text.to_owned()))
+            }
             Some(_) => {
                 faults.at(self.span(), format!("{}: expected {what}", self.path), "this is empty");
                 None
@@ -113,7 +121,11 @@ impl<'a> Node<'a> {
             .and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok())
             .filter(|number| range.contains(number));
         if number.is_none() {
-            let end = if *range.end() == u64::MAX { "on".to_owned() } else { format!("to {}", range.end()) };
+            let end = if *range.end() == u64::MAX {
+                "on".to_owned()
+            } else {
+                format!("to {}", range.end())
+            };
             let what = format!("a whole number from {} {end}", range.start());
             if self.value.get_ref().is_integer() {
                 faults.at(self.span(), format!("{}: expected {what}", self.path), "");
@@ -186,32 +198,39 @@ impl<'a> Table<'a> {
         let mut all: Vec<_> = self
             .entries
             .iter()
-            .map(|(key, value)| (key.get_ref().as_ref(), key.span(), self.node(key.get_ref(), value)))
+            .map(|(key, value)| {
+                (key.get_ref().as_ref(), key.span(), self.node(key.get_ref(), value))
+            })
             .collect();
         all.sort_by_key(|(_, span, _)| span.start);
         all
     }
 
-    /// Notes every key that is not `known`; one of the language's that this version does not serve with its advice.
-    /// Returns whether all are known, so that what an unknown one was meant for is not missed too.
+    /// Notes every key that is not `known`; one of the language's that this version does not serve
+    /// with its advice. Returns whether all are known, so that what an unknown one was meant for is
+    /// not missed too.
     pub(super) fn check_keys(&self, known: &[&str], faults: &mut Faults) -> bool {
         self.check_keys_but(|_| false, known, faults)
     }
 
     /// The same but for keys of which the caller has something to say.
-    pub(super) fn check_keys_but(&self, callers: impl Fn(&str) -> bool, known: &[&str], faults: &mut Faults) -> bool {
+    pub(super) fn check_keys_but(
+        &self,
+        callers: impl Fn(&str) -> bool,
+        known: &[&str],
+        faults: &mut Faults,
+    ) -> bool {
         let mut all_known = true;
         for (key, span, _) in self.entries() {
             if known.contains(&key) || callers(key) {
                 continue;
             }
             all_known = false;
-            let place = if self.path.is_empty() { "the file".to_owned() } else { self.path.clone() };
-            faults.at(span, format!("{place} has no key {}", text::quoted(key)), "unknown key").nearest(
-                key,
-                known,
-                "its keys are",
-            );
+            let place =
+                if self.path.is_empty() { "the file".to_owned() } else { self.path.clone() };
+            faults
+                .at(span, format!("{place} has no key {}", text::quoted(key)), "unknown key")
+                .nearest(key, known, "its keys are");
         }
         all_known
     }
@@ -260,7 +279,9 @@ mod tests {
             let rows = root.section("rows", faults).expect("a table");
             rows.check_keys(&["keep", "drop"], faults);
         });
-        for part in ["[rows] has no key \"kep\"", "did you mean \"keep\"", "[rows] has no key \"later\""] {
+        for part in
+            ["[rows] has no key \"kep\"", "did you mean \"keep\"", "[rows] has no key \"later\""]
+        {
             assert!(shown.contains(part), "{part} in {shown}");
         }
     }

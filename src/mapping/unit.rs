@@ -1,8 +1,8 @@
 //! Rows that belong together, and what they make: what the mapping hands on.
 //!
-//! Without grouping a unit is one row. With it, rows of one key make their shipments together; a row that lies among
-//! them and takes no part (a footer, one that `[rows]` leaves out) comes along, so that units hold all rows in the order
-//! of the input, each exactly once.
+//! Without grouping a unit is one row. With it, rows of one key make their shipments together; a
+//! row that lies among them and takes no part (a footer, one that `[rows]` leaves out) comes along,
+//! so that units hold all rows in the order of the input, each exactly once.
 
 use smallvec::{SmallVec, smallvec};
 
@@ -54,7 +54,8 @@ pub struct Member {
 pub struct Unit {
     /// The rows, in the order of the input. At least one, and the first takes part.
     pub members: SmallVec<[Member; 1]>,
-    /// What those make that take part: at least one, several where a join or a split makes several shipments of them.
+    /// What those make that take part: at least one, several where a join or a split makes several
+    /// shipments of them.
     pub made: SmallVec<[Worked; 1]>,
 }
 
@@ -77,13 +78,24 @@ impl Unit {
         Self { members: smallvec![Member { row, own: None }], made: smallvec![worked] }
     }
 
-    /// The lines that it has in the results, in their order: for each row one for each that it makes.
+    /// The lines that it has in the results, in their order: for each row one for each that it
+    /// makes.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         self.members.iter().enumerate().flat_map(move |(member, Member { row, own })| {
-            let own = own.iter().map(move |worked| Line { row, member, worked: worked.as_ref(), made: None });
+            let own = own.iter().map(move |worked| Line {
+                row,
+                member,
+                worked: worked.as_ref(),
+                made: None,
+            });
             let takes_part = own.len() == 0;
             let shared = self.made.iter().enumerate().filter(move |_| takes_part);
-            own.chain(shared.map(move |(made, worked)| Line { row, member, worked, made: Some(made) }))
+            own.chain(shared.map(move |(made, worked)| Line {
+                row,
+                member,
+                worked,
+                made: Some(made),
+            }))
         })
     }
 
@@ -100,8 +112,8 @@ impl Unit {
         })
     }
 
-    /// What is wrong with `worked` of this unit, in one line: where it is made of several rows, each problem with its
-    /// row.
+    /// What is wrong with `worked` of this unit, in one line: where it is made of several rows,
+    /// each problem with its row.
     pub fn explain(&self, problems: &[Problem]) -> String {
         if self.participants().nth(1).is_none() {
             return crate::problem::join(problems);
@@ -121,10 +133,16 @@ mod tests {
     #[test]
     fn every_row_has_a_line_for_each_that_it_makes_and_its_own_where_it_takes_no_part() {
         let skipped = |reason: &str| Worked::of(Made::Skipped(reason.to_owned()));
-        let member =
-            |number, own: Option<Worked>| Member { row: Row::at(0, number, number + 1), own: own.map(Box::new) };
+        let member = |number, own: Option<Worked>| Member {
+            row: Row::at(0, number, number + 1),
+            own: own.map(Box::new),
+        };
         let unit = Unit {
-            members: smallvec![member(1, None), member(2, Some(skipped("a footer"))), member(3, None)],
+            members: smallvec![
+                member(1, None),
+                member(2, Some(skipped("a footer"))),
+                member(3, None)
+            ],
             made: smallvec![skipped("a"), skipped("b")],
         };
         let lines: Vec<_> = unit
@@ -136,7 +154,13 @@ mod tests {
             .collect();
         assert_eq!(
             lines,
-            [(1, Some(0), "a"), (1, Some(1), "b"), (2, None, "a footer"), (3, Some(0), "a"), (3, Some(1), "b")]
+            [
+                (1, Some(0), "a"),
+                (1, Some(1), "b"),
+                (2, None, "a footer"),
+                (3, Some(0), "a"),
+                (3, Some(1), "b")
+            ]
         );
         assert_eq!(unit.participants().map(|row| row.number).collect::<Vec<_>>(), [1, 3]);
     }

@@ -1,7 +1,8 @@
 //! Sources at work: a row's cells to a field's value.
 //!
-//! A bound source knows columns by their places, and its buffers are the caller's [`Buffers`], so that a row neither looks
-//! up a name nor allocates. An empty value passes every step untouched until `default`.
+//! A bound source knows columns by their places, and its buffers are the caller's [`Buffers`], so
+//! that a row neither looks up a name nor allocates. An empty value passes every step untouched
+//! until `default`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -88,9 +89,13 @@ impl Source {
         self.steps.as_ref().map_or(Combine::First, |steps| steps.combine)
     }
 
-    /// Leaves the value that the source has for a group on the buffers: empty where it gives none. Gives what was
-    /// gathered, where several rows were asked.
-    pub(super) fn work(&self, group: Group<'_>, buffers: &mut Buffers) -> Result<Option<Gathered>, Trouble> {
+    /// Leaves the value that the source has for a group on the buffers: empty where it gives none.
+    /// Gives what was gathered, where several rows were asked.
+    pub(super) fn work(
+        &self,
+        group: Group<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Option<Gathered>, Trouble> {
         let combine = self.combine();
         let gathered = match combine {
             Combine::First => {
@@ -128,7 +133,12 @@ impl Source {
         Ok(())
     }
 
-    fn gather(&self, group: Group<'_>, combine: Combine, buffers: &mut Buffers) -> Result<Gathered, Trouble> {
+    fn gather(
+        &self,
+        group: Group<'_>,
+        combine: Combine,
+        buffers: &mut Buffers,
+    ) -> Result<Gathered, Trouble> {
         let mut gathered = Gathered::default();
         let mut from = Vec::new();
         for (member, cells) in group.rows() {
@@ -139,7 +149,11 @@ impl Source {
             }
         }
         buffers.member = from.first().copied().unwrap_or(0);
-        let separator = self.steps.as_ref().and_then(|steps| steps.separator.as_deref()).unwrap_or(DEFAULT_SEPARATOR);
+        let separator = self
+            .steps
+            .as_ref()
+            .and_then(|steps| steps.separator.as_deref())
+            .unwrap_or(DEFAULT_SEPARATOR);
         gathered.write(combine, separator, &mut buffers.value).map_err(|place| {
             let reason = "is not a number that could be added up; say in the mapping how it is written, with number";
             self.trouble(from.get(place).copied().unwrap_or(0), group, reason.into())
@@ -148,7 +162,12 @@ impl Source {
     }
 
     /// Leaves the value for one row on the buffers, before it is combined with those of others.
-    pub(super) fn work_row(&self, member: usize, cells: &Cells<'_>, buffers: &mut Buffers) -> Result<(), Trouble> {
+    pub(super) fn work_row(
+        &self,
+        member: usize,
+        cells: &Cells<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<(), Trouble> {
         buffers.value.clear();
         if self.when.as_ref().is_some_and(|when| !when.holds(cells)) {
             return Ok(());
@@ -178,7 +197,9 @@ impl Take {
             Self::Column(column) => out.push_str(cells.get(*column)),
             Self::Template(template) => template.render(|column| cells.get(column), out),
             Self::Value(value) => out.push_str(value),
-            Self::Carrier(column) => out.push_str(tracking::infer(cells.get(*column)).unwrap_or_default()),
+            Self::Carrier(column) => {
+                out.push_str(tracking::infer(cells.get(*column)).unwrap_or_default())
+            }
         }
     }
 }
@@ -223,7 +244,11 @@ impl Steps {
         Ok(())
     }
 
-    fn shape_value(&self, buffers: &mut Buffers, filed: Option<&Table>) -> Result<(), Cow<'static, str>> {
+    fn shape_value(
+        &self,
+        buffers: &mut Buffers,
+        filed: Option<&Table>,
+    ) -> Result<(), Cow<'static, str>> {
         if self.empty.contains(&buffers.value) {
             buffers.value.clear();
         }
@@ -249,11 +274,13 @@ impl Steps {
         match &self.shape {
             None => {}
             Some(Shape::Date(rule)) => {
-                rule.apply(&buffers.value, &mut buffers.spare).map_err(|trouble| trouble.to_string())?;
+                rule.apply(&buffers.value, &mut buffers.spare)
+                    .map_err(|trouble| trouble.to_string())?;
                 buffers.turn();
             }
             Some(Shape::Number(rule)) => {
-                rule.apply(&buffers.value, &mut buffers.spare).map_err(|trouble| trouble.to_string())?;
+                rule.apply(&buffers.value, &mut buffers.spare)
+                    .map_err(|trouble| trouble.to_string())?;
                 buffers.turn();
             }
         }
@@ -270,7 +297,8 @@ impl Steps {
     }
 }
 
-/// The first group that took part, or the whole match where the expression has no group; nothing where it is not found.
+/// The first group that took part, or the whole match where the expression has no group; nothing
+/// where it is not found.
 fn extract(regex: &regex::Regex, buffers: &mut Buffers) {
     let found = if regex.captures_len() == 1 {
         regex.find(&buffers.value)
@@ -284,7 +312,8 @@ fn extract(regex: &regex::Regex, buffers: &mut Buffers) {
     buffers.turn();
 }
 
-/// Every match replaced, `$1` standing for the first group; blanks that are then at the ends are taken off.
+/// Every match replaced, `$1` standing for the first group; blanks that are then at the ends are
+/// taken off.
 fn replace(regex: &regex::Regex, with: &str, buffers: &mut Buffers) {
     buffers.spare.clear();
     let mut end = 0;
@@ -307,8 +336,8 @@ fn replace(regex: &regex::Regex, with: &str, buffers: &mut Buffers) {
     buffers.trim();
 }
 
-/// What the file of a lookup (its key, then its value) says of `value`: empty where all its rows are, `None` where it has
-/// no row of that key. Several values would lose all but one of them.
+/// What the file of a lookup (its key, then its value) says of `value`: empty where all its rows
+/// are, `None` where it has no row of that key. Several values would lose all but one of them.
 fn look_in<'t>(table: &'t Table, value: &str) -> Result<Option<&'t str>, Cow<'static, str>> {
     let found = table.find(&[value], MAX_MATCHES);
     let mut filled = found.iter().filter_map(|row| {
@@ -346,7 +375,8 @@ impl LookUp {
             (None, Some(table)) => look_in(table, &buffers.value)?,
             (found, _) => found.map(String::as_str),
         };
-        let folded = if self.carriers && found.is_none() { carrier::fold(&buffers.value) } else { None };
+        let folded =
+            if self.carriers && found.is_none() { carrier::fold(&buffers.value) } else { None };
         match (found.or(folded), &self.otherwise) {
             (Some(value), _) => buffers.replace_value(value),
             (None, Otherwise::Value(value)) => buffers.replace_value(value),
@@ -358,9 +388,10 @@ impl LookUp {
                     Some(table) => format!("{} ([lookups.{name}])", table.file()),
                     None => format!("[lookups.{name}]"),
                 };
-                return Err(
-                    format!("is not in {place}; add it there, or say in the mapping what to do otherwise").into()
-                );
+                return Err(format!(
+                    "is not in {place}; add it there, or say in the mapping what to do otherwise"
+                )
+                .into());
             }
         }
         Ok(())

@@ -1,7 +1,9 @@
-//! Cells and messages as bytes of a CSV line; called for each line of RESULTS and of the failed rows.
+//! Cells and messages as bytes of a CSV line; called for each line of RESULTS and of the failed
+//! rows.
 //!
-//! Written by hand and not by the csv crate, whose writer owns its buffer: a line is begun when its row is
-//! expected and ended when it is settled, in the same recycled memory. Tests hold it against the crate's reader.
+//! Written by hand and not by the csv crate, whose writer owns its buffer: a line is begun when its
+//! row is expected and ended when it is settled, in the same recycled memory. Tests hold it against
+//! the crate's reader.
 
 use std::borrow::Cow;
 
@@ -11,16 +13,20 @@ use crate::text;
 /// The most characters of a message that are written; what is longer is cut.
 pub(super) const MAX_MESSAGE: usize = 1_000;
 
-/// Writes `cell` so that a reader of this dialect gets it back: quoted where it must be (RFC 4180, section 2).
+/// Writes `cell` so that a reader of this dialect gets it back: quoted where it must be (RFC 4180,
+/// section 2).
 ///
-/// Under [`Quote::Never`] it is written as it is, since there is no way to shield a delimiter in it.
+/// Under [`Quote::Never`] it is written as it is, since there is no way to shield a delimiter in
+/// it.
 pub(super) fn push_cell(out: &mut Vec<u8>, cell: &str, dialect: Dialect) {
     let bytes = cell.as_bytes();
     let Quote::By(quote) = dialect.quote else {
         out.extend_from_slice(bytes);
         return;
     };
-    if memchr::memchr3(dialect.delimiter, quote, b'\n', bytes).is_none() && memchr::memchr(b'\r', bytes).is_none() {
+    if memchr::memchr3(dialect.delimiter, quote, b'\n', bytes).is_none()
+        && memchr::memchr(b'\r', bytes).is_none()
+    {
         out.extend_from_slice(bytes);
         return;
     }
@@ -35,8 +41,9 @@ pub(super) fn push_cell(out: &mut Vec<u8>, cell: &str, dialect: Dialect) {
     out.push(quote);
 }
 
-/// `message` on one line, without what could act on a terminal, with a leading apostrophe where a spreadsheet
-/// would run it as a formula (`=`, `+`, `-`, `@`, tab or carriage return in front), cut to [`MAX_MESSAGE`] characters.
+/// `message` on one line, without what could act on a terminal, with a leading apostrophe where a
+/// spreadsheet would run it as a formula (`=`, `+`, `-`, `@`, tab or carriage return in front), cut
+/// to [`MAX_MESSAGE`] characters.
 pub(super) fn safe_message(message: &str) -> Cow<'_, str> {
     let formula = message.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let short = message.len() <= MAX_MESSAGE || message.chars().nth(MAX_MESSAGE).is_none();

@@ -1,10 +1,11 @@
-//! A file under construction: written as `NAME.partial`, locked as long as its run lives, and put in the place of
-//! `NAME` at the end.
+//! A file under construction: written as `NAME.partial`, locked as long as its run lives, and put
+//! in the place of `NAME` at the end.
 //!
-//! The lock tells a run that still writes from one that was killed. A killed run's partial file is taken over by
-//! emptying it under its lock, never by removing it, so that of two runs started together exactly one gets it.
-//! New files get the rights that the umask leaves, as those of other tools do, since results are read by colleagues
-//! and by monitoring; a file that is replaced hands its rights on.
+//! The lock tells a run that still writes from one that was killed. A killed run's partial file is
+//! taken over by emptying it under its lock, never by removing it, so that of two runs started
+//! together exactly one gets it. New files get the rights that the umask leaves, as those of other
+//! tools do, since results are read by colleagues and by monitoring; a file that is replaced hands
+//! its rights on.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write as _};
@@ -42,7 +43,8 @@ pub(super) struct Draft {
     target: PathBuf,
     partial: PathBuf,
     sink: Sink<File>,
-    /// Whether nothing worth keeping is in it yet, so that it goes when the run ends before its start.
+    /// Whether nothing worth keeping is in it yet, so that it goes when the run ends before its
+    /// start.
     disposable: bool,
 }
 
@@ -56,8 +58,8 @@ impl Drop for Draft {
 }
 
 impl Draft {
-    /// Opens and locks the partial file of `path`, for which the flag `what` stands; what lies at `path` already must
-    /// be recognised by `ours`.
+    /// Opens and locks the partial file of `path`, for which the flag `what` stands; what lies at
+    /// `path` already must be recognised by `ours`.
     pub(super) fn open(
         what: &'static str,
         path: &Path,
@@ -69,7 +71,11 @@ impl Draft {
         let partial = partial_of(&target);
         let file = acquire(what, &target, &partial, leftover)?;
         if let Some(rights) = rights {
-            file.set_permissions(rights).map_err(|source| Error::Open { what, path: partial.clone(), source })?;
+            file.set_permissions(rights).map_err(|source| Error::Open {
+                what,
+                path: partial.clone(),
+                source,
+            })?;
         }
         Ok(Self::onto(file, target, partial))
     }
@@ -115,14 +121,22 @@ impl Draft {
         sync_folder_of(&self.target)
     }
 
-    /// Puts `header` and the sorted lines in the place of the target; what was written so far, in another order, stays until
-    /// then, so that no line is lost where that fails.
-    pub(super) fn publish_sorted<const K: usize>(mut self, header: &[u8], lines: Sorter<K>) -> Result<(), Error> {
+    /// Puts `header` and the sorted lines in the place of the target; what was written so far, in
+    /// another order, stays until then, so that no line is lost where that fails.
+    pub(super) fn publish_sorted<const K: usize>(
+        mut self,
+        header: &[u8],
+        lines: Sorter<K>,
+    ) -> Result<(), Error> {
         self.keep();
         self.sync()?;
         let write = || -> io::Result<tempfile::TempPath> {
             let mut builder = tempfile::Builder::new();
-            let (file, path) = builder.prefix(".lateship-").suffix(".sorted").tempfile_in(self.folder())?.into_parts();
+            let (file, path) = builder
+                .prefix(".lateship-")
+                .suffix(".sorted")
+                .tempfile_in(self.folder())?
+                .into_parts();
             file.set_permissions(fs::metadata(&self.partial)?.permissions())?;
             let mut out = io::BufWriter::with_capacity(256 * 1024, file);
             out.write_all(header)?;
@@ -134,11 +148,17 @@ impl Draft {
             Ok(path)
         };
         let written = write();
-        let sorted = written.map_err(|source| Error::Write { path: self.target.clone(), source })?;
-        let replaced = |from: &Path, source| Error::Replace { from: from.to_owned(), to: self.target.clone(), source };
+        let sorted =
+            written.map_err(|source| Error::Write { path: self.target.clone(), source })?;
+        let replaced = |from: &Path, source| Error::Replace {
+            from: from.to_owned(),
+            to: self.target.clone(),
+            source,
+        };
         sorted.persist(&self.target).map_err(|error| replaced(&self.partial, error.error))?;
         sync_folder_of(&self.target)?;
-        fs::remove_file(&self.partial).map_err(|source| Error::Write { path: self.partial.clone(), source })
+        fs::remove_file(&self.partial)
+            .map_err(|source| Error::Write { path: self.partial.clone(), source })
     }
 
     /// The folder in which it lies.
@@ -165,7 +185,8 @@ impl Draft {
     }
 }
 
-/// Looks whether another run writes to these results, or was killed while it did, without leaving a trace.
+/// Looks whether another run writes to these results, or was killed while it did, without leaving a
+/// trace.
 ///
 /// # Errors
 /// [`Error::Partial`] if so, and whatever else would keep them from being written.
@@ -216,7 +237,8 @@ pub(super) fn target_of(what: &'static str, path: &Path) -> Result<PathBuf, Erro
 /// Looks at what lies at `target` before it is replaced; gives its rights.
 ///
 /// # Errors
-/// [`Error::Foreign`] for a file that is not empty and that `ours` does not know by its first bytes.
+/// [`Error::Foreign`] for a file that is not empty and that `ours` does not know by its first
+/// bytes.
 pub(super) fn inspect(
     what: &'static str,
     target: &Path,
@@ -253,21 +275,38 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 /// The partial file, empty and locked.
-fn acquire(what: &'static str, target: &Path, partial: &Path, leftover: Leftover) -> Result<File, Error> {
+fn acquire(
+    what: &'static str,
+    target: &Path,
+    partial: &Path,
+    leftover: Leftover,
+) -> Result<File, Error> {
     let open = |source| Error::Open { what, path: partial.to_owned(), source };
-    let in_the_way = |holder| Error::Partial { partial: partial.to_owned(), results: target.to_owned(), holder };
+    let in_the_way =
+        |holder| Error::Partial { partial: partial.to_owned(), results: target.to_owned(), holder };
     if fs::symlink_metadata(partial).is_ok_and(|found| !found.is_file()) {
-        return Err(Error::NotAFile { what, path: partial.to_owned(), is: "a link, a folder or a device" });
+        return Err(Error::NotAFile {
+            what,
+            path: partial.to_owned(),
+            is: "a link, a folder or a device",
+        });
     }
-    // Between opening and locking, the run that had it may have ended and renamed it: then the lock is on its results,
-    // which must not be emptied, and the next look finds no partial file any more.
+    // Between opening and locking, the run that had it may have ended and renamed it: then the lock
+    // is on its results, which must not be emptied, and the next look finds no partial file any
+    // more.
     for _ in 0..10 {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial).map_err(open)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(partial)
+            .map_err(open)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(in_the_way(Holder::Running)),
-            // A file system without locks: a second run cannot be told from a killed one, so both count as killed.
+            // A file system without locks: a second run cannot be told from a killed one, so both
+            // count as killed.
             Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(source)) => return Err(open(source)),
         }
@@ -318,11 +357,17 @@ mod tests {
         first.keep();
         for leftover in [Leftover::Refuse, Leftover::Replace] {
             let second = open(&target, leftover);
-            assert!(matches!(second, Err(Error::Partial { holder: Holder::Running, .. })), "{second:?}");
+            assert!(
+                matches!(second, Err(Error::Partial { holder: Holder::Running, .. })),
+                "{second:?}"
+            );
         }
         drop(first);
 
-        assert!(matches!(open(&target, Leftover::Refuse), Err(Error::Partial { holder: Holder::Killed, .. })));
+        assert!(matches!(
+            open(&target, Leftover::Refuse),
+            Err(Error::Partial { holder: Holder::Killed, .. })
+        ));
         assert_eq!(fs::read(partial_of(&target)).expect("kept"), b"header\n");
         let mut third = open(&target, Leftover::Replace).expect("taken over");
         third.push(b"new\n").expect("gathered");
@@ -342,7 +387,8 @@ mod tests {
     #[test]
     fn a_draft_whose_name_was_taken_away_is_not_emptied() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (partial, target) = (folder.path().join("out.csv.partial"), folder.path().join("out.csv"));
+        let (partial, target) =
+            (folder.path().join("out.csv.partial"), folder.path().join("out.csv"));
         fs::write(&partial, "a whole run").expect("written");
         let file = File::open(&partial).expect("there");
         assert!(is_at(&file, &partial));
@@ -355,7 +401,8 @@ mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        let not_a_file = |path: &Path| matches!(open(path, Leftover::Replace), Err(Error::NotAFile { .. }));
+        let not_a_file =
+            |path: &Path| matches!(open(path, Leftover::Replace), Err(Error::NotAFile { .. }));
         assert!(not_a_file(folder.path()));
         assert!(not_a_file(Path::new("/dev/null")));
         symlink(at("nowhere"), at("dangling")).expect("linked");

@@ -1,6 +1,7 @@
 //! What can stand in the way of the files of a run, in words for an operator.
 //!
-//! All but [`Error::Write`] and [`Error::Replace`] arise before the first request, or when earlier results are read.
+//! All but [`Error::Write`] and [`Error::Replace`] arise before the first request, or when earlier
+//! results are read.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

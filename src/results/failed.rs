@@ -1,8 +1,9 @@
 //! The rows that were not accepted, as they stood in the input, with the reason in a last column.
 //!
-//! The file can be mended and imported with the same mapping: it has the input's columns, delimiter, quotes and
-//! encoding, and as many lines before its header as the mapping skips. A row stands in it once, however many of its shipments were
-//! not accepted; those that were are known to the ledger.
+//! The file can be mended and imported with the same mapping: it has the input's columns,
+//! delimiter, quotes and encoding, and as many lines before its header as the mapping skips. A row
+//! stands in it once, however many of its shipments were not accepted; those that were are known to
+//! the ledger.
 
 use std::path::PathBuf;
 
@@ -57,11 +58,15 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(header: &[String], dialect: Dialect) -> Self {
         let old = |(index, name): (usize, &String)| (name.trim() == ERROR_COLUMN).then_some(index);
-        Self { columns: header.len(), left_out: header.iter().enumerate().filter_map(old).collect(), dialect }
+        Self {
+            columns: header.len(),
+            left_out: header.iter().enumerate().filter_map(old).collect(),
+            dialect,
+        }
     }
 
-    /// Writes the row's cells, at least as many as the header has: a row that is too long keeps what is too much, so
-    /// that it can be seen and is not taken for a whole one.
+    /// Writes the row's cells, at least as many as the header has: a row that is too long keeps
+    /// what is too much, so that it can be seen and is not taken for a whole one.
     pub(super) fn push_row(&self, row: &Row, out: &mut Vec<u8>) {
         self.push_cells((0..self.columns.max(row.len())).map(|index| row.get(index)), out);
     }
@@ -79,9 +84,14 @@ impl Layout {
     fn push_error(&self, message: &str, out: &mut Vec<u8>) {
         let message = safe_message(message);
         if self.dialect.quote == Quote::Never {
-            // Nothing could shield a delimiter, and the message's exact wording matters less than its column.
+            // Nothing could shield a delimiter, and the message's exact wording matters less than
+            // its column.
             let other = if self.dialect.delimiter == b',' { ";" } else { "," };
-            push_cell(out, &message.replace(char::from(self.dialect.delimiter), other), self.dialect);
+            push_cell(
+                out,
+                &message.replace(char::from(self.dialect.delimiter), other),
+                self.dialect,
+            );
         } else {
             push_cell(out, &message, self.dialect);
         }
@@ -89,10 +99,13 @@ impl Layout {
     }
 }
 
-/// What stands in a failed row's last column: its status (or that it could not be read) and the message.
+/// What stands in a failed row's last column: its status (or that it could not be read) and the
+/// message.
 pub(super) fn error_cell(row: &Row, outcome: &Outcome) -> String {
     match &row.reading {
-        Reading::Flawed(_) => format!("{UNREADABLE}{}; mend the row and empty this cell", outcome.message),
+        Reading::Flawed(_) => {
+            format!("{UNREADABLE}{}; mend the row and empty this cell", outcome.message)
+        }
         _ => format!("{}: {}", outcome.status, outcome.message),
     }
 }
@@ -120,7 +133,8 @@ impl FailedFile {
         let mut file = Self { draft, layout, encoding, pending: None, rows: 0 };
         // UTF-16 without a mark is a guess for whoever opens it.
         let mark = if encoding.is_utf16() { "\u{FEFF}" } else { "" };
-        let mut line = format!("{mark}{}", "\n".repeat(usize::try_from(skipped).unwrap_or(0))).into_bytes();
+        let mut line =
+            format!("{mark}{}", "\n".repeat(usize::try_from(skipped).unwrap_or(0))).into_bytes();
         file.layout.push_cells(header.iter().map(String::as_str), &mut line);
         file.layout.push_error(ERROR_COLUMN, &mut line);
         file.push(&line)?;
@@ -164,8 +178,8 @@ impl FailedFile {
         self.draft.keep();
     }
 
-    /// Puts the file in its place, or takes away that of an earlier run where no row failed; gives its path and the
-    /// number of rows in it.
+    /// Puts the file in its place, or takes away that of an earlier run where no row failed; gives
+    /// its path and the number of rows in it.
     pub(super) fn finish(mut self) -> Result<Option<(PathBuf, u64)>, Error> {
         self.write_pending()?;
         if self.rows == 0 {
@@ -212,15 +226,29 @@ mod tests {
     #[test]
     fn a_row_keeps_its_cells_and_gets_the_reason_in_the_last_column() {
         let dialect = Dialect { delimiter: b';', quote: Quote::By(b'"') };
-        assert_eq!(text(&["a", "b"], dialect, &["x;y", "\"z\""], "=no"), "\"x;y\";\"\"\"z\"\"\";'=no\n");
-        assert_eq!(text(&["a", "b", "c"], dialect, &["x"], "no"), "x;;;no\n", "a short row is filled up");
-        assert_eq!(text(&["a"], dialect, &["x", "y"], "no"), "x;y;no\n", "a long row stays too long");
+        assert_eq!(
+            text(&["a", "b"], dialect, &["x;y", "\"z\""], "=no"),
+            "\"x;y\";\"\"\"z\"\"\";'=no\n"
+        );
+        assert_eq!(
+            text(&["a", "b", "c"], dialect, &["x"], "no"),
+            "x;;;no\n",
+            "a short row is filled up"
+        );
+        assert_eq!(
+            text(&["a"], dialect, &["x", "y"], "no"),
+            "x;y;no\n",
+            "a long row stays too long"
+        );
     }
 
     #[test]
     fn an_old_reason_is_replaced_wherever_it_stood() {
         let dialect = Dialect::default();
-        assert_eq!(text(&["a", " lateship_error ", "b"], dialect, &["x", "old", "y"], "new"), "x,y,new\n");
+        assert_eq!(
+            text(&["a", " lateship_error ", "b"], dialect, &["x", "old", "y"], "new"),
+            "x,y,new\n"
+        );
         assert_eq!(text(&["lateship_error"], dialect, &["old"], "new"), "new\n");
     }
 
@@ -234,11 +262,18 @@ mod tests {
 
     #[test]
     fn which_rows_fail_depends_on_the_run() {
-        let held =
-            |rows: FailedRows| Status::ALL.into_iter().filter(move |status| rows.holds(*status)).collect::<Vec<_>>();
+        let held = |rows: FailedRows| {
+            Status::ALL.into_iter().filter(move |status| rows.holds(*status)).collect::<Vec<_>>()
+        };
         assert_eq!(
             held(FailedRows::All),
-            [Status::Invalid, Status::Rejected, Status::Failed, Status::InDoubt, Status::NotAttempted]
+            [
+                Status::Invalid,
+                Status::Rejected,
+                Status::Failed,
+                Status::InDoubt,
+                Status::NotAttempted
+            ]
         );
         assert_eq!(
             held(FailedRows::ButInDoubt),

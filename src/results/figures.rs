@@ -1,4 +1,5 @@
-//! The figures of a [`Summary`](super::Summary): limits, counts and reasons, as they stand in its JSON.
+//! The figures of a [`Summary`](super::Summary): limits, counts and reasons, as they stand in its
+//! JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,8 @@ pub struct LimitsUsed {
 
 impl From<&Limits> for LimitsUsed {
     fn from(limits: &Limits) -> Self {
-        let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let ms =
+            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             concurrency: limits.concurrency.get(),
             rate: limits.rate.to_string(),
@@ -90,7 +92,11 @@ impl Counts {
 
     /// The lines for which something is left to do.
     pub fn unsettled(&self) -> u64 {
-        Status::ALL.into_iter().filter(|status| !status.is_settled()).map(|status| self.get(status)).sum()
+        Status::ALL
+            .into_iter()
+            .filter(|status| !status.is_settled())
+            .map(|status| self.get(status))
+            .sum()
     }
 }
 
@@ -114,6 +120,13 @@ pub struct ReasonCount {
 impl From<Reason> for ReasonCount {
     fn from(Reason { status, why, count, example }: Reason) -> Self {
         let status = status.as_str().to_owned();
-        Self { status, reason: why, count, file: example.file, row: example.row, line: example.line }
+        Self {
+            status,
+            reason: why,
+            count,
+            file: example.file,
+            row: example.row,
+            line: example.line,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! One line of RESULTS: begun when its row is expected, ended when its outcome is known.
 //!
-//! UTF-8, comma, quoted by RFC 4180; lines end in LF alone, since results are searched, compared and cut with tools
-//! to which a carriage return is part of the last column, and every CSV reader and spreadsheet takes LF.
-//! What was not measured is empty.
+//! UTF-8, comma, quoted by RFC 4180; lines end in LF alone, since results are searched, compared
+//! and cut with tools to which a carriage return is part of the last column, and every CSV reader
+//! and spreadsheet takes LF. What was not measured is empty.
 
 use jiff::fmt::StdIoWrite;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -35,7 +35,9 @@ pub(super) fn is_results(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let mut cells = line.split(|byte| b",;\t".contains(byte)).map(<[u8]>::trim_ascii);
-    RESULTS_COLUMNS[..6].iter().all(|column| cells.next().is_some_and(|cell| trim_quotes(cell) == column.as_bytes()))
+    RESULTS_COLUMNS[..6]
+        .iter()
+        .all(|column| cells.next().is_some_and(|cell| trim_quotes(cell) == column.as_bytes()))
 }
 
 fn trim_quotes(cell: &[u8]) -> &[u8] {
@@ -62,8 +64,15 @@ pub(super) fn begin(out: &mut Vec<u8>, file: &[u8], row: &Row, labels: Labels<'_
     push_cell(out, labels.trackingnumber, DIALECT);
 }
 
-/// Writes the columns from `status` on, and the line's end. `shipment` counts from 1; 0 leaves it empty.
-pub(super) fn end(out: &mut Vec<u8>, outcome: &Outcome, fingerprint: u64, shipment: u32, payload: Option<u128>) {
+/// Writes the columns from `status` on, and the line's end. `shipment` counts from 1; 0 leaves it
+/// empty.
+pub(super) fn end(
+    out: &mut Vec<u8>,
+    outcome: &Outcome,
+    fingerprint: u64,
+    shipment: u32,
+    payload: Option<u128>,
+) {
     out.push(b',');
     out.extend_from_slice(outcome.status.as_str().as_bytes());
     out.push(b',');
@@ -78,7 +87,9 @@ pub(super) fn end(out: &mut Vec<u8>, outcome: &Outcome, fingerprint: u64, shipme
     push_cell(out, &safe_message(&outcome.message), DIALECT);
     out.push(b',');
     if let Some(finished_at) = &outcome.finished_at {
-        PRINTER.print_timestamp(finished_at, StdIoWrite(&mut *out)).expect("a vector takes everything");
+        PRINTER
+            .print_timestamp(finished_at, StdIoWrite(&mut *out))
+            .expect("a vector takes everything");
     }
     out.push(b',');
     if let Some(duration) = outcome.duration {
@@ -97,7 +108,8 @@ pub(super) fn end(out: &mut Vec<u8>, outcome: &Outcome, fingerprint: u64, shipme
     out.push(b'\n');
 }
 
-/// Whether a request was due for a row of that status, so that none made is a number and not a blank.
+/// Whether a request was due for a row of that status, so that none made is a number and not a
+/// blank.
 fn was_due(status: Status) -> bool {
     !matches!(status, Status::Skipped | Status::Invalid | Status::AlreadySent)
 }
@@ -147,7 +159,9 @@ mod tests {
              fingerprint,shipment,payload\n"
         );
         assert!(is_results(header().as_bytes()));
-        assert!(is_results(b"\xEF\xBB\xBF\"file\";\"row\";line;order_no;trackingnumber;status;more\r\n"));
+        assert!(is_results(
+            b"\xEF\xBB\xBF\"file\";\"row\";line;order_no;trackingnumber;status;more\r\n"
+        ));
         assert!(!is_results(b"file,row,column\n"));
         assert!(!is_results(b"Order ID,Name\n"));
     }
@@ -177,7 +191,10 @@ mod tests {
         };
         assert_eq!(end_of(Status::Skipped, 0), "skipped,,,'-why,,,00000000000000ab,,\n");
         assert_eq!(end_of(Status::Invalid, 1), "invalid,,,'-why,,,00000000000000ab,1,\n");
-        assert_eq!(end_of(Status::NotAttempted, 2), "not_attempted,,0,'-why,,,00000000000000ab,2,\n");
+        assert_eq!(
+            end_of(Status::NotAttempted, 2),
+            "not_attempted,,0,'-why,,,00000000000000ab,2,\n"
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Outcomes to files: RESULTS in input order, the rows that were not accepted, and the summary of the run.
+//! Outcomes to files: RESULTS in input order, the rows that were not accepted, and the summary of
+//! the run.
 //!
-//! `import` expects each row in the order of the input and settles it whenever its outcome is known; the window
-//! between the two is bounded. Everything is written beside its target first and takes the target's place at the
-//! end, so that a target is always a whole run's.
+//! `import` expects each row in the order of the input and settles it whenever its outcome is
+//! known; the window between the two is bounded. Everything is written beside its target first and
+//! takes the target's place at the end, so that a target is always a whole run's.
 
 mod cells;
 mod draft;

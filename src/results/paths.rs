@@ -1,4 +1,5 @@
-//! Where the files of a run lie: the default names, and the check that none of them overwrites another or an input.
+//! Where the files of a run lie: the default names, and the check that none of them overwrites
+//! another or an input.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -41,7 +42,8 @@ impl Paths {
         self.results.with_file_name(name)
     }
 
-    /// The defaults for an input: `orders.csv` and `orders.csv.gz` both give `orders.results.csv` beside themselves.
+    /// The defaults for an input: `orders.csv` and `orders.csv.gz` both give `orders.results.csv`
+    /// beside themselves.
     pub fn beside(input: &Path, ending: Ending) -> Self {
         let mut name = stem(input);
         name.push(match ending {
@@ -51,20 +53,25 @@ impl Paths {
         Self::from_results(&input.with_file_name(name))
     }
 
-    /// The files of a dry run for given results, so that it never writes over those of a real one: `out.csv` and
-    /// `out.results.csv` both give `out.dry-run.csv`.
+    /// The files of a dry run for given results, so that it never writes over those of a real one:
+    /// `out.csv` and `out.results.csv` both give `out.dry-run.csv`.
     pub fn of_dry_run(results: &Path) -> Self {
         let name = results.file_stem().unwrap_or_default();
-        let cut = name.to_str().and_then(|name| name.strip_suffix(".results")).map_or(name, OsStr::new);
+        let cut =
+            name.to_str().and_then(|name| name.strip_suffix(".results")).map_or(name, OsStr::new);
         Self::beside(&results.with_file_name(cut), Ending::DryRun)
     }
 
-    /// The defaults for given results: `out.csv` and `out.results.csv` both have their failed rows in `out.failed.csv`;
-    /// the summary is the results' path with the ending `.json`.
+    /// The defaults for given results: `out.csv` and `out.results.csv` both have their failed rows
+    /// in `out.failed.csv`; the summary is the results' path with the ending `.json`.
     pub fn from_results(results: &Path) -> Self {
         let stem = Path::new(results.file_stem().unwrap_or_default());
         let cut = stem.extension().is_some_and(|extension| extension == "results");
-        let mut name = OsString::from(if cut { stem.file_stem().unwrap_or_default() } else { stem.as_os_str() });
+        let mut name = OsString::from(if cut {
+            stem.file_stem().unwrap_or_default()
+        } else {
+            stem.as_os_str()
+        });
         name.push(".failed.csv");
         Self {
             results: results.to_owned(),
@@ -73,13 +80,17 @@ impl Paths {
         }
     }
 
-    /// Compares the three paths, and what is written on the way to them, with one another and with every file that
-    /// the run reads (inputs, mapping, a joined file), links followed.
+    /// Compares the three paths, and what is written on the way to them, with one another and with
+    /// every file that the run reads (inputs, mapping, a joined file), links followed.
     ///
     /// # Errors
     /// [`Error::Clash`] and [`Error::IsInput`] for the first two that are the same file.
     pub fn check(&self, read: &[&Path]) -> Result<(), Error> {
-        let named = [("--results", &self.results), ("--failed-rows", &self.failed_rows), ("--summary", &self.summary)];
+        let named = [
+            ("--results", &self.results),
+            ("--failed-rows", &self.failed_rows),
+            ("--summary", &self.summary),
+        ];
         let read: Vec<(&Path, PathBuf)> = read.iter().map(|path| (*path, real(path))).collect();
         let mut seen: Vec<(&'static str, PathBuf)> = Vec::new();
         for (what, path) in named {
@@ -111,12 +122,14 @@ fn stem(input: &Path) -> OsString {
     name.into_os_string()
 }
 
-/// The path with all links followed; where nothing stands there yet, that of its folder with the name.
+/// The path with all links followed; where nothing stands there yet, that of its folder with the
+/// name.
 fn real(path: &Path) -> PathBuf {
     if let Ok(real) = fs::canonicalize(path) {
         return real;
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     path.file_name().map_or_else(|| folder.clone(), |name| folder.join(name))
 }
@@ -126,7 +139,8 @@ mod tests {
     use super::*;
 
     fn three(paths: &Paths) -> [&str; 3] {
-        [&paths.results, &paths.failed_rows, &paths.summary].map(|path| path.to_str().expect("a plain path"))
+        [&paths.results, &paths.failed_rows, &paths.summary]
+            .map(|path| path.to_str().expect("a plain path"))
     }
 
     #[test]
@@ -137,9 +151,21 @@ mod tests {
                 Ending::Results,
                 ["in/orders.results.csv", "in/orders.failed.csv", "in/orders.results.json"],
             ),
-            ("orders.csv.gz", Ending::Results, ["orders.results.csv", "orders.failed.csv", "orders.results.json"]),
-            ("a.b.tsv", Ending::DryRun, ["a.b.dry-run.csv", "a.b.dry-run.failed.csv", "a.b.dry-run.json"]),
-            ("orders", Ending::Results, ["orders.results.csv", "orders.failed.csv", "orders.results.json"]),
+            (
+                "orders.csv.gz",
+                Ending::Results,
+                ["orders.results.csv", "orders.failed.csv", "orders.results.json"],
+            ),
+            (
+                "a.b.tsv",
+                Ending::DryRun,
+                ["a.b.dry-run.csv", "a.b.dry-run.failed.csv", "a.b.dry-run.json"],
+            ),
+            (
+                "orders",
+                Ending::Results,
+                ["orders.results.csv", "orders.failed.csv", "orders.results.json"],
+            ),
         ] {
             assert_eq!(three(&Paths::beside(Path::new(input), ending)), expected, "{input}");
         }
@@ -171,7 +197,10 @@ mod tests {
         fs::write(at("orders.csv"), "a\n").expect("written");
         std::os::unix::fs::symlink(at("orders.csv"), at("link.csv")).expect("linked");
         let linked = Paths { results: at("link.csv"), ..paths.clone() };
-        assert!(matches!(linked.check(&[&at("orders.csv")]), Err(Error::IsInput { what: "--results", .. })));
+        assert!(matches!(
+            linked.check(&[&at("orders.csv")]),
+            Err(Error::IsInput { what: "--results", .. })
+        ));
 
         let under_way = Paths { results: at("orders"), ..paths };
         fs::write(at("orders.partial"), "a\n").expect("written");

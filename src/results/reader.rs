@@ -1,8 +1,9 @@
 //! Reads RESULTS again: for `retry`, the report, and a ledger that adopts what was accepted.
 //!
-//! Columns are found by their names, so that results of a later version with more columns are read too, and so are
-//! those that a spreadsheet saved with another delimiter. A line that says something else than results can say is
-//! an error and never guessed at, since on it hangs whether a shipment is sent again.
+//! Columns are found by their names, so that results of a later version with more columns are read
+//! too, and so are those that a spreadsheet saved with another delimiter. A line that says
+//! something else than results can say is an error and never guessed at, since on it hangs whether
+//! a shipment is sent again.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -43,7 +44,11 @@ pub struct Entry {
 impl Entry {
     /// What it says of the shipment itself, to be expected again.
     pub fn labels(&self) -> Labels<'_> {
-        Labels { order_no: &self.order_no, trackingnumber: &self.trackingnumber, payload: self.payload }
+        Labels {
+            order_no: &self.order_no,
+            trackingnumber: &self.trackingnumber,
+            payload: self.payload,
+        }
     }
 }
 
@@ -81,19 +86,23 @@ impl Reader {
         }
         let delimiter = start.iter().copied().find(|byte| b",;\t".contains(byte)).unwrap_or(b',');
         file.rewind().map_err(read)?;
-        let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(BufReader::new(file));
+        let mut csv =
+            csv::ReaderBuilder::new().delimiter(delimiter).from_reader(BufReader::new(file));
         let header = csv.headers().map_err(|error| read(error.into()))?;
         let mut places = [0; RESULTS_COLUMNS.len()];
         for (place, column) in places.iter_mut().zip(RESULTS_COLUMNS) {
             let found = header.iter().position(|name| name == column);
-            *place = found.ok_or_else(|| read(io::Error::other(format!("the column {column} is missing"))))?;
+            *place = found
+                .ok_or_else(|| read(io::Error::other(format!("the column {column} is missing"))))?;
         }
         Ok(Self { path: path.to_owned(), csv, record: StringRecord::new(), places })
     }
 
     /// Where the line stands that was read last.
     pub fn spot(&self) -> Spot {
-        self.record.position().map_or(Spot { byte: 0, line: 0 }, |at| Spot { byte: at.byte(), line: at.line() })
+        self.record
+            .position()
+            .map_or(Spot { byte: 0, line: 0 }, |at| Spot { byte: at.byte(), line: at.line() })
     }
 
     /// Goes on with the line at `spot`, which was a [`spot`](Self::spot) of these results.
@@ -103,13 +112,19 @@ impl Reader {
     pub fn seek(&mut self, spot: Spot) -> Result<(), Error> {
         let mut position = csv::Position::new();
         position.set_byte(spot.byte).set_line(spot.line);
-        self.csv.seek(position).map_err(|error| Error::Read { path: self.path.clone(), source: error.into() })
+        self.csv
+            .seek(position)
+            .map_err(|error| Error::Read { path: self.path.clone(), source: error.into() })
     }
 
     fn next_line(&mut self) -> Result<Option<Entry>, Error> {
         let read = self.csv.read_record(&mut self.record).map_err(|error| {
             let line = error.position().map_or(0, csv::Position::line);
-            Error::Altered { path: self.path.clone(), line, what: crate::text::printable(&error.to_string()) }
+            Error::Altered {
+                path: self.path.clone(),
+                line,
+                what: crate::text::printable(&error.to_string()),
+            }
         });
         if !read? {
             return Ok(None);
@@ -185,9 +200,11 @@ mod tests {
         let header = ["Order".to_owned()];
         let inputs = ["orders.csv".to_owned()];
         let mut results =
-            Results::create(paths, &header, Dialect::default(), &inputs, Terms::default()).expect("nothing in the way");
+            Results::create(paths, &header, Dialect::default(), &inputs, Terms::default())
+                .expect("nothing in the way");
         for line in lines {
-            let ticket = results.expect(row(line.row, line.fingerprint), line.labels(), line.shipment);
+            let ticket =
+                results.expect(row(line.row, line.fingerprint), line.labels(), line.shipment);
             results.settle(ticket, &line.outcome, None).expect("written");
         }
         results.finish().expect("written");
@@ -208,7 +225,8 @@ mod tests {
             shipment: 1,
             payload: Some(u128::MAX),
         };
-        let mut lines: Vec<Entry> = (1..).zip(Status::ALL).map(|(row, status)| line(row, status)).collect();
+        let mut lines: Vec<Entry> =
+            (1..).zip(Status::ALL).map(|(row, status)| line(row, status)).collect();
         lines[0].outcome = Outcome {
             http_status: Some(200),
             attempts: 3,
@@ -220,7 +238,10 @@ mod tests {
         write(&paths, &lines);
         let first = fs::read(&paths.results).expect("there");
 
-        let read: Vec<Entry> = Reader::open(&paths.results).expect("results").collect::<Result<_, _>>().expect("whole");
+        let read: Vec<Entry> = Reader::open(&paths.results)
+            .expect("results")
+            .collect::<Result<_, _>>()
+            .expect("whole");
         for line in &mut lines {
             line.outcome.message.insert(0, '\'');
         }
@@ -228,9 +249,15 @@ mod tests {
         write(&paths, &read);
         assert_eq!(fs::read(&paths.results).expect("there"), first);
 
-        let saved = String::from_utf8(first).expect("UTF-8").replace(",\"'=why, \"\"so\"\"\",", ",,").replace(',', ";");
+        let saved = String::from_utf8(first)
+            .expect("UTF-8")
+            .replace(",\"'=why, \"\"so\"\"\",", ",,")
+            .replace(',', ";");
         fs::write(&paths.results, saved).expect("written");
-        assert_eq!(Reader::open(&paths.results).expect("results").filter_map(Result::ok).count(), lines.len());
+        assert_eq!(
+            Reader::open(&paths.results).expect("results").filter_map(Result::ok).count(),
+            lines.len()
+        );
     }
 
     #[test]
@@ -242,7 +269,12 @@ mod tests {
 
         let line = "orders.csv,1,2,1001,1Z,maybe,,,,,,00,1,\n";
         fs::write(&path, RESULTS_COLUMNS.join(",") + "\n" + line).expect("written");
-        let told = Reader::open(&path).expect("results").next().expect("a line").expect_err("no status").to_string();
+        let told = Reader::open(&path)
+            .expect("results")
+            .next()
+            .expect("a line")
+            .expect_err("no status")
+            .to_string();
         assert!(
             told.ends_with(
                 "out.csv, line 2: \"maybe\" is no status; results must not be edited where they are to be read again"

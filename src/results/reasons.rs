@@ -1,7 +1,8 @@
 //! Why rows were not sent, counted by reason, with the first row of each to look at.
 //!
-//! Bounded: at most [`MAX_REASONS`] different ones are kept, so that a file in which each row fails in its own way
-//! costs no more memory than another; what comes after them is counted under [`OTHER_REASONS`].
+//! Bounded: at most [`MAX_REASONS`] different ones are kept, so that a file in which each row fails
+//! in its own way costs no more memory than another; what comes after them is counted under
+//! [`OTHER_REASONS`].
 
 use std::collections::HashMap;
 
@@ -58,11 +59,14 @@ pub(super) struct Reasons {
 }
 
 impl Reasons {
-    /// Counts an outcome that needs one. Equal `reason`s are one; without a reason, messages are that differ only in
-    /// their numbers and in what stands between double quotes.
+    /// Counts an outcome that needs one. Equal `reason`s are one; without a reason, messages are
+    /// that differ only in their numbers and in what stands between double quotes.
     pub(super) fn add(&mut self, outcome: &Outcome, reason: Option<&str>, row: &Row) {
-        // An acceptance has a message only where something is to be known of it: it may have arrived twice.
-        if outcome.status == Status::AlreadySent || outcome.status == Status::Sent && outcome.message.is_empty() {
+        // An acceptance has a message only where something is to be known of it: it may have
+        // arrived twice.
+        if outcome.status == Status::AlreadySent
+            || outcome.status == Status::Sent && outcome.message.is_empty()
+        {
             return;
         }
         let hash = if let Some(reason) = reason {
@@ -92,13 +96,14 @@ impl Reasons {
         }
     }
 
-    /// The reasons, most frequent first, and of equally frequent ones the earlier first. `names` are the inputs'.
+    /// The reasons, most frequent first, and of equally frequent ones the earlier first. `names`
+    /// are the inputs'.
     pub(super) fn sorted(&self, names: &[String]) -> Vec<Reason> {
         let mut counted: Vec<&Counted> = self.counted.values().collect();
         counted.sort_by(|a, b| {
-            b.count
-                .cmp(&a.count)
-                .then_with(|| (a.input, a.row, a.status, &a.text).cmp(&(b.input, b.row, b.status, &b.text)))
+            b.count.cmp(&a.count).then_with(|| {
+                (a.input, a.row, a.status, &a.text).cmp(&(b.input, b.row, b.status, &b.text))
+            })
         });
         let place = |counted: &Counted| Place {
             file: names.get(counted.input).cloned().unwrap_or_default(),
@@ -147,7 +152,10 @@ mod tests {
 
     fn shown(reasons: &Reasons) -> Vec<(Status, String, u64, u64)> {
         let sorted = reasons.sorted(&["orders.csv".to_owned()]);
-        sorted.into_iter().map(|reason| (reason.status, reason.why, reason.count, reason.example.row)).collect()
+        sorted
+            .into_iter()
+            .map(|reason| (reason.status, reason.why, reason.count, reason.example.row))
+            .collect()
     }
 
     #[test]
@@ -158,7 +166,11 @@ mod tests {
             reasons.add(&Outcome::unsent(Status::Invalid, message), None, &row(number));
         }
         for number in [2, 1] {
-            reasons.add(&Outcome::unsent(Status::Invalid, format!("x {number}")), Some("is empty"), &row(number));
+            reasons.add(
+                &Outcome::unsent(Status::Invalid, format!("x {number}")),
+                Some("is empty"),
+                &row(number),
+            );
         }
         reasons.add(&Outcome::unsent(Status::Skipped, "empty row"), None, &row(3));
         reasons.add(&Outcome::unsent(Status::Sent, "sent again"), None, &row(5));
@@ -178,8 +190,10 @@ mod tests {
     fn two_answers_with_the_same_words_stay_apart_by_their_status_lines() {
         let mut reasons = Reasons::default();
         for status in [502, 503] {
-            let outcome =
-                Outcome { http_status: Some(status), ..Outcome::unsent(Status::Failed, format!("HTTP {status}")) };
+            let outcome = Outcome {
+                http_status: Some(status),
+                ..Outcome::unsent(Status::Failed, format!("HTTP {status}"))
+            };
             reasons.add(&outcome, None, &row(u64::from(status)));
         }
         assert_eq!(shown(&reasons).len(), 2);
@@ -188,7 +202,9 @@ mod tests {
     #[test]
     fn endlessly_many_reasons_take_bounded_memory() {
         let mut reasons = Reasons::default();
-        let letters = |number: u64| number.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect::<String>();
+        let letters = |number: u64| {
+            number.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect::<String>()
+        };
         for number in 1..=3_000 {
             reasons.add(&Outcome::unsent(Status::Failed, letters(number)), None, &row(number));
         }

@@ -1,7 +1,8 @@
 //! A buffered writer that is dead after its first failure; under [`Draft`](super::draft::Draft).
 //!
-//! A `BufWriter` tries again when it is flushed or dropped after an error, and may then write the same bytes twice
-//! or lose others without a word. After a failed write nobody knows what is on the disk, so nothing is tried again.
+//! A `BufWriter` tries again when it is flushed or dropped after an error, and may then write the
+//! same bytes twice or lose others without a word. After a failed write nobody knows what is on the
+//! disk, so nothing is tried again.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};

@@ -1,8 +1,9 @@
 //! The machine-readable summary of a run, which `retry`, `report` and monitoring read.
 //!
-//! Written when the run starts (`running`) and again at its end, each time whole or not at all. Paths in it are
-//! relative to its own folder where they can be, so that a folder may be moved as one. No credentials, and nothing of
-//! an endpoint's address in which some could stand. Keys are only ever added; [`SCHEMA`] grows if one must change.
+//! Written when the run starts (`running`) and again at its end, each time whole or not at all.
+//! Paths in it are relative to its own folder where they can be, so that a folder may be moved as
+//! one. No credentials, and nothing of an endpoint's address in which some could stand. Keys are
+//! only ever added; [`SCHEMA`] grows if one must change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,7 +69,8 @@ pub struct Summary {
     pub reasons: Vec<ReasonCount>,
     /// Requests made, repeated ones included.
     pub requests: u64,
-    /// Requests per second over the time in which there were some; `None` where there were too few to tell.
+    /// Requests per second over the time in which there were some; `None` where there were too few
+    /// to tell.
     pub requests_per_second: Option<f64>,
     /// The files of the run.
     pub files: Files,
@@ -127,7 +129,8 @@ pub struct Files {
 }
 
 impl Summary {
-    /// Writes the summary in the place of `path`, whole or not at all, with the rights that the umask leaves.
+    /// Writes the summary in the place of `path`, whole or not at all, with the rights that the
+    /// umask leaves.
     ///
     /// # Errors
     /// The same as [`check_path`]'s, and [`Error::Write`].
@@ -155,7 +158,8 @@ impl Summary {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let unreadable = |source: std::io::Error| Error::Read { path: path.to_owned(), source };
         let json = fs::read(path).map_err(unreadable)?;
-        let summary: Self = serde_json::from_slice(&json).map_err(|error| unreadable(error.into()))?;
+        let summary: Self =
+            serde_json::from_slice(&json).map_err(|error| unreadable(error.into()))?;
         if summary.schema > SCHEMA {
             return Err(Error::Newer { path: path.to_owned(), version: summary.lateship });
         }
@@ -189,7 +193,8 @@ pub fn check_path(path: &Path) -> Result<(), Error> {
 }
 
 fn is_summary(start: &[u8]) -> bool {
-    start.trim_ascii_start().starts_with(b"{") && memchr::memmem::find(start, b"\"lateship\"").is_some()
+    start.trim_ascii_start().starts_with(b"{")
+        && memchr::memmem::find(start, b"\"lateship\"").is_some()
 }
 
 /// A point in time as it stands in the summary: RFC 3339 in UTC, with milliseconds.
@@ -208,12 +213,14 @@ pub fn public_endpoint(endpoint: &Url) -> String {
     public.into()
 }
 
-/// `path` as it is reached from the folder of the summary; the absolute path where the two share no root.
+/// `path` as it is reached from the folder of the summary; the absolute path where the two share no
+/// root.
 pub fn relative(path: &Path, summary: &Path) -> String {
     let real = |path: &Path| {
         fs::canonicalize(path)
             .or_else(|_| {
-                fs::canonicalize(folder_of(path)).map(|folder| folder.join(path.file_name().unwrap_or_default()))
+                fs::canonicalize(folder_of(path))
+                    .map(|folder| folder.join(path.file_name().unwrap_or_default()))
             })
             .unwrap_or_else(|_| path.to_owned())
     };
@@ -252,7 +259,11 @@ mod tests {
             stop_reason: None,
             started_at: moment(Timestamp::UNIX_EPOCH),
             finished_at: Some(moment("2026-11-24T03:41:07.5Z".parse().expect("a time"))),
-            inputs: vec![Source { name: "orders.csv".to_owned(), bytes: Some(12), ..Source::default() }],
+            inputs: vec![Source {
+                name: "orders.csv".to_owned(),
+                bytes: Some(12),
+                ..Source::default()
+            }],
             mapping: Source::default(),
             join: None,
             form: Some(FormUsed { delimiter: '\t', quote: None, skip_lines: 0, encoding: None }),
@@ -282,7 +293,11 @@ mod tests {
         written.state = State::Finished;
         written.write(&path).expect("written again");
         assert_eq!(Summary::read(&path).expect("readable"), written);
-        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "no temporary file stays");
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("a folder").count(),
+            1,
+            "no temporary file stays"
+        );
 
         written.schema = SCHEMA + 1;
         written.write(&path).expect("written");
@@ -334,6 +349,9 @@ mod tests {
     #[test]
     fn an_endpoint_is_shown_without_what_could_be_secret() {
         let shown = |text: &str| public_endpoint(&Url::parse(text).expect("an address"));
-        assert_eq!(shown("https://me:pw@hook.example.com:8443/a?key=1#x"), "https://hook.example.com:8443/a");
+        assert_eq!(
+            shown("https://me:pw@hook.example.com:8443/a?key=1#x"),
+            "https://hook.example.com:8443/a"
+        );
     }
 }

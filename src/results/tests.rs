@@ -1,4 +1,5 @@
-//! The files of a run as a whole: what is written can be read again, in order, and nothing is lost or left over.
+//! The files of a run as a whole: what is written can be read again, in order, and nothing is lost
+//! or left over.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -35,8 +36,9 @@ impl Desk {
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("a folder");
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect();
         names.sort();
         names
     }
@@ -65,8 +67,15 @@ fn outcome(status: Status, message: &str) -> Outcome {
 }
 
 fn records(path: &Path, delimiter: u8) -> Vec<Vec<String>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_path(path).expect("a file");
-    reader.records().map(|record| record.expect("a record").iter().map(str::to_owned).collect()).collect()
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter)
+        .from_path(path)
+        .expect("a file");
+    reader
+        .records()
+        .map(|record| record.expect("a record").iter().map(str::to_owned).collect())
+        .collect()
 }
 
 proptest! {
@@ -190,7 +199,9 @@ fn failed_rows_can_be_imported_again_with_one_line_per_row_and_all_reasons() {
 fn which_rows_fail_follows_the_terms_and_a_stale_file_goes_when_none_did() {
     let desk = Desk::new();
     fs::write(&desk.paths.failed_rows, "Order;Note;lateship_error\n1;2;old\n").expect("written");
-    let mut results = desk.open(Terms { failed_rows: FailedRows::ButInDoubt, ..Terms::default() }).expect("opened");
+    let mut results = desk
+        .open(Terms { failed_rows: FailedRows::ButInDoubt, ..Terms::default() })
+        .expect("opened");
     let ticket = results.expect(row(1, &["1001"]), Labels::default(), 1);
     results.settle(ticket, &outcome(Status::InDoubt, "no answer"), None).expect("written");
     assert!(desk.paths.failed_rows.exists(), "until the end the earlier run's file stands");
@@ -208,7 +219,11 @@ fn an_earlier_runs_results_stand_until_the_end() {
     results.settle(ticket, &outcome(Status::Sent, "fine"), None).expect("written");
     results.flush().expect("written");
     assert_eq!(fs::read_to_string(&desk.paths.results).expect("there"), old);
-    assert_eq!(records(&partial_of(&desk.paths.results), b',').len(), 2, "and the partial file has the line");
+    assert_eq!(
+        records(&partial_of(&desk.paths.results), b',').len(),
+        2,
+        "and the partial file has the line"
+    );
     results.finish().expect("named");
     assert_eq!(records(&desk.paths.results, b',')[1][5], "sent");
     assert_eq!(desk.names(), ["orders.results.csv"]);
@@ -224,12 +239,19 @@ fn a_second_run_is_told_whether_the_first_still_runs_or_was_killed() {
 
     drop(first);
     let told = desk.open(Terms::default()).expect_err("the first one left its file").to_string();
-    assert!(told.contains(" was killed and left ") && told.contains("may have been sent"), "{told}");
+    assert!(
+        told.contains(" was killed and left ") && told.contains("may have been sent"),
+        "{told}"
+    );
     assert!(partial_of(&desk.paths.results).exists());
 
     let trusting = Terms { leftover: Leftover::Replace, ..Terms::default() };
     drop(desk.open(trusting).expect("a ledger knows what was sent"));
-    assert_eq!(desk.names(), Vec::<String>::new(), "and a run that ends before its start leaves nothing");
+    assert_eq!(
+        desk.names(),
+        Vec::<String>::new(),
+        "and a run that ends before its start leaves nothing"
+    );
 }
 
 #[test]
@@ -237,7 +259,10 @@ fn what_would_fail_at_the_end_fails_before_the_start() {
     let desk = Desk::new();
     for path in [&desk.paths.results, &desk.paths.failed_rows, &desk.paths.summary] {
         fs::create_dir(path).expect("made");
-        assert!(matches!(desk.open(Terms::default()), Err(Error::NotAFile { is: "a folder", .. })), "{path:?}");
+        assert!(
+            matches!(desk.open(Terms::default()), Err(Error::NotAFile { is: "a folder", .. })),
+            "{path:?}"
+        );
         fs::remove_dir(path).expect("removed");
         fs::write(path, "somebody's own work\n").expect("written");
         assert!(matches!(desk.open(Terms::default()), Err(Error::Foreign { .. })), "{path:?}");
@@ -254,16 +279,32 @@ fn a_full_disk_stops_the_run_and_is_told_in_plain_words() {
     let desk = Desk::new();
     let full = |name: &str| {
         let file = OpenOptions::new().write(true).open("/dev/full").expect("a full device");
-        let mut draft = Draft::onto(file, desk.folder.path().join(name), desk.folder.path().join(name));
+        let mut draft =
+            Draft::onto(file, desk.folder.path().join(name), desk.folder.path().join(name));
         draft.keep();
         draft
     };
     let mut draft = full("out.csv");
     draft.push(b"gathered").expect("not written yet");
     let told = draft.flush().expect_err("the device is full").to_string();
-    assert!(told.starts_with("no space left on the device while writing ") && told.ends_with("out.csv"), "{told}");
-    assert!(matches!(draft.publish(), Err(Error::Write { .. })), "a broken file never takes its place");
+    assert!(
+        told.starts_with("no space left on the device while writing ") && told.ends_with("out.csv"),
+        "{told}"
+    );
+    assert!(
+        matches!(draft.publish(), Err(Error::Write { .. })),
+        "a broken file never takes its place"
+    );
 
-    let failed = FailedFile::begin(full("failed.csv"), Layout::new(&header(), dialect()), Encoding::UTF8, &header(), 0);
-    assert!(matches!(failed.expect("gathered").finish(), Ok(None)), "without a row nothing is to be written");
+    let failed = FailedFile::begin(
+        full("failed.csv"),
+        Layout::new(&header(), dialect()),
+        Encoding::UTF8,
+        &header(),
+        0,
+    );
+    assert!(
+        matches!(failed.expect("gathered").finish(), Ok(None)),
+        "without a row nothing is to be written"
+    );
 }

@@ -1,8 +1,9 @@
-//! The results of a run: a bounded window that brings outcomes back into the order of the input, and the files
-//! behind it. `import` is its only caller.
+//! The results of a run: a bounded window that brings outcomes back into the order of the input,
+//! and the files behind it. `import` is its only caller.
 //!
-//! Of a settled row only its encoded line is kept, and its failed-rows line where it has one; cells go back to be
-//! reused. Each expected row is written exactly once: [`Results::finish`] gives those that nobody settled an outcome.
+//! Of a settled row only its encoded line is kept, and its failed-rows line where it has one; cells
+//! go back to be reused. Each expected row is written exactly once: [`Results::finish`] gives those
+//! that nobody settled an outcome.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -39,9 +40,11 @@ pub struct Terms {
     pub leftover: Leftover,
     /// Which rows go to the failed-rows file.
     pub failed_rows: FailedRows,
-    /// Physical lines before the header that the mapping skips: the failed rows get as many, to be read again by it.
+    /// Physical lines before the header that the mapping skips: the failed rows get as many, to be
+    /// read again by it.
     pub skip_lines: u64,
-    /// Whether rows come in another order than the inputs have them: then the lines are brought into that order at the end.
+    /// Whether rows come in another order than the inputs have them: then the lines are brought
+    /// into that order at the end.
     pub unordered: bool,
 }
 
@@ -95,14 +98,16 @@ pub struct Finished {
 }
 
 impl Results {
-    /// Opens and locks the files of a run, beside the paths they take at its end, and writes their headers.
+    /// Opens and locks the files of a run, beside the paths they take at its end, and writes their
+    /// headers.
     ///
-    /// `header`, `dialect` are the input's, for the failed rows; `inputs` the names for the column `file`, by
-    /// [`Row::input`]. Call [`Paths::check`] first.
+    /// `header`, `dialect` are the input's, for the failed rows; `inputs` the names for the column
+    /// `file`, by [`Row::input`]. Call [`Paths::check`] first.
     ///
     /// # Errors
-    /// [`Error::Partial`] when another run writes here, or was killed and [`Terms::leftover`] refuses that; else
-    /// whatever would keep one of the three files from being written at the end. Then nothing has changed.
+    /// [`Error::Partial`] when another run writes here, or was killed and [`Terms::leftover`]
+    /// refuses that; else whatever would keep one of the three files from being written at the end.
+    /// Then nothing has changed.
     pub fn create(
         paths: &Paths,
         header: &[String],
@@ -113,7 +118,12 @@ impl Results {
         summary::check_path(&paths.summary)?;
         let draft = Draft::open("--results", &paths.results, terms.leftover, line::is_results)?;
         // Taken over in any case: the results' partial file is the one that tells of a killed run.
-        let failed = Draft::open("--failed-rows", &paths.failed_rows, Leftover::Replace, failed::is_failed_rows)?;
+        let failed = Draft::open(
+            "--failed-rows",
+            &paths.failed_rows,
+            Leftover::Replace,
+            failed::is_failed_rows,
+        )?;
         Self::begin(draft, failed, header, dialect, inputs, terms)
     }
 
@@ -126,7 +136,8 @@ impl Results {
         terms: Terms,
     ) -> Result<Self, Error> {
         draft.push(line::header().as_bytes())?;
-        // At once, so that a run killed before its first flush is known by a partial file that is not empty.
+        // At once, so that a run killed before its first flush is known by a partial file that is
+        // not empty.
         draft.flush()?;
         let sorter = terms.unordered.then(|| Sorter::new(draft.folder()));
         let layout = Layout::new(header, dialect);
@@ -150,9 +161,15 @@ impl Results {
         })
     }
 
-    /// Begins the line of a row; rows come in the input's order, and a row that makes several shipments comes once
-    /// for each (share it as an `Arc` then). `shipment` counts them from 1; 0 where the row makes none.
-    pub fn expect(&mut self, row: impl Into<Arc<Row>>, labels: Labels<'_>, shipment: u32) -> Ticket {
+    /// Begins the line of a row; rows come in the input's order, and a row that makes several
+    /// shipments comes once for each (share it as an `Arc` then). `shipment` counts them from 1; 0
+    /// where the row makes none.
+    pub fn expect(
+        &mut self,
+        row: impl Into<Arc<Row>>,
+        labels: Labels<'_>,
+        shipment: u32,
+    ) -> Ticket {
         let row = row.into();
         let place = Some((row.input, row.number));
         if self.last_place != place {
@@ -171,15 +188,23 @@ impl Results {
         Ticket(self.first + self.slots.len() as u64 - 1)
     }
 
-    /// Ends the line of `ticket`, in any order, and hands on all that is next in the input's order. `reason` is why,
-    /// without what belongs to this row alone, for counting; without it the message is taken, its numbers and quoted
-    /// texts left aside. A ticket that was settled already changes nothing.
+    /// Ends the line of `ticket`, in any order, and hands on all that is next in the input's order.
+    /// `reason` is why, without what belongs to this row alone, for counting; without it the
+    /// message is taken, its numbers and quoted texts left aside. A ticket that was settled already
+    /// changes nothing.
     ///
     /// # Errors
     /// [`Error::Write`], after which nothing is written any more: the run must stop.
-    pub fn settle(&mut self, ticket: Ticket, outcome: &Outcome, reason: Option<&str>) -> Result<(), Error> {
-        let Some(slot) =
-            ticket.0.checked_sub(self.first).and_then(|index| self.slots.get_mut(usize::try_from(index).ok()?))
+    pub fn settle(
+        &mut self,
+        ticket: Ticket,
+        outcome: &Outcome,
+        reason: Option<&str>,
+    ) -> Result<(), Error> {
+        let Some(slot) = ticket
+            .0
+            .checked_sub(self.first)
+            .and_then(|index| self.slots.get_mut(usize::try_from(index).ok()?))
         else {
             return Ok(());
         };
@@ -190,7 +215,11 @@ impl Results {
         let failure = self.failed_rows.holds(outcome.status).then(|| {
             let mut cells = self.spare_lines.pop().unwrap_or_default();
             self.failed.layout().push_row(row, &mut cells);
-            Failure { place: (row.input, row.number), cells, message: failed::error_cell(row, outcome) }
+            Failure {
+                place: (row.input, row.number),
+                cells,
+                message: failed::error_cell(row, outcome),
+            }
         });
         self.held -= row.bytes();
         self.held += failure.as_ref().map_or(0, |failure| failure.cells.len());
@@ -209,14 +238,17 @@ impl Results {
         left.into_iter().try_for_each(|ticket| self.settle(ticket, &outcome, None))
     }
 
-    /// Whether another row may be expected; else reading waits until the first line of the window is settled.
+    /// Whether another row may be expected; else reading waits until the first line of the window
+    /// is settled.
     pub fn has_room(&self) -> bool {
         self.slots.len() < WINDOW && self.held < WINDOW_BYTES
     }
 
     /// The tickets that wait for their outcome, in the input's order.
     pub fn unsettled(&self) -> impl Iterator<Item = Ticket> {
-        let waiting = |(ticket, slot): (u64, &Slot)| matches!(slot, Slot::Waiting { .. }).then_some(Ticket(ticket));
+        let waiting = |(ticket, slot): (u64, &Slot)| {
+            matches!(slot, Slot::Waiting { .. }).then_some(Ticket(ticket))
+        };
         (self.first..).zip(&self.slots).filter_map(waiting)
     }
 
@@ -235,7 +267,8 @@ impl Results {
         self.reasons.sorted(&self.inputs)
     }
 
-    /// Hands all settled lines that are next in order to the operating system; each second and at each hold.
+    /// Hands all settled lines that are next in order to the operating system; each second and at
+    /// each hold.
     ///
     /// # Errors
     /// As [`Results::settle`].
@@ -244,8 +277,8 @@ impl Results {
         self.failed.flush()
     }
 
-    /// Writes all to the disk and puts the files in their places, RESULTS last; a failed-rows file of an earlier run
-    /// goes when no row failed. What nobody settled ends `not_attempted`.
+    /// Writes all to the disk and puts the files in their places, RESULTS last; a failed-rows file
+    /// of an earlier run goes when no row failed. What nobody settled ends `not_attempted`.
     ///
     /// # Errors
     /// [`Error::Write`] and [`Error::Replace`]; the partial files stay then.

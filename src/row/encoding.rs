@@ -1,6 +1,8 @@
-//! The encodings of text: by which bytes of an input become characters, and a failed row's characters become bytes again.
+//! The encodings of text: by which bytes of an input become characters, and a failed row's
+//! characters become bytes again.
 //!
-//! A value beside `source` and `results`; the mapping's `[source] encoding` and `--encoding` are read here.
+//! A value beside `source` and `results`; the mapping's `[source] encoding` and `--encoding` are
+//! read here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -74,17 +76,21 @@ impl Encoding {
     /// `text` in this encoding; characters that it lacks become `?`.
     pub fn encode(self, text: &str) -> Vec<u8> {
         if self.is_utf16() {
-            let bytes = |unit: u16| if self == Self::UTF16LE { unit.to_le_bytes() } else { unit.to_be_bytes() };
+            let bytes = |unit: u16| {
+                if self == Self::UTF16LE { unit.to_le_bytes() } else { unit.to_be_bytes() }
+            };
             return text.encode_utf16().flat_map(bytes).collect();
         }
         let mut encoder = self.0.new_encoder();
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
         loop {
-            let room =
-                encoder.max_buffer_length_from_utf8_without_replacement(rest.len()).unwrap_or(rest.len() * 4 + 16);
+            let room = encoder
+                .max_buffer_length_from_utf8_without_replacement(rest.len())
+                .unwrap_or(rest.len() * 4 + 16);
             out.reserve(room + 4);
-            let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(rest, &mut out, true);
+            let (result, read) =
+                encoder.encode_from_utf8_to_vec_without_replacement(rest, &mut out, true);
             rest = &rest[read..];
             match result {
                 encoding_rs::EncoderResult::InputEmpty => return out,
@@ -120,12 +126,14 @@ impl FromStr for Encoding {
     type Err = UnknownEncoding;
 
     fn from_str(label: &str) -> Result<Self, UnknownEncoding> {
-        encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).map(Self).ok_or_else(|| {
-            let label = label.trim().to_ascii_lowercase();
-            let likeness = |known: &str| strsim::jaro_winkler(known, &label);
-            let nearest = KNOWN.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            UnknownEncoding { nearest: nearest.unwrap_or("utf-8") }
-        })
+        encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).map(Self).ok_or_else(
+            || {
+                let label = label.trim().to_ascii_lowercase();
+                let likeness = |known: &str| strsim::jaro_winkler(known, &label);
+                let nearest = KNOWN.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+                UnknownEncoding { nearest: nearest.unwrap_or("utf-8") }
+            },
+        )
     }
 }
 

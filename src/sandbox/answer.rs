@@ -1,4 +1,5 @@
-//! The answers that the sandbox gives: the webhook's documented table, and those of the machinery before it.
+//! The answers that the sandbox gives: the webhook's documented table, and those of the machinery
+//! before it.
 //!
 //! The messages of the webhook are kept to the letter, since verdicts and tests compare them.
 
@@ -39,12 +40,17 @@ impl Answer {
     /// Status and body.
     const fn parts(self) -> (StatusCode, &'static str) {
         match self {
-            Self::Accepted => (StatusCode::OK, r#"{"message":"Request Received Successfully","status":"Success"}"#),
+            Self::Accepted => (
+                StatusCode::OK,
+                r#"{"message":"Request Received Successfully","status":"Success"}"#,
+            ),
             Self::FieldsEmpty => (
                 StatusCode::CONFLICT,
                 r#"{"message":"Order Number, Tracking Number, Carrier Type must not be empty","status":"Error"}"#,
             ),
-            Self::InvalidJson => (StatusCode::CONFLICT, r#"{"message":"Invalid JSON format","status":"Error"}"#),
+            Self::InvalidJson => {
+                (StatusCode::CONFLICT, r#"{"message":"Invalid JSON format","status":"Error"}"#)
+            }
             Self::WrongCredentials => (
                 StatusCode::UNAUTHORIZED,
                 r#"{"message":"Authorization Header Error. Check your email and API key","status":"Error"}"#,
@@ -57,20 +63,26 @@ impl Answer {
                 StatusCode::BAD_REQUEST,
                 r#"{"message":"Authorization Email and API Key are required","status":"Error"}"#,
             ),
-            Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"The request is too large","status":"Error"}"#)
-            }
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                r#"{"message":"The request is too large","status":"Error"}"#,
+            ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 r#"{"message":"Not found. The webhook is at /Genericwebhook/webhookapi.php","status":"Error"}"#,
             ),
-            Self::NotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, r#"{"message":"Only POST is accepted","status":"Error"}"#)
-            }
-            Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Too many requests","status":"Error"}"#),
-            Self::Failed => {
-                (StatusCode::INTERNAL_SERVER_ERROR, r#"{"message":"Internal server error","status":"Error"}"#)
-            }
+            Self::NotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                r#"{"message":"Only POST is accepted","status":"Error"}"#,
+            ),
+            Self::Throttled => (
+                StatusCode::TOO_MANY_REQUESTS,
+                r#"{"message":"Too many requests","status":"Error"}"#,
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                r#"{"message":"Internal server error","status":"Error"}"#,
+            ),
         }
     }
 

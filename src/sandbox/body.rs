@@ -1,7 +1,7 @@
 //! The body of a request as the webhook sees it: a JSON object of strings, three of which it needs.
 //!
-//! The three are borrowed from the body where they stand without escapes; the others are only looked at, so that a
-//! request costs no allocation here.
+//! The three are borrowed from the body where they stand without escapes; the others are only
+//! looked at, so that a request costs no allocation here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-/// What the webhook needs of a payload. A field that is missing is empty; of one that stands twice the last counts.
+/// What the webhook needs of a payload. A field that is missing is empty; of one that stands twice
+/// the last counts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Essentials<'a> {
     pub(super) order_no: Cow<'a, str>,
@@ -25,7 +26,9 @@ impl<'a> Essentials<'a> {
 
     /// Whether none of the three is empty.
     pub(super) fn is_complete(&self) -> bool {
-        !(self.order_no.is_empty() || self.trackingnumber.is_empty() || self.carrier_type.is_empty())
+        !(self.order_no.is_empty()
+            || self.trackingnumber.is_empty()
+            || self.carrier_type.is_empty())
     }
 }
 
@@ -138,20 +141,32 @@ mod tests {
 
     #[test]
     fn names_and_values_are_compared_as_what_their_escapes_mean() {
-        let order = Essentials::read(br#"{"order\u005fno":"a\"b","trackingnumber":"t","carrier_type":"c"}"#)
-            .expect("the three");
+        let order = Essentials::read(
+            br#"{"order\u005fno":"a\"b","trackingnumber":"t","carrier_type":"c"}"#,
+        )
+        .expect("the three");
         assert_eq!(order.order_no, r#"a"b"#);
     }
 
     #[test]
     fn each_of_the_three_fields_is_needed_and_the_last_of_two_counts() {
-        let complete = |body: &str| Essentials::read(body.as_bytes()).map(|order| order.is_complete());
-        assert_eq!(complete(r#"{"order_no":"1","trackingnumber":"2","carrier_type":"3"}"#), Some(true));
-        assert_eq!(complete(r#"{"order_no":"","trackingnumber":"2","carrier_type":"3"}"#), Some(false));
+        let complete =
+            |body: &str| Essentials::read(body.as_bytes()).map(|order| order.is_complete());
+        assert_eq!(
+            complete(r#"{"order_no":"1","trackingnumber":"2","carrier_type":"3"}"#),
+            Some(true)
+        );
+        assert_eq!(
+            complete(r#"{"order_no":"","trackingnumber":"2","carrier_type":"3"}"#),
+            Some(false)
+        );
         assert_eq!(complete(r#"{"order_no":"1","carrier_type":"3"}"#), Some(false));
         assert_eq!(complete(r#"{"order_no":"1","trackingnumber":"2"}"#), Some(false));
         assert_eq!(complete("{}"), Some(false));
-        assert_eq!(complete(r#"{"order_no":"1","trackingnumber":"2","carrier_type":"3","order_no":""}"#), Some(false));
+        assert_eq!(
+            complete(r#"{"order_no":"1","trackingnumber":"2","carrier_type":"3","order_no":""}"#),
+            Some(false)
+        );
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Meter {
         self.lock().counts.connections += 1;
     }
 
-    /// Counts a request whose head came at `now`. It is in flight until the returned value is dropped.
+    /// Counts a request whose head came at `now`. It is in flight until the returned value is
+    /// dropped.
     pub(super) fn begin(&self, now: Instant) -> InFlight<'_> {
         let mut state = self.lock();
         let counts = &mut state.counts;
@@ -166,7 +167,8 @@ mod tests {
     fn the_rate_limit_lets_so_many_through_in_any_second() {
         let meter = Meter::new(NonZeroU32::new(2));
         let start = Instant::now();
-        let passes = [0, 10, 20, 999, 1_000, 1_009, 1_010].map(|ms| meter.passes(start + Duration::from_millis(ms)));
+        let passes = [0, 10, 20, 999, 1_000, 1_009, 1_010]
+            .map(|ms| meter.passes(start + Duration::from_millis(ms)));
         assert_eq!(passes, [true, true, false, false, true, false, true]);
     }
 }

@@ -1,4 +1,5 @@
-//! What becomes of one request, decided before anything of it happens, so that the log can tell it first.
+//! What becomes of one request, decided before anything of it happens, so that the log can tell it
+//! first.
 
 use std::time::Duration;
 
@@ -64,8 +65,13 @@ impl Course {
     }
 
     fn without_answer(judged: Option<Answer>, way: Way) -> Self {
-        Self { way, status: judged.map(Answer::status), answered: false, ..judged.unwrap_or(Answer::Failed).into() }
-            .accepting(judged)
+        Self {
+            way,
+            status: judged.map(Answer::status),
+            answered: false,
+            ..judged.unwrap_or(Answer::Failed).into()
+        }
+        .accepting(judged)
     }
 
     /// What the fault does; `judged` is the webhook's own answer, where it looked.
@@ -74,12 +80,16 @@ impl Course {
         let instead = |response: Response<Content>| {
             let accepted = judged == Some(Answer::Accepted);
             let status = Some(response.status().as_u16());
-            Self { response, status, answered: !accepted, ..Answer::Failed.into() }.accepting(judged)
+            Self { response, status, answered: !accepted, ..Answer::Failed.into() }
+                .accepting(judged)
         };
         let course = match &fault.does {
-            Does::Status { status, retry_after, to, body } => {
-                instead(reply::status(*status, retry_after.as_deref(), to.as_deref(), body.as_deref()))
-            }
+            Does::Status { status, retry_after, to, body } => instead(reply::status(
+                *status,
+                retry_after.as_deref(),
+                to.as_deref(),
+                body.as_deref(),
+            )),
             Does::Html => instead(reply::html()),
             Does::Empty => instead(reply::empty()),
             Does::Revoked => Answer::WrongCredentials.into(),

@@ -20,7 +20,8 @@ pub(super) enum Fate {
     Reset { seen: bool },
 }
 
-/// Draws fates and delays, each from its own sequence: an added jitter doesn't change which requests meet a fault.
+/// Draws fates and delays, each from its own sequence: an added jitter doesn't change which
+/// requests meet a fault.
 #[derive(Debug)]
 pub(super) struct Dice {
     fates: Sequence,
@@ -92,8 +93,8 @@ fn mixed(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A fraction from 0 up to, but not including, 1 that belongs to these numbers alone: which requests meet a scripted
-/// fault doesn't change with those that met another.
+/// A fraction from 0 up to, but not including, 1 that belongs to these numbers alone: which
+/// requests meet a scripted fault doesn't change with those that met another.
 pub(super) fn drawn_for(seed: u64, numbers: [u64; 3]) -> f64 {
     let drawn = numbers.iter().fold(mixed(seed ^ Sequence::STEP), |so_far, number| {
         mixed(so_far.wrapping_add(Sequence::STEP) ^ number.wrapping_mul(Sequence::STEP))
@@ -119,7 +120,8 @@ mod tests {
 
     #[test]
     fn fates_come_in_their_shares_and_half_of_the_resets_are_seen() {
-        let settings = Settings { resets: 0.1, throttled: 0.2, errors: 0.3, seed: 7, ..Settings::default() };
+        let settings =
+            Settings { resets: 0.1, throttled: 0.2, errors: 0.3, seed: 7, ..Settings::default() };
         let fates = draw(&settings, 100_000);
         let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
         assert!((9_500..10_500).contains(&count(|fate| matches!(fate, Fate::Reset { .. }))));

@@ -10,8 +10,11 @@ use crate::text;
 /// Why a sandbox could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address can be reached from other machines, which could then send to it, or read what is sent.
-    #[error("the sandbox listens on this machine only, and {0} is not a loopback address: use 127.0.0.1 or [::1]")]
+    /// The address can be reached from other machines, which could then send to it, or read what is
+    /// sent.
+    #[error(
+        "the sandbox listens on this machine only, and {0} is not a loopback address: use 127.0.0.1 or [::1]"
+    )]
     NotLoopback(SocketAddr),
     /// Another program listens there.
     #[error(
@@ -26,7 +29,9 @@ pub enum Error {
     )]
     PortForbidden(SocketAddr),
     /// The system gave no socket for another reason.
-    #[error("cannot start the sandbox on {address}: {source}; try another port (port 0 takes any free one)")]
+    #[error(
+        "cannot start the sandbox on {address}: {source}; try another port (port 0 takes any free one)"
+    )]
     Listen {
         /// Where it was to listen.
         address: SocketAddr,
@@ -48,7 +53,9 @@ pub enum Error {
     #[error("cannot start the sandbox's thread: {0}; the system may be out of memory or processes")]
     Thread(#[source] io::Error),
     /// A share is no fraction.
-    #[error("the sandbox's share of {name} is {share}: expected a fraction from 0 (none) to 1 (all requests)")]
+    #[error(
+        "the sandbox's share of {name} is {share}: expected a fraction from 0 (none) to 1 (all requests)"
+    )]
     Share {
         /// The setting's name.
         name: &'static str,

@@ -1,7 +1,7 @@
 //! One request and its answer.
 //!
-//! A request is read whole, judged, counted and logged, and only then waits for its latency: a client that gives up
-//! waiting doesn't undo an acceptance, here as on a real server.
+//! A request is read whole, judged, counted and logged, and only then waits for its latency: a
+//! client that gives up waiting doesn't undo an acceptance, here as on a real server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,8 +89,8 @@ fn order_no(body: &[u8]) -> String {
     Essentials::read(body).unwrap_or_default().order_no.into_owned()
 }
 
-/// Reads a body; `None` when it is larger than [`MAX_BODY`]. It is read to its end all the same: closing a connection
-/// with bytes unread would take the answer away from the client.
+/// Reads a body; `None` when it is larger than [`MAX_BODY`]. It is read to its end all the same:
+/// closing a connection with bytes unread would take the answer away from the client.
 async fn read(mut body: Incoming) -> Result<Option<Bytes>, hyper::Error> {
     let mut whole = Some(Bytes::new());
     while let Some(frame) = body.frame().await {
@@ -126,7 +126,8 @@ impl Shared {
         if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
             return Answer::WrongContentType;
         }
-        let given = |name| headers.get(name).map_or(&b""[..], |value| value.as_bytes().trim_ascii());
+        let given =
+            |name| headers.get(name).map_or(&b""[..], |value| value.as_bytes().trim_ascii());
         let (email, key) = (given("x-auth-email"), given("x-auth-key"));
         if email.is_empty() || key.is_empty() {
             return Answer::NoCredentials;
@@ -150,7 +151,9 @@ impl Shared {
         match course.way {
             Way::Lost(_) => self.meter.reset(course.accepted),
             Way::Mute => self.meter.unanswered(course.accepted),
-            Way::Answer { .. } => self.meter.answered(course.response.status().as_u16(), course.accepted),
+            Way::Answer { .. } => {
+                self.meter.answered(course.response.status().as_u16(), course.accepted)
+            }
         }
         let Some(log) = &self.log else { return };
         let found = Essentials::read(body).unwrap_or_default();

@@ -1,9 +1,10 @@
-//! A connection's bytes, with an end and a pace that can be ordered: the place of every fault that HTTP itself can't
-//! express.
+//! A connection's bytes, with an end and a pace that can be ordered: the place of every fault that
+//! HTTP itself can't express.
 //!
-//! An exchange holds the [`Cut`] of its connection's [`Line`]. It may order the cut at any time: before a request's
-//! body was read, before the answer (after 0 bytes), or within it. Writing beyond it fails, hyper then gives up the
-//! connection, and dropping the line sends RST, or FIN where that was ordered.
+//! An exchange holds the [`Cut`] of its connection's [`Line`]. It may order the cut at any time:
+//! before a request's body was read, before the answer (after 0 bytes), or within it. Writing
+//! beyond it fails, hyper then gives up the connection, and dropping the line sends RST, or FIN
+//! where that was ordered.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -18,7 +19,8 @@ use tokio::time::{Sleep, sleep};
 
 use super::End;
 
-/// How many bytes may still go out before the connection ends, how it ends then, and how slowly they go.
+/// How many bytes may still go out before the connection ends, how it ends then, and how slowly
+/// they go.
 #[derive(Debug)]
 pub(super) struct Cut {
     left: AtomicU64,
@@ -32,7 +34,11 @@ impl Cut {
     const NEVER: u64 = u64::MAX;
 
     pub(super) fn new() -> Self {
-        Self { left: AtomicU64::new(Self::NEVER), is_fin: AtomicBool::new(false), drip_us: AtomicU64::new(0) }
+        Self {
+            left: AtomicU64::new(Self::NEVER),
+            is_fin: AtomicBool::new(false),
+            drip_us: AtomicU64::new(0),
+        }
     }
 
     /// Orders an end once `bytes` more bytes have gone out.
@@ -88,13 +94,21 @@ impl Drop for Line {
 }
 
 impl AsyncRead for Line {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Line {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let left = self.cut.left();
         if left == 0 {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
@@ -102,7 +116,8 @@ impl AsyncWrite for Line {
         let mut end = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
         let drip = self.cut.drip_us.load(Ordering::Relaxed);
         if drip > 0 {
-            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(Duration::from_micros(drip))));
+            let pause =
+                self.pause.get_or_insert_with(|| Box::pin(sleep(Duration::from_micros(drip))));
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
             end = end.min(1);
@@ -150,7 +165,8 @@ mod tests {
     #[tokio::test]
     async fn so_many_bytes_arrive_and_then_a_reset() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let mut client = std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
+        let mut client = std::net::TcpStream::connect(listener.local_addr().expect("an address"))
+            .expect("connected");
         let (stream, _) = listener.accept().await.expect("accepted");
         let cut = Arc::new(Cut::new());
         let mut line = Line::new(stream, Arc::clone(&cut));
@@ -163,13 +179,17 @@ mod tests {
 
         let mut seen = Vec::new();
         let error = client.read_to_end(&mut seen).expect_err("reset");
-        assert_eq!((String::from_utf8_lossy(&seen).as_ref(), error.kind()), ("whole half", ErrorKind::ConnectionReset));
+        assert_eq!(
+            (String::from_utf8_lossy(&seen).as_ref(), error.kind()),
+            ("whole half", ErrorKind::ConnectionReset)
+        );
     }
 
     #[tokio::test]
     async fn a_cut_may_end_in_good_order_and_bytes_may_come_one_by_one() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let mut client = std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
+        let mut client = std::net::TcpStream::connect(listener.local_addr().expect("an address"))
+            .expect("connected");
         let (stream, _) = listener.accept().await.expect("accepted");
         let cut = Arc::new(Cut::new());
         let mut line = Line::new(stream, Arc::clone(&cut));

@@ -1,7 +1,8 @@
-//! The log: a line of JSON for each request, so that another process can count what the server's side saw.
+//! The log: a line of JSON for each request, so that another process can count what the server's
+//! side saw.
 //!
-//! A line is one write to a file opened for appending, before the answer goes out: whoever has an answer finds its
-//! line, and a sandbox that is killed leaves whole lines only.
+//! A line is one write to a file opened for appending, before the answer goes out: whoever has an
+//! answer finds its line, and a sandbox that is killed leaves whole lines only.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -19,16 +20,16 @@ pub struct Entry {
     pub order_no: String,
     /// The tracking number; likewise.
     pub trackingnumber: String,
-    /// The status of the answer, or of the one that was lost; `None` where the connection ended before the webhook
-    /// looked at the request.
+    /// The status of the answer, or of the one that was lost; `None` where the connection ended
+    /// before the webhook looked at the request.
     pub status: Option<u16>,
     /// Whether the payload was accepted, whatever the answer says of it.
     #[serde(default)]
     pub accepted: bool,
-    /// Whether an answer was given that is whole and hides no acceptance: `false` where the connection was reset, cut
-    /// or left mute, where the body is endless, and where an accepted payload got another answer. An entry that is
-    /// accepted and not answered is one whose sender can't know it. (A client that leaves before its answer comes is
-    /// not noticed here.)
+    /// Whether an answer was given that is whole and hides no acceptance: `false` where the
+    /// connection was reset, cut or left mute, where the body is endless, and where an accepted
+    /// payload got another answer. An entry that is accepted and not answered is one whose sender
+    /// can't know it. (A client that leaves before its answer comes is not noticed here.)
     pub answered: bool,
     /// The number of the script's fault that it met, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +51,8 @@ impl Entry {
 
     /// The time of now, as it stands in an entry.
     pub(super) fn now_us() -> u64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }

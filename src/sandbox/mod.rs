@@ -1,7 +1,8 @@
-//! A local endpoint that answers as the webhook does, to the letter of status and message, with faults on request.
+//! A local endpoint that answers as the webhook does, to the letter of status and message, with
+//! faults on request.
 //!
-//! `--sandbox` and `lateship sandbox` start one, and the tests do. It lives on loopback addresses only, on a thread of
-//! its own, and forgets everything when it stops.
+//! `--sandbox` and `lateship sandbox` start one, and the tests do. It lives on loopback addresses
+//! only, on a thread of its own, and forgets everything when it stops.
 //!
 //! ```text
 //! connection ─ line ─▶ exchange ─┬─ play: does it meet a fault of the script?
@@ -41,6 +42,6 @@ pub use script::{Does, End, Fault, MAX_HALF, Script};
 pub use script_error::{Flaw, ScriptError, Trouble};
 pub use server::{PATH, Sandbox};
 pub use settings::{
-    DEFAULT_ERRORS, DEFAULT_JITTER, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED, DEFAULT_THROTTLED,
-    Settings,
+    DEFAULT_ERRORS, DEFAULT_JITTER, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED,
+    DEFAULT_THROTTLED, Settings,
 };

@@ -1,6 +1,8 @@
-//! A script being played: requests numbered and timed, chance drawn, and the fault found that each of them meets.
+//! A script being played: requests numbered and timed, chance drawn, and the fault found that each
+//! of them meets.
 //!
-//! `exchange` asks twice, when a request's head came and once it was read; `server` asks when to close its listener.
+//! `exchange` asks twice, when a request's head came and once it was read; `server` asks when to
+//! close its listener.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,11 +58,17 @@ impl Play {
     pub(super) fn new(script: &Script, seed: u64) -> Self {
         let faults = script.faults().to_vec();
         let counts_tries = faults.iter().any(|fault| fault.when.tries != ALL);
-        let state = State { requests: 0, started: None, begun: vec![None; faults.len()], tries: HashMap::new() };
+        let state = State {
+            requests: 0,
+            started: None,
+            begun: vec![None; faults.len()],
+            tries: HashMap::new(),
+        };
         Self { faults, seed, counts_tries, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Numbers a request whose head came at `now`, and finds the fault that it meets before it is read.
+    /// Numbers a request whose head came at `now`, and finds the fault that it meets before it is
+    /// read.
     pub(super) fn arrived(&self, now: Instant) -> (Turn, Option<Met<'_>>) {
         let mut state = self.lock();
         state.requests += 1;
@@ -89,11 +97,20 @@ impl Play {
 
     /// The first fault of its kind (read or unread) that fits.
     fn meet(&self, state: &mut State, turn: Turn, order: Option<(&str, u64)>) -> Option<Met<'_>> {
-        for (index, fault) in
-            self.faults.iter().enumerate().filter(|(_, fault)| fault.does.is_unread() == order.is_none())
+        for (index, fault) in self
+            .faults
+            .iter()
+            .enumerate()
+            .filter(|(_, fault)| fault.does.is_unread() == order.is_none())
         {
             let draw = |what: u64| drawn_for(self.seed, [index as u64, turn.number, what]);
-            let seen = Seen { number: turn.number, at: turn.at, drawn: draw(0), begun: state.begun[index], order };
+            let seen = Seen {
+                number: turn.number,
+                at: turn.at,
+                drawn: draw(0),
+                begun: state.begun[index],
+                order,
+            };
             if fault.when.holds(&seen) {
                 state.begun[index].get_or_insert(turn.at);
                 return Some(Met { number: index + 1, fault, judged: draw(1) < fault.judged });
@@ -117,13 +134,16 @@ impl Play {
         }
     }
 
-    /// Until when connections are refused now; else how long it is to the next refusal that the clock begins.
+    /// Until when connections are refused now; else how long it is to the next refusal that the
+    /// clock begins.
     fn next_refusal(&self, now: Instant) -> (Option<Instant>, Option<Duration>) {
         let state = self.lock();
         let Some(started) = state.started else { return (None, None) };
         let at = now.saturating_duration_since(started);
         let (mut until, mut wait) = (None, None);
-        for (fault, begun) in self.faults.iter().zip(&state.begun).filter(|(fault, _)| fault.does == Does::Refuse) {
+        for (fault, begun) in
+            self.faults.iter().zip(&state.begun).filter(|(fault, _)| fault.does == Does::Refuse)
+        {
             let seconds = &fault.when.seconds;
             let window = match (begun, fault.when.lasts) {
                 (Some(begun), Some(lasts)) => Some(*begun..begun.saturating_add(lasts)),
@@ -132,7 +152,9 @@ impl Play {
                 (None, _) => None,
             };
             match window {
-                Some(window) if window.contains(&at) => until = until.max(started.checked_add(window.end)),
+                Some(window) if window.contains(&at) => {
+                    until = until.max(started.checked_add(window.end))
+                }
                 Some(window) if at < window.start => {
                     let more = window.start.saturating_sub(at);
                     wait = Some(wait.map_or(more, |wait: Duration| wait.min(more)));
@@ -211,7 +233,10 @@ mod tests {
     #[test]
     fn refusals_come_by_the_clock_or_with_the_request_that_begins_them() {
         let refuse = || Fault::new(Does::Refuse);
-        let play = play([refuse().seconds(5.0..8.0), refuse().requests(2..=2).lasts(Duration::from_secs(2))]);
+        let play = play([
+            refuse().seconds(5.0..8.0),
+            refuse().requests(2..=2).lasts(Duration::from_secs(2)),
+        ]);
         let start = Instant::now();
         let second = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(play.next_refusal(second(0)), (None, None));

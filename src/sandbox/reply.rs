@@ -1,4 +1,5 @@
-//! What goes out to a client: bodies that end and one that doesn't, and the answers that only a script gives.
+//! What goes out to a client: bodies that end and one that doesn't, and the answers that only a
+//! script gives.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -34,7 +35,10 @@ impl Body for Content {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let bytes = match self.get_mut() {
             Self::Whole(bytes) => bytes.take(),
             Self::Endless => Some(Bytes::from_static(&ENDLESS)),
@@ -48,7 +52,9 @@ impl Body for Content {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Endless => SizeHint::new(),
         }
     }

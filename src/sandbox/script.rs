@@ -1,8 +1,9 @@
-//! A script of faults: which requests meet which fault, as it stands in a file or is put together in code.
+//! A script of faults: which requests meet which fault, as it stands in a file or is put together
+//! in code.
 //!
-//! A script is a list of [`Fault`]s, plain data; `play` runs it and `script_file` reads it from TOML. Faults that come
-//! before a request is read (`refuse`, `reset-unread`) are looked at first, then the others in their order; a request
-//! meets one fault at most.
+//! A script is a list of [`Fault`]s, plain data; `play` runs it and `script_file` reads it from
+//! TOML. Faults that come before a request is read (`refuse`, `reset-unread`) are looked at first,
+//! then the others in their order; a request meets one fault at most.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
@@ -57,7 +58,8 @@ impl Script {
 pub struct Fault {
     pub(super) does: Does,
     pub(super) when: When,
-    /// The share of those that meet it at which the webhook looks all the same, so that it may accept them.
+    /// The share of those that meet it at which the webhook looks all the same, so that it may
+    /// accept them.
     pub(super) judged: f64,
     /// The wait before the answer, or before the connection's end.
     pub(super) latency: Duration,
@@ -76,7 +78,8 @@ pub enum Does {
         retry_after: Option<String>,
         /// `Location`, for a redirect.
         to: Option<String>,
-        /// The body; a message that fits the status where it is `None`. It is JSON where it begins with `{`.
+        /// The body; a message that fits the status where it is `None`. It is JSON where it begins
+        /// with `{`.
         body: Option<String>,
     },
     /// 200 with a page of HTML, as a gateway in the way gives it.
@@ -129,7 +132,8 @@ pub(super) struct When {
     pub(super) requests: RangeInclusive<u64>,
     /// By the time since the first request.
     pub(super) seconds: Range<Duration>,
-    /// How long it goes on once it was met; `requests` and `seconds` then only say where it may begin.
+    /// How long it goes on once it was met; `requests` and `seconds` then only say where it may
+    /// begin.
     pub(super) lasts: Option<Duration>,
     /// By the order's number.
     pub(super) order: Option<Order>,
@@ -227,7 +231,12 @@ impl Fault {
 
     /// An answer of a status, with `Retry-After`.
     pub fn status_with_retry_after(status: u16, retry_after: impl Into<String>) -> Self {
-        Self::new(Does::Status { status, retry_after: Some(retry_after.into()), to: None, body: None })
+        Self::new(Does::Status {
+            status,
+            retry_after: Some(retry_after.into()),
+            to: None,
+            body: None,
+        })
     }
 
     /// Only requests of these numbers, from 1.
@@ -280,8 +289,8 @@ impl Fault {
         self
     }
 
-    /// The share of them (a fraction from 0 to 1) that the webhook judges all the same: what it accepts then is
-    /// accepted, though the answer hides it.
+    /// The share of them (a fraction from 0 to 1) that the webhook judges all the same: what it
+    /// accepts then is accepted, though the answer hides it.
     #[must_use]
     pub fn judged(mut self, share: f64) -> Self {
         self.judged = share;
@@ -308,7 +317,13 @@ mod tests {
     use super::*;
 
     fn seen(number: u64, at: f64) -> Seen<'static> {
-        Seen { number, at: Duration::from_secs_f64(at), drawn: 0.5, begun: None, order: Some(("1007", 2)) }
+        Seen {
+            number,
+            at: Duration::from_secs_f64(at),
+            drawn: 0.5,
+            begun: None,
+            order: Some(("1007", 2)),
+        }
     }
 
     #[test]
@@ -335,11 +350,16 @@ mod tests {
         let all = || Fault::new(Does::Reset);
         assert!(holds(all().order("1007")) && !holds(all().order("100")));
         let pattern = |text| Regex::new(text).expect("a pattern");
-        assert!(holds(all().order_matches(pattern("^10"))) && !holds(all().order_matches(pattern("^7"))));
+        assert!(
+            holds(all().order_matches(pattern("^10")))
+                && !holds(all().order_matches(pattern("^7")))
+        );
         assert!(holds(all().tries(1..=2)) && !holds(all().tries(1..=1)));
         assert!(holds(all().share(0.6)) && !holds(all().share(0.5)) && !holds(all().share(0.0)));
         let unread = Seen { order: None, ..seen(1, 0.0) };
         assert!(all().when.holds(&unread));
-        assert!(!all().order("1007").when.holds(&unread) && !all().tries(1..=1).when.holds(&unread));
+        assert!(
+            !all().order("1007").when.holds(&unread) && !all().tries(1..=1).when.holds(&unread)
+        );
     }
 }

@@ -57,7 +57,9 @@ pub enum Flaw {
         known: &'static [&'static str],
     },
     /// A fault that does not say what it does.
-    #[error("this [[fault]] has no answer: expected a line like answer = 503 or answer = \"reset\"")]
+    #[error(
+        "this [[fault]] has no answer: expected a line like answer = 503 or answer = \"reset\""
+    )]
     NoAnswer,
     /// A value of the wrong kind or beyond its range.
     #[error("{key}: expected {wanted}")]
@@ -96,7 +98,8 @@ pub enum Flaw {
 
 impl Flaw {
     /// More bytes than a half answer can have.
-    pub(super) const HALF: Self = Self::Expected { key: "bytes", wanted: "a whole number from 0 to 160" };
+    pub(super) const HALF: Self =
+        Self::Expected { key: "bytes", wanted: "a whole number from 0 to 160" };
 }
 
 const _: () = assert!(MAX_HALF == 160, "the message above names it");

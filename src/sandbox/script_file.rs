@@ -41,8 +41,18 @@ pub(super) const KEYS: [&str; 16] = [
 ];
 
 /// The answers that have a name.
-pub(super) const NAMES: [&str; 10] =
-    ["html", "empty", "revoked", "reset", "reset-unread", "refuse", "mute", "half", "endless", "slow"];
+pub(super) const NAMES: [&str; 10] = [
+    "html",
+    "empty",
+    "revoked",
+    "reset",
+    "reset-unread",
+    "refuse",
+    "mute",
+    "half",
+    "endless",
+    "slow",
+];
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -58,7 +68,11 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Vec<Fault>, ScriptError> {
         }
     };
     reader.troubles.sort_by_key(|trouble| trouble.line);
-    if reader.troubles.is_empty() { Ok(faults) } else { Err(ScriptError::Troubles(reader.troubles)) }
+    if reader.troubles.is_empty() {
+        Ok(faults)
+    } else {
+        Err(ScriptError::Troubles(reader.troubles))
+    }
 }
 
 /// The file, and what was found wrong with it so far.
@@ -79,7 +93,10 @@ impl Reader<'_> {
         let mut faults = Vec::new();
         for (key, value) in root {
             if key.get_ref().as_ref() != "fault" {
-                self.note(key.span().start, Flaw::UnknownKey { key: key.get_ref().to_string(), known: &["fault"] });
+                self.note(
+                    key.span().start,
+                    Flaw::UnknownKey { key: key.get_ref().to_string(), known: &["fault"] },
+                );
                 continue;
             }
             let Some(list) = value.get_ref().as_array() else {
@@ -91,7 +108,10 @@ impl Reader<'_> {
                 match one.get_ref().as_table() {
                     Some(table) => faults.extend(self.fault(one.span().start, table)),
                     None => {
-                        self.note(one.span().start, Flaw::Expected { key: "fault", wanted: "tables" });
+                        self.note(
+                            one.span().start,
+                            Flaw::Expected { key: "fault", wanted: "tables" },
+                        );
                     }
                 }
             }
@@ -103,7 +123,10 @@ impl Reader<'_> {
     fn fault(&mut self, at: usize, table: &DeTable<'_>) -> Option<Fault> {
         for key in table.keys() {
             if !KEYS.contains(&key.get_ref().as_ref()) {
-                self.note(key.span().start, Flaw::UnknownKey { key: key.get_ref().to_string(), known: &KEYS });
+                self.note(
+                    key.span().start,
+                    Flaw::UnknownKey { key: key.get_ref().to_string(), known: &KEYS },
+                );
             }
         }
         let Some(answer) = table.get("answer") else {
@@ -120,7 +143,10 @@ impl Reader<'_> {
 
     /// What it does.
     fn does(&mut self, answer: &Value<'_>, table: &DeTable<'_>) -> Option<Does> {
-        let unknown = |found: Option<&str>| Flaw::UnknownAnswer { found: found.map(str::to_owned), known: &NAMES };
+        let unknown = |found: Option<&str>| Flaw::UnknownAnswer {
+            found: found.map(str::to_owned),
+            known: &NAMES,
+        };
         let at = answer.span().start;
         let Some(name) = answer.get_ref().as_str() else {
             let Some(status) = whole(answer)
@@ -132,7 +158,12 @@ impl Reader<'_> {
             };
             return Some(Does::Status {
                 status,
-                retry_after: self.read(table, "retry_after", "seconds like 7, or the header's text", header),
+                retry_after: self.read(
+                    table,
+                    "retry_after",
+                    "seconds like 7, or the header's text",
+                    header,
+                ),
                 to: self.read(table, "to", "an address like \"https://www.example.com/\"", header),
                 body: self.read(table, "body", "a text in quotes", text_or_number),
             });
@@ -148,9 +179,15 @@ impl Reader<'_> {
             "endless" => Does::Endless,
             "slow" => Does::Slow,
             "half" => {
-                let bytes = table.get("bytes").map_or(Some(DEFAULT_HALF), whole).filter(|bytes| *bytes <= MAX_HALF);
+                let bytes = table
+                    .get("bytes")
+                    .map_or(Some(DEFAULT_HALF), whole)
+                    .filter(|bytes| *bytes <= MAX_HALF);
                 if bytes.is_none() {
-                    self.note(table.get("bytes").map_or(at, |value| value.span().start), Flaw::HALF);
+                    self.note(
+                        table.get("bytes").map_or(at, |value| value.span().start),
+                        Flaw::HALF,
+                    );
                 }
                 let end = self.read(table, "end", "\"fin\" or \"rst\"", end).unwrap_or(End::Reset);
                 Does::Half { bytes: bytes.unwrap_or(DEFAULT_HALF), end }
@@ -181,7 +218,8 @@ impl Reader<'_> {
             when.share = share;
         }
         let order_no = self.read(table, "order", "an order's number in quotes", text_or_number);
-        let pattern = self.read(table, "order_matches", "a regular expression in quotes", text_or_number);
+        let pattern =
+            self.read(table, "order_matches", "a regular expression in quotes", text_or_number);
         if order_no.is_some() && pattern.is_some() {
             self.note(at, Flaw::TwoOrders);
         }
@@ -201,7 +239,9 @@ impl Reader<'_> {
 
     /// How it is done.
     fn how(&mut self, fault: &mut Fault, at: usize, table: &DeTable<'_>) {
-        if let Some(judged) = self.read(table, "judged", "true, false, or a share like \"50%\"", judged) {
+        if let Some(judged) =
+            self.read(table, "judged", "true, false, or a share like \"50%\"", judged)
+        {
             fault.judged = judged;
         }
         if let Some(latency) = self.read(table, "latency", LENGTH, length) {
@@ -211,8 +251,12 @@ impl Reader<'_> {
         let has = |key| table.contains_key(key);
         match &fault.does {
             Does::Slow if !has("latency") && !has("drip") => self.note(at, Flaw::NotSlow),
-            Does::Status { status: 301 | 302 | 303 | 307 | 308, .. } if !has("to") => self.note(at, Flaw::NoTarget),
-            Does::Refuse if !has("lasts") && fault.when.seconds.end == Duration::MAX => self.note(at, Flaw::NoEnd),
+            Does::Status { status: 301 | 302 | 303 | 307 | 308, .. } if !has("to") => {
+                self.note(at, Flaw::NoTarget)
+            }
+            Does::Refuse if !has("lasts") && fault.when.seconds.end == Duration::MAX => {
+                self.note(at, Flaw::NoEnd)
+            }
             _ => {}
         }
     }
@@ -233,7 +277,11 @@ impl Reader<'_> {
             ("body", is_status, status_only),
             ("bytes", matches!(does, Does::Half { .. }), "only a half answer has it"),
             ("end", matches!(does, Does::Half { .. }), "only a half answer has it"),
-            ("drip", !does.is_unread() && !matches!(does, Does::Reset | Does::Mute), "no byte is written"),
+            (
+                "drip",
+                !does.is_unread() && !matches!(does, Does::Reset | Does::Mute),
+                "no byte is written",
+            ),
         ];
         let shown = answer.get_ref().as_str().map_or_else(
             || whole(answer).map(|status| status.to_string()).unwrap_or_default(),
@@ -241,7 +289,11 @@ impl Reader<'_> {
         );
         let more = [
             ("latency", !does.is_unread() && *does != Does::Mute, "nothing is waited for"),
-            ("judged", !matches!(does, Does::Slow | Does::Revoked), "the webhook's own answer says what it did"),
+            (
+                "judged",
+                !matches!(does, Does::Slow | Does::Revoked),
+                "the webhook's own answer says what it did",
+            ),
         ];
         for (key, fits, why) in rules.into_iter().chain(more) {
             if let (false, Some(value)) = (fits, table.get(key)) {
@@ -279,7 +331,11 @@ fn whole(value: &Value<'_>) -> Option<u64> {
 
 /// A text, or a whole number as it is written.
 fn text_or_number(value: &Value<'_>) -> Option<String> {
-    value.get_ref().as_str().map(str::to_owned).or_else(|| whole(value).map(|number| number.to_string()))
+    value
+        .get_ref()
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| whole(value).map(|number| number.to_string()))
 }
 
 /// A text that fits a header.
@@ -314,7 +370,8 @@ fn length(value: &Value<'_>) -> Option<Duration> {
 fn share(value: &Value<'_>) -> Option<f64> {
     let share = match value.get_ref() {
         DeValue::String(text) => {
-            let (number, unit) = text.strip_suffix('%').map_or((text.as_ref(), 1.0), |number| (number, 100.0));
+            let (number, unit) =
+                text.strip_suffix('%').map_or((text.as_ref(), 1.0), |number| (number, 100.0));
             number.trim().parse::<f64>().ok()? / unit
         }
         DeValue::Float(number) => number.as_str().parse().ok()?,
@@ -378,14 +435,19 @@ mod tests {
         assert_eq!(half.does, Does::Half { bytes: 17, end: End::Fin });
         assert_eq!(half.when.seconds, Duration::from_millis(500)..Duration::from_secs(2));
         assert_eq!((half.judged, half.when.tries.clone()), (0.0, 1..=1));
-        assert_eq!((slow.latency, slow.drip), (Duration::from_secs(2), Some(Duration::from_millis(50))));
+        assert_eq!(
+            (slow.latency, slow.drip),
+            (Duration::from_secs(2), Some(Duration::from_millis(50)))
+        );
         assert_eq!((slow.judged, slow.when.lasts), (1.0, Some(Duration::from_secs(60))));
         assert!(parse("faults.toml", "# nothing\n").expect("an empty script").is_empty());
     }
 
     #[test]
     fn every_trouble_is_named_with_its_line_and_the_nearest_name() {
-        let shown = wrong("[[fault]]\nanswer = 503\nsecnds = \"1-2\"\n\n[[fault]]\nanswer = \"rest\"\n[[falt]]\n");
+        let shown = wrong(
+            "[[fault]]\nanswer = 503\nsecnds = \"1-2\"\n\n[[fault]]\nanswer = \"rest\"\n[[falt]]\n",
+        );
         for part in [
             "faults.toml, line 3: unknown key \"secnds\": did you mean \"seconds\"?",
             "faults.toml, line 6: answer: expected a status",

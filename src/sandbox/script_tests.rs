@@ -18,7 +18,8 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let log = Some(folder.path().join("log"));
         let settings = Settings { script: Some(Script::new(faults)), log, ..Settings::default() };
-        let sandbox = Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings).expect("a sandbox");
+        let sandbox =
+            Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings).expect("a sandbox");
         Self { sandbox, folder }
     }
 
@@ -39,14 +40,17 @@ impl Scene {
             Ok(stream) => stream,
             Err(error) => return (String::new(), Err(error)),
         };
-        let body = format!(r#"{{"order_no":"{order}","trackingnumber":"1Z","carrier_type":"UPS"}}"#);
+        let body =
+            format!(r#"{{"order_no":"{order}","trackingnumber":"1Z","carrier_type":"UPS"}}"#);
         let request = format!(
             "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
              X-Auth-Email: a\r\nX-Auth-Key: k\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut seen = Vec::new();
-        let done = stream.write_all(request.as_bytes()).and_then(|()| stream.take(bytes).read_to_end(&mut seen));
+        let done = stream
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.take(bytes).read_to_end(&mut seen));
         (String::from_utf8_lossy(&seen).into_owned(), done.map(drop))
     }
 
@@ -56,7 +60,10 @@ impl Scene {
 
     /// What the log tells of each request: status, accepted, answered, fault.
     fn told(&self) -> Vec<(Option<u16>, bool, bool, Option<usize>)> {
-        self.log().iter().map(|entry| (entry.status, entry.accepted, entry.answered, entry.fault)).collect()
+        self.log()
+            .iter()
+            .map(|entry| (entry.status, entry.accepted, entry.answered, entry.fault))
+            .collect()
     }
 }
 
@@ -70,7 +77,12 @@ fn reset(done: &io::Result<()>) -> bool {
 
 #[test]
 fn a_status_comes_with_what_the_script_gives_it_and_may_hide_an_acceptance() {
-    let does = Does::Status { status: 302, retry_after: None, to: Some("https://www.example.com/".into()), body: None };
+    let does = Does::Status {
+        status: 302,
+        retry_after: None,
+        to: Some("https://www.example.com/".into()),
+        body: None,
+    };
     let scene = Scene::new([
         Fault::status_with_retry_after(429, "soon").requests(1..=1),
         Fault::status(504).judged(1.0).requests(2..=2),
@@ -81,7 +93,11 @@ fn a_status_comes_with_what_the_script_gives_it_and_may_hide_an_acceptance() {
     ]);
     let seen: Vec<String> = (1..=7).map(|order| scene.post(&order.to_string()).0).collect();
     for (seen, parts) in seen.iter().zip([
-        &["HTTP/1.1 429 ", "retry-after: soon", r#"{"message":"Too Many Requests","status":"Error"}"#][..],
+        &[
+            "HTTP/1.1 429 ",
+            "retry-after: soon",
+            r#"{"message":"Too Many Requests","status":"Error"}"#,
+        ][..],
         &["HTTP/1.1 504 ", "application/json"],
         &["HTTP/1.1 302 ", "location: https://www.example.com/"],
         &["HTTP/1.1 200 ", "text/html", "<title>"],
@@ -117,11 +133,16 @@ fn connections_end_before_and_after_a_request_is_read_and_within_its_answer() {
         half(30, End::Reset).judged(0.0).requests(5..=5),
         half(0, End::Fin).requests(6..=6),
     ]);
-    let seen: Vec<(String, io::Result<()>)> = (1..=6).map(|order| scene.post(&order.to_string())).collect();
+    let seen: Vec<(String, io::Result<()>)> =
+        (1..=6).map(|order| scene.post(&order.to_string())).collect();
     for (text, done) in &seen[..3] {
         assert!(text.is_empty() && reset(done), "{text} {done:?}");
     }
-    assert!(seen[3].0.starts_with("HTTP/1.1 200 OK") && seen[3].0.len() == 160 && seen[3].1.is_ok(), "{:?}", seen[3]);
+    assert!(
+        seen[3].0.starts_with("HTTP/1.1 200 OK") && seen[3].0.len() == 160 && seen[3].1.is_ok(),
+        "{:?}",
+        seen[3]
+    );
     // The reset may overtake the bytes before it.
     assert!(seen[4].0.len() <= 30 && reset(&seen[4].1), "{:?}", seen[4]);
     assert!(seen[5].0.is_empty() && seen[5].1.is_ok(), "{:?}", seen[5]);
@@ -160,7 +181,8 @@ fn an_endless_body_goes_on_for_as_long_as_it_is_read_and_a_mute_one_never_begins
     let mut stream = scene.connect().expect("connected");
     let body = r#"{"order_no":"2","trackingnumber":"1Z","carrier_type":"UPS"}"#;
     let head = "Content-Type: application/json\r\nX-Auth-Email: a\r\nX-Auth-Key: k";
-    let request = format!("POST {PATH} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request =
+        format!("POST {PATH} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).expect("sent");
     while scene.sandbox.counts().accepted == 0 {
         std::thread::yield_now();
@@ -173,14 +195,21 @@ fn an_endless_body_goes_on_for_as_long_as_it_is_read_and_a_mute_one_never_begins
     assert!(seen.ends_with("\"Success\"}") && done.is_ok(), "{seen}");
     assert_eq!(
         scene.told(),
-        [(Some(200), false, false, Some(1)), (Some(200), true, false, Some(2)), (Some(200), true, true, Some(3))]
+        [
+            (Some(200), false, false, Some(1)),
+            (Some(200), true, false, Some(2)),
+            (Some(200), true, true, Some(3))
+        ]
     );
 }
 
 #[test]
 fn a_shipment_can_be_chosen_by_its_order_and_its_try() {
     let pattern = regex::Regex::new("^10").expect("a pattern");
-    let scene = Scene::new([Fault::status(500).order("1007"), Fault::status(403).order_matches(pattern).tries(2..=2)]);
+    let scene = Scene::new([
+        Fault::status(500).order("1007"),
+        Fault::status(403).order_matches(pattern).tries(2..=2),
+    ]);
     for order in ["1007", "1001", "2001", "1007", "1001", "1001"] {
         scene.post(order).1.expect("an answer");
     }
@@ -207,7 +236,10 @@ fn nobody_listens_during_an_outage_and_the_same_port_comes_back() {
     };
     assert!(refusals > 0 && answer.starts_with("HTTP/1.1 200 "), "{refusals} {answer}");
     let told = scene.told();
-    assert_eq!((told[1], told[told.len() - 1]), ((None, false, false, Some(1)), (Some(200), true, true, None)));
+    assert_eq!(
+        (told[1], told[told.len() - 1]),
+        ((None, false, false, Some(1)), (Some(200), true, true, None))
+    );
 }
 
 #[test]
@@ -217,16 +249,22 @@ fn the_example_has_each_key_and_each_answer() {
     assert!(script.faults().len() > 15);
     let text = std::fs::read_to_string(path).expect("read");
     for key in script_file::KEYS {
-        assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key} has no example");
+        assert!(
+            text.lines().any(|line| line.starts_with(&format!("{key} = "))),
+            "{key} has no example"
+        );
     }
     for name in script_file::NAMES {
         assert!(text.contains(&format!("answer = \"{name}\"")), "{name} has no example");
     }
-    Settings { script: Some(script), ..Settings::default() }.check().expect("shares that are fractions");
+    Settings { script: Some(script), ..Settings::default() }
+        .check()
+        .expect("shares that are fractions");
 }
 
 #[test]
 fn a_script_that_is_missing_is_named() {
-    let error = Script::load(Path::new("no such folder/faults.toml")).expect_err("no file").to_string();
+    let error =
+        Script::load(Path::new("no such folder/faults.toml")).expect_err("no file").to_string();
     assert!(error.starts_with("cannot read the script \"no such folder/faults.toml\""), "{error}");
 }

@@ -1,7 +1,7 @@
 //! The sandbox itself: a listener on a loopback address, a thread, and a runtime of its own on it.
 //!
-//! The socket listens when `start` returns, so that a request can be sent at once. The thread ends when the [`Sandbox`]
-//! is dropped or stopped; open connections end with it.
+//! The socket listens when `start` returns, so that a request can be sent at once. The thread ends
+//! when the [`Sandbox`] is dropped or stopped; open connections end with it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -40,18 +40,21 @@ impl Sandbox {
     /// Starts a sandbox; port 0 takes any free one.
     ///
     /// # Errors
-    /// The address is no loopback address or is taken, the log can't be opened, the shares are no fractions or make
-    /// more than 1 together, or the system has no thread to give.
+    /// The address is no loopback address or is taken, the log can't be opened, the shares are no
+    /// fractions or make more than 1 together, or the system has no thread to give.
     pub fn start(address: SocketAddr, settings: Settings) -> Result<Self, Error> {
         settings.check()?;
         if !address.ip().to_canonical().is_loopback() {
             return Err(Error::NotLoopback(address));
         }
-        let listener = std::net::TcpListener::bind(address).map_err(|error| Error::listen(address, error))?;
+        let listener =
+            std::net::TcpListener::bind(address).map_err(|error| Error::listen(address, error))?;
         listener.set_nonblocking(true).map_err(|error| Error::listen(address, error))?;
         let address = listener.local_addr().map_err(|error| Error::listen(address, error))?;
         let log = match &settings.log {
-            Some(path) => Some(Log::open(path).map_err(|source| Error::Log { path: path.clone(), source })?),
+            Some(path) => {
+                Some(Log::open(path).map_err(|source| Error::Log { path: path.clone(), source })?)
+            }
             None => None,
         };
         let shared = Arc::new(Shared {
@@ -62,7 +65,10 @@ impl Sandbox {
             credentials: settings.credentials,
         });
 
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Thread)?;
         let listener = {
             let _context = runtime.enter();
             TcpListener::from_std(listener).map_err(|error| Error::listen(address, error))?
@@ -150,7 +156,8 @@ async fn refuse(listener: TcpListener, until: Instant) -> TcpListener {
     let address = listener.local_addr();
     let Ok(address) = address else { return listener };
     drop(listener);
-    // A socket that is bound and does not listen keeps the port from other programs, and refuses connections.
+    // A socket that is bound and does not listen keeps the port from other programs, and refuses
+    // connections.
     let reserved = reserve(address);
     tokio::time::sleep_until(until.into()).await;
     let mut again = reserved.and_then(|socket| socket.listen(BACKLOG));
@@ -177,11 +184,14 @@ fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Answers the requests of one connection until one side ends it.
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    // Without it answers wait for the client's acknowledgement; a system that refuses is only slower.
+    // Without it answers wait for the client's acknowledgement; a system that refuses is only
+    // slower.
     let _ = stream.set_nodelay(true);
     let cut = Arc::new(Cut::new());
     let line = TokioIo::new(Line::new(stream, Arc::clone(&cut)));
-    let service = service_fn(move |request| exchange(Arc::clone(&shared), Arc::clone(&cut), request));
-    // An error is the client's going away, its bad HTTP, or our own cut: in each case the connection has ended.
+    let service =
+        service_fn(move |request| exchange(Arc::clone(&shared), Arc::clone(&cut), request));
+    // An error is the client's going away, its bad HTTP, or our own cut: in each case the
+    // connection has ended.
     let _ = http1::Builder::new().serve_connection(line, service).await;
 }

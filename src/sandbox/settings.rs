@@ -22,10 +22,12 @@ pub const DEFAULT_RESETS: f64 = 0.0;
 /// Where the drawing of faults starts, unless told otherwise.
 pub const DEFAULT_SEED: u64 = 1;
 
-/// How a sandbox behaves. The default is a healthy endpoint that answers at once and takes any credentials.
+/// How a sandbox behaves. The default is a healthy endpoint that answers at once and takes any
+/// credentials.
 ///
-/// The three shares are fractions from 0 to 1 and exclude each other (a request meets one fault at most), so they
-/// make 1 together at most. Faults stand before the webhook's own checks, as a gateway's would, and only on its path.
+/// The three shares are fractions from 0 to 1 and exclude each other (a request meets one fault at
+/// most), so they make 1 together at most. Faults stand before the webhook's own checks, as a
+/// gateway's would, and only on its path.
 #[derive(Clone)]
 pub struct Settings {
     /// The time from a request's end to its answer. Timers are good to about a millisecond.
@@ -36,18 +38,22 @@ pub struct Settings {
     pub errors: f64,
     /// The share of requests answered with 429 and `Retry-After: 1`; they are not accepted.
     pub throttled: f64,
-    /// The share of requests whose connection is reset (RST) in place of an answer, after they were read whole. Every
-    /// second of them, by chance, is looked at before, so that it may be accepted and only its answer is lost.
+    /// The share of requests whose connection is reset (RST) in place of an answer, after they were
+    /// read whole. Every second of them, by chance, is looked at before, so that it may be accepted
+    /// and only its answer is lost.
     pub resets: f64,
-    /// Requests let through in any one second; those above are answered with 429 and `Retry-After: 1`.
+    /// Requests let through in any one second; those above are answered with 429 and
+    /// `Retry-After: 1`.
     pub rate_limit: Option<NonZeroU32>,
     /// The e-mail and the API key that are wanted; without them any that are not empty will do.
     pub credentials: Option<(String, String)>,
-    /// Where the drawing of faults starts: the n-th request meets the same fault in each sandbox of the same seed.
+    /// Where the drawing of faults starts: the n-th request meets the same fault in each sandbox of
+    /// the same seed.
     pub seed: u64,
     /// A file to which a line of JSON is added for each request; see [`Entry`](super::Entry).
     pub log: Option<PathBuf>,
-    /// Faults by number, time or order. What meets none of them meets the rate limit and the shares above.
+    /// Faults by number, time or order. What meets none of them meets the rate limit and the shares
+    /// above.
     pub script: Option<Script>,
 }
 
@@ -89,13 +95,21 @@ impl fmt::Debug for Settings {
 impl Settings {
     /// Looks whether the shares are fractions that fit together.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let shares = [("errors", self.errors), ("throttled", self.throttled), ("resets", self.resets)];
-        if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+        let shares =
+            [("errors", self.errors), ("throttled", self.throttled), ("resets", self.resets)];
+        if let Some((name, share)) =
+            shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share))
+        {
             return Err(Error::Share { name, share });
         }
         for fault in self.script.iter().flat_map(Script::faults) {
-            let shares = [("a scripted fault", fault.when.share), ("a scripted fault's judged requests", fault.judged)];
-            if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            let shares = [
+                ("a scripted fault", fault.when.share),
+                ("a scripted fault's judged requests", fault.judged),
+            ];
+            if let Some((name, share)) =
+                shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share))
+            {
                 return Err(Error::Share { name, share });
             }
         }
@@ -111,7 +125,9 @@ mod tests {
 
     #[test]
     fn shares_are_fractions_and_make_one_together_at_most() {
-        let with = |errors, throttled, resets| Settings { errors, throttled, resets, ..Settings::default() }.check();
+        let with = |errors, throttled, resets| {
+            Settings { errors, throttled, resets, ..Settings::default() }.check()
+        };
         assert!(with(0.0, 0.0, 0.0).is_ok());
         assert!(with(0.1, 0.2, 0.7).is_ok());
         assert!(matches!(with(0.0, 1.5, 0.0), Err(Error::Share { name: "throttled", .. })));

@@ -37,11 +37,18 @@ impl Client {
         )
     }
 
-    fn send(&mut self, method: &str, path: &str, headers: &[&str], body: &str) -> std::io::Result<Seen> {
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[&str],
+        body: &str,
+    ) -> std::io::Result<Seen> {
         let headers: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
         let length = body.len();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        );
         self.0.write_all(request.as_bytes())?;
         self.answer()
     }
@@ -54,7 +61,8 @@ impl Client {
             self.fill()?;
         };
         let head = String::from_utf8_lossy(&self.1[..head_end]).to_lowercase();
-        let length: usize = value(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let length: usize =
+            value(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
         while self.1.len() < head_end + length {
             self.fill()?;
         }
@@ -97,16 +105,30 @@ fn until(condition: impl Fn() -> bool) {
 fn each_row_of_the_webhooks_table_is_answered_to_the_letter() {
     let sandbox = start(Settings::default());
     let mut client = Client::new(&sandbox);
-    let (json, email, key) = ("Content-Type: application/json", "X-Auth-Email: a@example.com", "X-Auth-Key: k");
-    let (empty, invalid) = ("Order Number, Tracking Number, Carrier Type must not be empty", "Invalid JSON format");
-    let (content, missing) =
-        ("Only application/json content-type is accepted", "Authorization Email and API Key are required");
+    let (json, email, key) =
+        ("Content-Type: application/json", "X-Auth-Email: a@example.com", "X-Auth-Key: k");
+    let (empty, invalid) =
+        ("Order Number, Tracking Number, Carrier Type must not be empty", "Invalid JSON format");
+    let (content, missing) = (
+        "Only application/json content-type is accepted",
+        "Authorization Email and API Key are required",
+    );
     let cases: &[(&[&str], &str, u16, &str)] = &[
-        (&[json, email, key], r#"{"order_no":"1","trackingnumber":"2","carrier_type":""}"#, 409, empty),
+        (
+            &[json, email, key],
+            r#"{"order_no":"1","trackingnumber":"2","carrier_type":""}"#,
+            409,
+            empty,
+        ),
         (&[json, email, key], r#"{"order_no":"1","trackingnumber":"2"}"#, 409, empty),
         (&[json, email, key], "{}", 409, empty),
         (&[json, email, key], "", 409, invalid),
-        (&[json, email, key], r#"{"order_no":1001,"trackingnumber":"2","carrier_type":"UPS"}"#, 409, invalid),
+        (
+            &[json, email, key],
+            r#"{"order_no":1001,"trackingnumber":"2","carrier_type":"UPS"}"#,
+            409,
+            invalid,
+        ),
         (&[json, email, key], "order_no=1001", 409, invalid),
         (&[email, key], GOOD, 400, content),
         (&["Content-Type: text/json", email, key], GOOD, 400, content),
@@ -120,7 +142,8 @@ fn each_row_of_the_webhooks_table_is_answered_to_the_letter() {
         assert_eq!((seen.status, seen.body), (*status, message(text)), "{headers:?} {body}");
     }
     for content_type in ["application/json; charset=utf-8", "Application/JSON"] {
-        let headers = [&format!("content-type: {content_type}"), "x-auth-email: a", "x-auth-key: k"];
+        let headers =
+            [&format!("content-type: {content_type}"), "x-auth-email: a", "x-auth-key: k"];
         let seen = client.send("POST", PATH, &headers, GOOD).expect("an answer");
         let body = r#"{"message":"Request Received Successfully","status":"Success"}"#;
         assert_eq!((seen.status, seen.body.as_str()), (200, body));
@@ -139,9 +162,15 @@ fn wanted_credentials_are_compared_and_come_before_the_body() {
     let mut client = Client::new(&sandbox);
     let mut send = |email: &str, key: &str| {
         let (email, key) = (format!("X-Auth-Email: {email}"), format!("X-Auth-Key: {key}"));
-        client.send("POST", PATH, &["Content-Type: application/json", &email, &key], "{").expect("an answer")
+        client
+            .send("POST", PATH, &["Content-Type: application/json", &email, &key], "{")
+            .expect("an answer")
     };
-    for (email, key) in [("ops@example.com", "S3cret"), ("Ops@example.com", "s3cret"), ("s3cret", "ops@example.com")] {
+    for (email, key) in [
+        ("ops@example.com", "S3cret"),
+        ("Ops@example.com", "s3cret"),
+        ("s3cret", "ops@example.com"),
+    ] {
         let seen = send(email, key);
         let wanted = message("Authorization Header Error. Check your email and API key");
         assert_eq!((seen.status, seen.body), (401, wanted));
@@ -160,12 +189,16 @@ fn other_paths_and_methods_are_refused() {
         let seen = client.send(method, PATH, &[], "").expect("an answer");
         assert_eq!((seen.status, value(&seen.head, "allow")), (405, Some("post")), "{method}");
     }
-    assert_eq!(client.send("POST", &format!("{PATH}?a=b"), &[], "").expect("an answer").status, 500);
+    assert_eq!(
+        client.send("POST", &format!("{PATH}?a=b"), &[], "").expect("an answer").status,
+        500
+    );
 }
 
 #[test]
 fn faults_come_in_their_shares_and_all_requests_are_counted() {
-    let settings = Settings { errors: 0.2, throttled: 0.1, resets: 0.1, seed: 11, ..Settings::default() };
+    let settings =
+        Settings { errors: 0.2, throttled: 0.1, resets: 0.1, seed: 11, ..Settings::default() };
     let sandbox = start(settings.clone());
     let run = |sandbox: &Sandbox| {
         let mut client = Client::new(sandbox);
@@ -193,9 +226,16 @@ fn faults_come_in_their_shares_and_all_requests_are_counted() {
 
     let counts = sandbox.stop();
     assert_eq!((counts.requests, counts.connections), (2_000, 1 + count(0)));
-    assert_eq!((counts.resets, counts.status(429), counts.status(500)), (count(0), count(429), count(500)));
+    assert_eq!(
+        (counts.resets, counts.status(429), counts.status(500)),
+        (count(0), count(429), count(500))
+    );
     let lost = counts.accepted - counts.status(200);
-    assert!((1..counts.resets).contains(&lost), "{lost} of {} resets had been accepted", counts.resets);
+    assert!(
+        (1..counts.resets).contains(&lost),
+        "{lost} of {} resets had been accepted",
+        counts.resets
+    );
 
     assert_eq!(run(&start(settings)), seen, "the same seed, the same faults");
 }
@@ -208,7 +248,10 @@ fn what_goes_beyond_the_rate_limit_is_throttled() {
     let counts = sandbox.stop();
     // On a machine so slow that this takes a second, the limit frees places again.
     if counts.peak_per_second == 5 {
-        assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 200, 200, 429, 429]);
+        assert_eq!(
+            answers.iter().map(|answer| answer.status).collect::<Vec<_>>(),
+            [200, 200, 200, 429, 429]
+        );
         assert_eq!(value(&answers[4].head, "retry-after"), Some("1"));
     }
     assert_eq!(counts.requests, 5);
@@ -241,8 +284,10 @@ fn requests_sent_without_waiting_are_answered_in_turn() {
 fn a_body_in_many_pieces_is_put_together_and_an_enormous_one_refused() {
     let sandbox = start(Settings::default());
     let mut client = Client::new(&sandbox);
-    let body =
-        format!(r#"{{"order_no":"1","trackingnumber":"2","carrier_type":"UPS","product":"{}"}}"#, "x".repeat(900_000));
+    let body = format!(
+        r#"{{"order_no":"1","trackingnumber":"2","carrier_type":"UPS","product":"{}"}}"#,
+        "x".repeat(900_000)
+    );
     assert_eq!(client.post(&body).expect("an answer").status, 200);
     assert_eq!(client.post(&"x".repeat(5_000_000)).expect("an answer").status, 413);
     assert_eq!(client.post(GOOD).expect("an answer").status, 200);
@@ -255,7 +300,11 @@ fn bad_http_closes_the_connection_and_hurts_nobody_else() {
     client.0.write_all(b"\x16\x03\x01 this is no request\r\n\r\n").expect("sent");
     let mut rest = Vec::new();
     client.0.read_to_end(&mut rest).expect("closed");
-    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&rest));
+    assert!(
+        rest.is_empty() || rest.starts_with(b"HTTP/1.1 400"),
+        "{}",
+        String::from_utf8_lossy(&rest)
+    );
     assert_eq!(Client::new(&sandbox).post(GOOD).expect("an answer").status, 200);
     assert_eq!(sandbox.stop().requests, 1);
 }
@@ -264,7 +313,11 @@ fn bad_http_closes_the_connection_and_hurts_nobody_else() {
 fn a_client_that_gives_up_waiting_has_sent_its_payload_all_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("requests");
-    let sandbox = start(Settings { latency: Duration::from_secs(600), log: Some(log.clone()), ..Settings::default() });
+    let sandbox = start(Settings {
+        latency: Duration::from_secs(600),
+        log: Some(log.clone()),
+        ..Settings::default()
+    });
     let mut client = Client::new(&sandbox);
     client.0.set_read_timeout(Some(Duration::from_millis(1))).expect("a time limit");
     assert!(client.post(GOOD).is_err());
@@ -279,20 +332,29 @@ fn a_client_that_gives_up_waiting_has_sent_its_payload_all_the_same() {
 fn the_log_has_a_line_for_each_request_before_its_answer_arrives() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("requests");
-    let sandbox = start(Settings { resets: 0.5, seed: 5, log: Some(path.clone()), ..Settings::default() });
+    let sandbox =
+        start(Settings { resets: 0.5, seed: 5, log: Some(path.clone()), ..Settings::default() });
     for number in 1..=40 {
-        let body = format!(r#"{{"order_no":"{number}","trackingnumber":"t{number}","carrier_type":"UPS"}}"#);
+        let body = format!(
+            r#"{{"order_no":"{number}","trackingnumber":"t{number}","carrier_type":"UPS"}}"#
+        );
         let seen = Client::new(&sandbox).post(&body).map(|seen| seen.status).ok();
         let entries = Entry::read_all(&path).expect("a log");
         let entry = &entries[number - 1];
-        assert_eq!((entry.order_no.clone(), entry.trackingnumber.clone()), (number.to_string(), format!("t{number}")));
+        assert_eq!(
+            (entry.order_no.clone(), entry.trackingnumber.clone()),
+            (number.to_string(), format!("t{number}"))
+        );
         assert_eq!(entry.payload, format!("{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes())));
         assert_eq!((entry.answered, entry.answered.then_some(200)), (seen.is_some(), seen));
     }
     let entries = Entry::read_all(&path).expect("a log");
     let counts = sandbox.stop();
     let accepted = entries.iter().filter(|entry| entry.status == Some(200)).count() as u64;
-    assert_eq!((entries.len() as u64, accepted, counts.log_lines_lost), (counts.requests, counts.accepted, 0));
+    assert_eq!(
+        (entries.len() as u64, accepted, counts.log_lines_lost),
+        (counts.requests, counts.accepted, 0)
+    );
     assert!(entries.iter().any(|entry| entry.status.is_none()));
     assert!(entries.iter().any(|entry| entry.status.is_some() && !entry.answered));
 }
@@ -301,15 +363,20 @@ fn the_log_has_a_line_for_each_request_before_its_answer_arrives() {
 fn it_listens_on_this_machine_alone_and_says_when_the_port_is_taken() {
     let sandbox = start(Settings::default());
     assert_eq!(sandbox.url(), format!("http://127.0.0.1:{}{PATH}", sandbox.address().port()));
-    let taken = Sandbox::start(sandbox.address(), Settings::default()).expect_err("the port is taken");
+    let taken =
+        Sandbox::start(sandbox.address(), Settings::default()).expect_err("the port is taken");
     assert!(matches!(taken, Error::PortInUse(address) if address == sandbox.address()), "{taken}");
     assert!(taken.to_string().contains("choose another port"), "{taken}");
     for address in ["0.0.0.0:0", "192.0.2.1:80", "[::]:0"] {
-        let error = Sandbox::start(address.parse().expect("an address"), Settings::default()).expect_err("refused");
+        let error = Sandbox::start(address.parse().expect("an address"), Settings::default())
+            .expect_err("refused");
         assert!(matches!(error, Error::NotLoopback(_)), "{error}");
     }
     let log = Some("no such folder/log".into());
-    let error = Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), Settings { log, ..Settings::default() });
+    let error = Sandbox::start(
+        SocketAddr::from(([127, 0, 0, 1], 0)),
+        Settings { log, ..Settings::default() },
+    );
     assert!(matches!(error, Err(Error::Log { .. })));
 }
 
@@ -327,5 +394,8 @@ fn stopping_ends_connections_and_frees_the_port() {
         Err(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
     ));
     drop(client);
-    assert_eq!(Sandbox::start(address, Settings::default()).map(|again| again.address()).ok(), Some(address));
+    assert_eq!(
+        Sandbox::start(address, Settings::default()).map(|again| again.address()).ok(),
+        Some(address)
+    );
 }

@@ -1,4 +1,5 @@
-//! Why there are no credentials to use. No message quotes a value, nor the line of a file that may hold one.
+//! Why there are no credentials to use. No message quotes a value, nor the line of a file that may
+//! hold one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,8 @@ pub enum Error {
         /// Its column in characters, from 1.
         column: usize,
     },
-    /// It holds something else than `email` and `api_key`. What is not shown: a key may stand on the wrong side.
+    /// It holds something else than `email` and `api_key`. What is not shown: a key may stand on
+    /// the wrong side.
     #[error("credentials file {}, line {line}: only email and api_key may stand here", shown(path))]
     UnknownKey {
         /// The file.
@@ -105,11 +107,20 @@ impl Error {
             Self::Missing | Self::Half { .. } => Some(format!(
                 "set {EMAIL_VARIABLE} and {API_KEY_VARIABLE}, or name a file with --credentials FILE; --sandbox needs none"
             )),
-            Self::Exposed { path, .. } => Some(format!("close it to others: chmod 600 {}", shown(path))),
-            Self::Syntax { .. } | Self::UnknownKey { .. } | Self::NotAString { .. } | Self::Absent { .. } => {
-                Some("the file has two lines: email = \"you@example.com\" and api_key = \"your key\"".to_owned())
+            Self::Exposed { path, .. } => {
+                Some(format!("close it to others: chmod 600 {}", shown(path)))
             }
-            Self::Variable { .. } | Self::Unreadable { .. } | Self::NotText { .. } | Self::Value { .. } => None,
+            Self::Syntax { .. }
+            | Self::UnknownKey { .. }
+            | Self::NotAString { .. }
+            | Self::Absent { .. } => Some(
+                "the file has two lines: email = \"you@example.com\" and api_key = \"your key\""
+                    .to_owned(),
+            ),
+            Self::Variable { .. }
+            | Self::Unreadable { .. }
+            | Self::NotText { .. }
+            | Self::Value { .. } => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The environment variables that stand behind flags, read with the flags' own parsers.
 //!
-//! The one place where the environment is asked for settings; a variable that is set to nothing counts as not set.
+//! The one place where the environment is asked for settings; a variable that is set to nothing
+//! counts as not set.
 
 use std::env;
 use std::ffi::OsString;
@@ -42,7 +43,10 @@ impl<'a> Environment<'a> {
     #[cfg(test)]
     pub(crate) fn of(variables: &'a [(&'a str, &'a str)]) -> Self {
         Self::of_function(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| OsString::from(value))
         })
     }
 

@@ -36,7 +36,9 @@ pub enum Error {
     #[error("standard input (-) cannot be read together with files: give one or the other")]
     StdinAmongFiles,
     /// Results of standard input have no place of their own.
-    #[error("results of standard input have no place of their own: say where they go with --results PATH")]
+    #[error(
+        "results of standard input have no place of their own: say where they go with --results PATH"
+    )]
     NoResults,
     /// One field set twice.
     #[error("--set gives {0} two values: leave one of them out")]
@@ -52,7 +54,8 @@ pub enum Error {
     /// The ledger has no place.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
-    /// What may have been accepted cannot be held without a ledger, which alone knows of it in the next run.
+    /// What may have been accepted cannot be held without a ledger, which alone knows of it in the
+    /// next run.
     #[error("--in-doubt hold needs a ledger, which remembers what is in doubt")]
     HoldWithoutLedger,
     /// Nobody said whose shipments are meant.
@@ -77,9 +80,9 @@ impl Error {
         match self {
             Self::Credentials(error) => error.hint(),
             Self::Retry(error) => Some(error.hint()),
-            Self::HoldWithoutLedger => {
-                Some("give one with --ledger PATH, or leave out --no-ledger and --in-doubt".to_owned())
-            }
+            Self::HoldWithoutLedger => Some(
+                "give one with --ledger PATH, or leave out --no-ledger and --in-doubt".to_owned(),
+            ),
             Self::Timeouts { .. } => Some("lower --connect-timeout, or raise --timeout".to_owned()),
             _ => None,
         }

@@ -8,7 +8,8 @@ use super::Input;
 use crate::text;
 
 /// The flags that belong to one run alone: where it writes, and how many rows it looks at or wants.
-const OF_ONE_RUN: [&str; 5] = ["--results", "--failed-rows", "--summary", "--limit", "--min-shipments"];
+const OF_ONE_RUN: [&str; 5] =
+    ["--results", "--failed-rows", "--summary", "--limit", "--min-shipments"];
 
 /// The flags with a value that a retry has as well, and that its summary does not know.
 const OF_EVERY_RUN: [&str; 14] = [
@@ -43,8 +44,8 @@ impl Rerun {
         Self { words: words.into_iter().skip(1).collect() }
     }
 
-    /// The same command for other inputs: `input` takes the place of the first of `inputs`, the others go, and so do
-    /// the flags that belong to one run alone.
+    /// The same command for other inputs: `input` takes the place of the first of `inputs`, the
+    /// others go, and so do the flags that belong to one run alone.
     #[must_use]
     pub fn with_input(&self, inputs: &[Input], input: &Path) -> Self {
         let mut words = Vec::with_capacity(self.words.len());
@@ -69,8 +70,8 @@ impl Rerun {
         Self { words }
     }
 
-    /// The command that retries `results`: of the flags only those that say how fast, how patiently, as whom and how
-    /// loudly a run works, and `more` of them that take a value.
+    /// The command that retries `results`: of the flags only those that say how fast, how
+    /// patiently, as whom and how loudly a run works, and `more` of them that take a value.
     #[must_use]
     pub fn retrying(&self, results: &Path, more: &[&str]) -> Self {
         let mut words: Vec<OsString> = vec!["retry".into(), results.into()];
@@ -93,7 +94,9 @@ impl Rerun {
     /// Adds a flag with its value, unless it stands there already.
     pub fn add_missing(&mut self, flag: &str, value: &str) {
         let stands = |word: &OsString| {
-            word.to_string_lossy().strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+            word.to_string_lossy()
+                .strip_prefix(flag)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
         };
         if !self.words.iter().any(stands) {
             self.words.extend([flag.into(), value.into()]);
@@ -116,7 +119,9 @@ fn of_one_run(word: &str) -> Kept {
         }
     }
     // `-o`, alone or behind letters that take no value: `-qo out.csv`, `-oout.csv`.
-    let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.starts_with('-')) else { return Kept::Whole };
+    let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.starts_with('-')) else {
+        return Kept::Whole;
+    };
     match letters.find(['o', 'm']) {
         Some(at) if letters[at..].starts_with('o') => Kept::Part {
             letters: (at > 0).then(|| format!("-{}", &letters[..at])),
@@ -128,15 +133,19 @@ fn of_one_run(word: &str) -> Kept {
 
 /// `-q`, `-v`, `-vv`
 fn is_loudness(word: &str) -> bool {
-    word.strip_prefix('-').is_some_and(|letters| !letters.is_empty() && letters.chars().all(|c| "qv".contains(c)))
+    word.strip_prefix('-')
+        .is_some_and(|letters| !letters.is_empty() && letters.chars().all(|c| "qv".contains(c)))
 }
 
-/// One word as a shell takes it: bare where it may be, else in quotes; with control characters as bash and zsh spell them.
+/// One word as a shell takes it: bare where it may be, else in quotes; with control characters as
+/// bash and zsh spell them.
 fn shell_word(word: &OsStr) -> String {
     let bare = |c: char| c.is_alphanumeric() || "-_./,:=@%+".contains(c);
     match word.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(bare) => text.to_owned(),
-        Some(text) if !text.chars().any(text::is_unprintable) => format!("'{}'", text.replace('\'', r"'\''")),
+        Some(text) if !text.chars().any(text::is_unprintable) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
         _ => {
             let bytes = word.as_encoded_bytes().iter();
             let escaped = bytes.map(|&byte| match byte {
@@ -167,16 +176,28 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_as_a_shell_takes_it() {
-        let command =
-            typed(&["/opt/bin/lateship", "import", "May orders.csv", "-m", "m.toml", "--set", "product=a'b", ""]);
-        assert_eq!(command.to_string(), r"lateship import 'May orders.csv' -m m.toml --set 'product=a'\''b' ''");
+        let command = typed(&[
+            "/opt/bin/lateship",
+            "import",
+            "May orders.csv",
+            "-m",
+            "m.toml",
+            "--set",
+            "product=a'b",
+            "",
+        ]);
+        assert_eq!(
+            command.to_string(),
+            r"lateship import 'May orders.csv' -m m.toml --set 'product=a'\''b' ''"
+        );
         assert_eq!(typed(&["lateship", "a\u{1b}[31m'"]).to_string(), r"lateship $'a\x1b[31m\''");
         assert_eq!(typed(&["lateship", "$(reboot)", "*"]).to_string(), "lateship '$(reboot)' '*'");
     }
 
     #[test]
     fn another_input_takes_the_place_of_all_that_were_typed() {
-        let command = typed(&["lateship", "import", "a.csv", "-m", "m.toml", "b.csv", "--rate", "5/s"]);
+        let command =
+            typed(&["lateship", "import", "a.csv", "-m", "m.toml", "b.csv", "--rate", "5/s"]);
         let inputs = ["a.csv", "b.csv"].map(|input| Input::Path(input.into()));
         let other = command.with_input(&inputs, Path::new("a.failed.csv"));
         assert_eq!(other.to_string(), "lateship import a.failed.csv -m m.toml --rate 5/s");
@@ -192,7 +213,15 @@ mod tests {
             typed(&words).retrying(results, &[]).to_string(),
             "lateship retry 'my r.csv' --rate 5/s --credentials=c.toml -vv --sandbox"
         );
-        let again = typed(&["lateship", "retry", "r.csv", "--only", "failed", "--endpoint", "https://x.example.com/"]);
+        let again = typed(&[
+            "lateship",
+            "retry",
+            "r.csv",
+            "--only",
+            "failed",
+            "--endpoint",
+            "https://x.example.com/",
+        ]);
         assert_eq!(
             again.retrying(Path::new("r.csv"), &["--endpoint"]).to_string(),
             "lateship retry r.csv --endpoint https://x.example.com/"

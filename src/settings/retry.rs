@@ -1,8 +1,10 @@
-//! What a retry is to do: the settings of the earlier run, as its summary tells them, under what was typed.
+//! What a retry is to do: the settings of the earlier run, as its summary tells them, under what
+//! was typed.
 //!
-//! The summary says what the run was about (inputs, mapping, endpoint, constants); how fast and how patiently a retry
-//! works is typed, set or mapped anew, as for an import. Whatever would make the results lie is refused here:
-//! shipments that only a rehearsal accepted never stand beside real ones.
+//! The summary says what the run was about (inputs, mapping, endpoint, constants); how fast and how
+//! patiently a retry works is typed, set or mapped anew, as for an import. Whatever would make the
+//! results lie is refused here: shipments that only a rehearsal accepted never stand beside real
+//! ones.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -37,8 +39,8 @@ pub struct Retry {
     pub only: Vec<Status>,
     /// `--in-doubt`
     pub in_doubt: Option<InDoubt>,
-    /// The flags that it shares with `import`; what the summary tells stands behind them. It has neither inputs nor
-    /// results, limit or dry run.
+    /// The flags that it shares with `import`; what the summary tells stands behind them. It has
+    /// neither inputs nor results, limit or dry run.
     pub typed: Typed,
 }
 
@@ -125,7 +127,8 @@ impl Unretryable {
 }
 
 impl Import {
-    /// Fits together what was typed, what the environment says, and what the summary of the earlier run says.
+    /// Fits together what was typed, what the environment says, and what the summary of the earlier
+    /// run says.
     ///
     /// # Errors
     /// Everything that can be known to be wrong before an input or the results are opened.
@@ -134,7 +137,8 @@ impl Import {
         if !results.exists() && partial_of(&results).exists() {
             return Err(Unretryable::Killed(results).into());
         }
-        let summary_path = typed.summary.clone().unwrap_or_else(|| Paths::from_results(&results).summary);
+        let summary_path =
+            typed.summary.clone().unwrap_or_else(|| Paths::from_results(&results).summary);
         // Before anything else is said: it may be the input that was given.
         drop(Reader::open(&results)?);
         if !summary_path.exists() {
@@ -158,10 +162,12 @@ impl Import {
         typed.endpoint = target(&typed, &summary, &results, environment, &edited)?;
         typed.set = constants(typed.set, &summary.set).map_err(edited)?;
         if typed.failed_rows.is_none() {
-            typed.failed_rows = summary.files.failed_rows.as_deref().map(|path| from_summary(path, &summary_path));
+            typed.failed_rows =
+                summary.files.failed_rows.as_deref().map(|path| from_summary(path, &summary_path));
         }
         remember(&mut typed, summary.ledger.as_deref(), &summary_path);
-        // Here the results themselves know what is in doubt, so that it can be held without a ledger.
+        // Here the results themselves know what is in doubt, so that it can be held without a
+        // ledger.
         typed.delivery.in_doubt = Some(InDoubt::Resend);
         (typed.summary, typed.results) = (Some(summary_path), Some(results.clone()));
 
@@ -177,7 +183,8 @@ impl Import {
             import.join = None;
         }
         import.inputs = inputs;
-        import.limits.in_doubt = in_doubt.or_else(|| summary.in_doubt.parse().ok()).unwrap_or_default();
+        import.limits.in_doubt =
+            in_doubt.or_else(|| summary.in_doubt.parse().ok()).unwrap_or_default();
         // Few are left as a rule; it is for whole exports.
         import.min_shipments = 0;
         import.carried = Some(Carried { results, only });
@@ -190,7 +197,8 @@ impl Import {
     pub fn retry_command(&self) -> String {
         // The summary does not know an address's query, in which a key may stand.
         let has_query = matches!(&self.target, Target::Endpoint { endpoint, .. } if endpoint.url().query().is_some());
-        let mut command = self.rerun.retrying(&self.paths.results, if has_query { &["--endpoint"] } else { &[] });
+        let mut command =
+            self.rerun.retrying(&self.paths.results, if has_query { &["--endpoint"] } else { &[] });
         if self.paths.summary != Paths::from_results(&self.paths.results).summary {
             command.add_missing("--summary", &self.paths.summary.to_string_lossy());
         }
@@ -232,7 +240,8 @@ fn target(
     edited: &impl Fn(Edit) -> Unretryable,
 ) -> Result<Option<Endpoint>, Error> {
     let results = results.to_owned();
-    let earlier: Endpoint = summary.endpoint.parse().map_err(|error| edited(Edit::Endpoint(error)))?;
+    let earlier: Endpoint =
+        summary.endpoint.parse().map_err(|error| edited(Edit::Endpoint(error)))?;
     if typed.sandbox {
         let refused = Unretryable::Rehearsal { results, from: earlier.shown() };
         return if earlier.is_loopback() { Ok(None) } else { Err(refused.into()) };
@@ -241,7 +250,8 @@ fn target(
         if summary.sandbox {
             return Err(Unretryable::SandboxGone(results).into());
         }
-        // The summary leaves out the address's query, in which a key may stand; the environment may know it.
+        // The summary leaves out the address's query, in which a key may stand; the environment may
+        // know it.
         let whole = environment.read("LATESHIP_ENDPOINT", str::parse::<Endpoint>)?;
         return Ok(Some(whole.filter(|whole| whole.shown() == earlier.shown()).unwrap_or(earlier)));
     };
@@ -252,7 +262,8 @@ fn target(
     }
 }
 
-/// Remembers where the earlier run did; on another machine, where that place does not exist, as an import does.
+/// Remembers where the earlier run did; on another machine, where that place does not exist, as an
+/// import does.
 fn remember(typed: &mut Typed, earlier: Option<&str>, summary: &Path) {
     if typed.ledger.is_some() || typed.no_ledger || typed.sandbox {
         return;
@@ -279,7 +290,8 @@ fn constants(
     Ok(typed)
 }
 
-/// How the earlier run cut the input at `path`; without its delimiter where a spreadsheet saved it with another one.
+/// How the earlier run cut the input at `path`; without its delimiter where a spreadsheet saved it
+/// with another one.
 pub fn form_used(used: &FormUsed, path: &Path) -> Form {
     let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii);
     let mut start = Vec::new();
@@ -291,8 +303,8 @@ pub fn form_used(used: &FormUsed, path: &Path) -> Form {
         .find(|line| !line.trim_ascii().is_empty())
         .unwrap_or_default();
     let delimiter = byte(used.delimiter);
-    let elsewhere =
-        delimiter.is_some_and(|own| !header.contains(&own)) && DELIMITERS.iter().any(|b| header.contains(b));
+    let elsewhere = delimiter.is_some_and(|own| !header.contains(&own))
+        && DELIMITERS.iter().any(|b| header.contains(b));
     Form {
         delimiter: delimiter.filter(|_| !elsewhere),
         quote: used.quote.map_or(Some(Quote::Never), |quote| byte(quote).map(Quote::By)),

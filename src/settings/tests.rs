@@ -13,15 +13,22 @@ use crate::{results, secret};
 fn mapping(folder: &TempDir, delivery: &str) -> String {
     let path = folder.path().join("shop.toml");
     let mut file = std::fs::File::create(&path).expect("a mapping");
-    write!(file, "[fields]\norder_no = \"A\"\ntrackingnumber = \"B\"\ncarrier_type = \"C\"\n{delivery}")
-        .expect("written");
+    write!(
+        file,
+        "[fields]\norder_no = \"A\"\ntrackingnumber = \"B\"\ncarrier_type = \"C\"\n{delivery}"
+    )
+    .expect("written");
     path.to_str().expect("a plain path").to_owned()
 }
 
 const ACCOUNT: &[(&str, &str)] =
     &[("LATESHIPMENT_EMAIL", "ops@example.com"), ("LATESHIPMENT_API_KEY", "SECRETKEY-7f3a")];
 
-fn import(delivery: &str, environment: &Environment<'_>, change: impl FnOnce(&mut Typed)) -> Result<Import, Error> {
+fn import(
+    delivery: &str,
+    environment: &Environment<'_>,
+    change: impl FnOnce(&mut Typed),
+) -> Result<Import, Error> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut typed = Typed {
         encoding: None,
@@ -57,7 +64,10 @@ fn a_flag_beats_the_environment_which_beats_the_mapping_which_beats_the_default(
 #[test]
 fn a_variable_that_is_set_to_nothing_is_not_set_and_one_with_nonsense_is_named() {
     let empty = [ACCOUNT[0], ACCOUNT[1], ("LATESHIP_RATE", ""), ("LATESHIP_ENDPOINT", "")];
-    assert_eq!(import("", &Environment::of(&empty), |_| {}).expect("settings").limits.rate, DEFAULT_RATE);
+    assert_eq!(
+        import("", &Environment::of(&empty), |_| {}).expect("settings").limits.rate,
+        DEFAULT_RATE
+    );
 
     let nonsense = [ACCOUNT[0], ACCOUNT[1], ("LATESHIP_TIMEOUT", "30")];
     let error = import("", &Environment::of(&nonsense), |_| {}).expect_err("a time without a unit");
@@ -71,7 +81,8 @@ fn the_sandbox_needs_no_credentials_hurries_and_cannot_be_led_elsewhere_by_the_e
     let settings = import("", &Environment::of(&elsewhere), sandbox).expect("settings");
     assert!(matches!(settings.target, Target::Sandbox));
     assert_eq!(settings.limits.rate, Rate::Unlimited);
-    let slow = import("[delivery]\nrate = \"3/s\"\n", &Environment::of(&[]), sandbox).expect("settings");
+    let slow =
+        import("[delivery]\nrate = \"3/s\"\n", &Environment::of(&[]), sandbox).expect("settings");
     assert_eq!(slow.limits.rate, per_second(3));
 }
 
@@ -87,7 +98,9 @@ fn without_credentials_only_a_dry_run_or_the_sandbox_can_start() {
 #[test]
 fn the_webhook_is_the_default_and_no_setting_shows_a_secret() {
     let settings = import("", &Environment::of(ACCOUNT), |_| {}).expect("settings");
-    let Target::Endpoint { endpoint, credentials } = &settings.target else { panic!("{:?}", settings.target) };
+    let Target::Endpoint { endpoint, credentials } = &settings.target else {
+        panic!("{:?}", settings.target)
+    };
     assert_eq!(endpoint, &Endpoint::default());
     assert_eq!(credentials.api_key.expose(), "SECRETKEY-7f3a");
     let shown = format!("{settings:?}");
@@ -102,8 +115,8 @@ fn the_webhook_is_the_default_and_no_setting_shows_a_secret() {
 fn a_file_of_credentials_beats_the_environment() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("credentials.toml");
-    let error =
-        import("", &Environment::of(ACCOUNT), |typed| typed.credentials = Some(missing)).expect_err("no such file");
+    let error = import("", &Environment::of(ACCOUNT), |typed| typed.credentials = Some(missing))
+        .expect_err("no such file");
     assert!(matches!(error, Error::Credentials(secret::Error::Unreadable { .. })), "{error}");
 }
 
@@ -117,12 +130,18 @@ fn a_connection_may_not_take_longer_than_its_request() {
         .map(|import| import.limits.connect_timeout)
     };
     assert_eq!(times(None, None).ok(), Some(DEFAULT_CONNECT_TIMEOUT));
-    assert_eq!(times(Some(3), None).ok(), Some(Duration::from_secs(3)), "nobody asked for ten seconds");
+    assert_eq!(
+        times(Some(3), None).ok(),
+        Some(Duration::from_secs(3)),
+        "nobody asked for ten seconds"
+    );
     assert_eq!(times(Some(3), Some(3)).ok(), Some(Duration::from_secs(3)));
     assert!(matches!(times(Some(3), Some(4)), Err(Error::Timeouts { .. })));
     assert!(matches!(times(None, Some(31)), Err(Error::Timeouts { .. })));
     assert!(matches!(times(Some(0), None), Err(Error::NoTime { flag: "--timeout" })));
-    let none = import("", &Environment::of(ACCOUNT), |typed| typed.delivery.max_duration = Some(Duration::ZERO));
+    let none = import("", &Environment::of(ACCOUNT), |typed| {
+        typed.delivery.max_duration = Some(Duration::ZERO)
+    });
     assert!(matches!(none, Err(Error::NoTime { flag: "--max-duration" })));
 }
 
@@ -138,7 +157,10 @@ fn standard_input_comes_alone_and_its_results_need_a_place() {
     assert_eq!(with(&["-"], Some("night.csv")).expect("settings").inputs, [Input::Stdin]);
     assert!(matches!(with(&["-", "a.csv"], Some("night.csv")), Err(Error::StdinAmongFiles)));
     assert!(matches!(with(&["a.csv", "a.csv"], None), Err(Error::SameInput(Input::Path(_)))));
-    assert!(matches!(with(&["a.csv"], Some("a.csv")), Err(Error::Results(results::Error::IsInput { .. }))));
+    assert!(matches!(
+        with(&["a.csv"], Some("a.csv")),
+        Err(Error::Results(results::Error::IsInput { .. }))
+    ));
 }
 
 #[test]
@@ -147,7 +169,8 @@ fn a_field_is_set_once() {
         let set = values.iter().map(|(field, value)| (*field, (*value).to_owned())).collect();
         import("", &Environment::of(ACCOUNT), |typed| typed.set = set)
     };
-    let twice = set(&[(Field::ORDER_NO, "1"), (Field::CARRIER_TYPE, "UPS"), (Field::ORDER_NO, "2")]);
+    let twice =
+        set(&[(Field::ORDER_NO, "1"), (Field::CARRIER_TYPE, "UPS"), (Field::ORDER_NO, "2")]);
     assert!(matches!(twice, Err(Error::SetTwice(Field::ORDER_NO))));
     assert_eq!(set(&[(Field::ORDER_NO, "1")]).expect("settings").set.len(), 1);
 }
@@ -160,5 +183,8 @@ fn what_is_left_is_sent_by_the_same_command_with_another_input() {
         ..import("", &Environment::of(ACCOUNT), |_| {}).expect("settings")
     };
     assert_eq!(settings.rerun.to_string(), "lateship import 'a b.csv' -m m.toml");
-    assert_eq!(settings.command_for(Path::new("a b.failed.csv")), "lateship import 'a b.failed.csv' -m m.toml");
+    assert_eq!(
+        settings.command_for(Path::new("a b.failed.csv")),
+        "lateship import 'a b.failed.csv' -m m.toml"
+    );
 }

@@ -11,11 +11,15 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The webhook's own spelling, but for the fields in `rename`; `send_empty` sends fields without a value as `""`.
+    /// The webhook's own spelling, but for the fields in `rename`; `send_empty` sends fields
+    /// without a value as `""`.
     pub fn new(send_empty: bool, rename: &[(Field, String)]) -> Self {
         let keys = std::array::from_fn(|index| {
             let own = Field::TABLE[index].name;
-            let name = rename.iter().find(|(field, _)| field.index() == index).map_or(own, |(_, name)| name);
+            let name = rename
+                .iter()
+                .find(|(field, _)| field.index() == index)
+                .map_or(own, |(_, name)| name);
             let mut key = Vec::with_capacity(name.len() + 3);
             push_json_string(&mut key, name);
             key.push(b':');
@@ -24,7 +28,8 @@ impl Wire {
         Self { keys, send_empty }
     }
 
-    /// Writes `payload` behind what `body` already holds: one JSON object, all values strings, fields in table order.
+    /// Writes `payload` behind what `body` already holds: one JSON object, all values strings,
+    /// fields in table order.
     pub fn encode(&self, payload: &Payload, body: &mut Vec<u8>) {
         body.push(b'{');
         let mut first = true;
@@ -44,7 +49,8 @@ impl Wire {
     }
 }
 
-/// Writes `text` as a JSON string (RFC 8259, section 7): quotes, backslashes and control characters escaped, the rest as it is.
+/// Writes `text` as a JSON string (RFC 8259, section 7): quotes, backslashes and control characters
+/// escaped, the rest as it is.
 fn push_json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
@@ -69,14 +75,15 @@ fn push_json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// The place of the first byte that a JSON string cannot hold as it is. Eight bytes at a time: values are short, and few
-/// hold such a byte.
+/// The place of the first byte that a JSON string cannot hold as it is. Eight bytes at a time:
+/// values are short, and few hold such a byte.
 fn to_escape(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     const QUOTES: u64 = ONES * b'"' as u64;
     const BACKSLASHES: u64 = ONES * b'\\' as u64;
-    // The high bit of each byte that is zero; bytes above one that is may be taken for zero too, which the first is not.
+    // The high bit of each byte that is zero; bytes above one that is may be taken for zero too,
+    // which the first is not.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let (words, last) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
@@ -117,12 +124,14 @@ mod tests {
         payload.set(Field::ORDER_NO, "1001");
         payload.set(Field::TRACKINGNUMBER, "");
         let mut body = Vec::new();
-        Wire::new(false, &[(Field::ORDER_NO, "order \"no\"".to_owned())]).encode(&payload, &mut body);
+        Wire::new(false, &[(Field::ORDER_NO, "order \"no\"".to_owned())])
+            .encode(&payload, &mut body);
         assert_eq!(String::from_utf8_lossy(&body), r#"{"order \"no\"":"1001"}"#);
 
         body.clear();
         Wire::new(true, &[]).encode(&payload, &mut body);
-        let sent: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body).expect("a JSON object");
+        let sent: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&body).expect("a JSON object");
         assert_eq!(sent.len(), Field::COUNT);
         assert!(sent.values().all(serde_json::Value::is_string));
     }

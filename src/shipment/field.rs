@@ -1,7 +1,8 @@
-//! The webhook's fields, in one table; validation, `lateship fields`, help and the mapping's names come from it.
+//! The webhook's fields, in one table; validation, `lateship fields`, help and the mapping's names
+//! come from it.
 //!
-//! Source of names and order: LateShipment.com's guide to the custom-store webhook. Spelling and case are the API's
-//! (`Number_of_items`).
+//! Source of names and order: LateShipment.com's guide to the custom-store webhook. Spelling and
+//! case are the API's (`Number_of_items`).
 
 use std::fmt;
 
@@ -73,24 +74,54 @@ pub struct Spec {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Field(u8);
 
-const fn row(name: &'static str, kind: Kind, required: bool, example: &'static str, doc: &'static str) -> Spec {
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    required: bool,
+    example: &'static str,
+    doc: &'static str,
+) -> Spec {
     Spec { name, kind, required, example, doc }
 }
 
 impl Field {
     /// The table itself, in the order of the wire.
     pub const TABLE: [Spec; 32] = [
-        row("order_no", Kind::OrderNumber, true, "1001", "the order's number, as the customer knows it"),
-        row("order_date", Kind::DateTime, false, "2019-07-25 19:08:49", "when the order was placed"),
+        row(
+            "order_no",
+            Kind::OrderNumber,
+            true,
+            "1001",
+            "the order's number, as the customer knows it",
+        ),
+        row(
+            "order_date",
+            Kind::DateTime,
+            false,
+            "2019-07-25 19:08:49",
+            "when the order was placed",
+        ),
         row("customer_name", Kind::Text, false, "Ada Example", "the customer's full name"),
         row("customer_email", Kind::Email, false, "ada@example.com", "where notifications go"),
         row("customer_phoneno", Kind::Phone, false, "+15550100", "the customer's telephone number"),
-        row("trackingnumber", Kind::TrackingNumber, true, "1Z999AA10123456784", "the parcel's tracking number"),
+        row(
+            "trackingnumber",
+            Kind::TrackingNumber,
+            true,
+            "1Z999AA10123456784",
+            "the parcel's tracking number",
+        ),
         row("carrier_type", Kind::Carrier, true, "UPS", "the carrier's name"),
         row("product", Kind::Text, false, "Blue mug", "the product's name"),
         row("productid", Kind::Text, false, "MUG-BLUE", "the product's number or SKU"),
         row("quantity", Kind::Count, false, "2", "how many of the product"),
-        row("image_url", Kind::Url, false, "https://shop.example.com/mug.jpg", "a picture of the product"),
+        row(
+            "image_url",
+            Kind::Url,
+            false,
+            "https://shop.example.com/mug.jpg",
+            "a picture of the product",
+        ),
         row("product_price", Kind::Amount, false, "12.50", "the price of one piece"),
         row("subtotal_amount", Kind::Amount, false, "25.00", "the goods' total before shipping"),
         row("shipping_amount", Kind::Amount, false, "4.90", "what shipping cost"),
@@ -99,14 +130,32 @@ impl Field {
         row("amount", Kind::Amount, false, "29.90", "the order's total"),
         row("Number_of_items", Kind::Count, false, "2", "how many items the order has"),
         row("shipping_name", Kind::Text, false, "Ada Example", "who receives the parcel"),
-        row("shipping_street", Kind::Text, false, "12 Example Street", "street and number of the delivery address"),
+        row(
+            "shipping_street",
+            Kind::Text,
+            false,
+            "12 Example Street",
+            "street and number of the delivery address",
+        ),
         row("shipping_street1", Kind::Text, false, "Apt 4", "second line of the delivery address"),
         row("shipping_city", Kind::Text, false, "Springfield", "city of the delivery address"),
         row("shipping_state", Kind::Text, false, "IL", "state or province of the delivery address"),
-        row("shipping_zip", Kind::PostalCode, false, "62701", "postal code of the delivery address"),
+        row(
+            "shipping_zip",
+            Kind::PostalCode,
+            false,
+            "62701",
+            "postal code of the delivery address",
+        ),
         row("shipping_country", Kind::Country, false, "USA", "country of the delivery address"),
         row("billing_name", Kind::Text, false, "Ada Example", "who pays"),
-        row("billing_street", Kind::Text, false, "12 Example Street", "street and number of the billing address"),
+        row(
+            "billing_street",
+            Kind::Text,
+            false,
+            "12 Example Street",
+            "street and number of the billing address",
+        ),
         row("billing_street1", Kind::Text, false, "Apt 4", "second line of the billing address"),
         row("billing_city", Kind::Text, false, "Springfield", "city of the billing address"),
         row("billing_state", Kind::Text, false, "IL", "state or province of the billing address"),
@@ -123,7 +172,8 @@ impl Field {
     /// When the order was placed.
     pub const ORDER_DATE: Self = Self::named("order_date");
     /// The fields that tell one shipment from another.
-    pub const IDENTITY: [Self; 3] = [Self::ORDER_NO, Self::TRACKINGNUMBER, Self::named("productid")];
+    pub const IDENTITY: [Self; 3] =
+        [Self::ORDER_NO, Self::TRACKINGNUMBER, Self::named("productid")];
     /// `carrier_type`.
     pub const CARRIER_TYPE: Self = Self::named("carrier_type");
 
@@ -199,7 +249,8 @@ mod tests {
     fn the_webhook_has_thirty_two_fields_of_which_three_are_required() {
         let names: HashSet<_> = Field::all().map(Field::name).collect();
         assert_eq!(names.len(), 32);
-        let required: Vec<_> = Field::all().filter(|field| field.spec().required).map(Field::name).collect();
+        let required: Vec<_> =
+            Field::all().filter(|field| field.spec().required).map(Field::name).collect();
         assert_eq!(required, ["order_no", "trackingnumber", "carrier_type"]);
         assert_eq!(Field::by_name("Number_of_items").map(Field::name), Some("Number_of_items"));
         assert_eq!(Field::by_name("number_of_items"), None);

@@ -1,4 +1,5 @@
-//! The payload that the webhook takes: its fields, the values of one shipment, and their JSON on the wire.
+//! The payload that the webhook takes: its fields, the values of one shipment, and their JSON on
+//! the wire.
 
 mod body;
 pub mod carrier;
@@ -20,9 +21,11 @@ pub struct Shipment {
     pub order_no: String,
     /// The parcel's tracking number, as sent.
     pub trackingnumber: String,
-    /// A hash (XXH3, 128 bits) over the fields that tell one shipment from another, whatever else its payload says.
+    /// A hash (XXH3, 128 bits) over the fields that tell one shipment from another, whatever else
+    /// its payload says.
     pub identity: u128,
-    /// The request's body: a JSON object of strings. Shared, since an attempt may have to be repeated.
+    /// The request's body: a JSON object of strings. Shared, since an attempt may have to be
+    /// repeated.
     pub body: Arc<[u8]>,
     /// A hash of the body (XXH3, 128 bits), which stands in the results and tells equal payloads.
     pub payload: u128,

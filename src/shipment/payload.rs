@@ -6,7 +6,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::Field;
 
-/// A value for each field that has one. Reused from row to row, so that mapping a row allocates nothing here.
+/// A value for each field that has one. Reused from row to row, so that mapping a row allocates
+/// nothing here.
 #[derive(Debug, Clone, Default)]
 pub struct Payload {
     /// For each field where its value lies in the text.

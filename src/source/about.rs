@@ -1,4 +1,5 @@
-//! What an input turned out to be when it was opened: nothing of it changes while its rows are read.
+//! What an input turned out to be when it was opened: nothing of it changes while its rows are
+//! read.
 
 use super::found::{Found, Packing};
 use crate::row::{Dialect, Encoding};
@@ -24,7 +25,8 @@ pub struct About {
 }
 
 impl About {
-    /// The names of the columns as they stand in the file, without byte order mark and surrounding spaces.
+    /// The names of the columns as they stand in the file, without byte order mark and surrounding
+    /// spaces.
     pub fn header(&self) -> &[String] {
         &self.header
     }

@@ -1,5 +1,5 @@
-//! Rows read by a thread of their own, ahead of whoever works them: where both are in no hurry for anything else, two
-//! processors share the work of a file.
+//! Rows read by a thread of their own, ahead of whoever works them: where both are in no hurry for
+//! anything else, two processors share the work of a file.
 //!
 //! Rows cross in batches, since a wake-up for each would cost more than the row.
 
@@ -60,7 +60,8 @@ impl Source {
     pub fn ahead(self) -> Result<Ahead, Error> {
         let (name, state) = (self.about.name.clone(), State::of(&self));
         let (send, batches) = sync_channel(AHEAD);
-        let thread = thread::Builder::new().name("reader".to_owned()).spawn(move || read(self, &send));
+        let thread =
+            thread::Builder::new().name("reader".to_owned()).spawn(move || read(self, &send));
         let thread = thread.map_err(|cause| Error::of_system(&name, 0, cause))?;
         Ok(Ahead { batches, rows: Vec::new().into_iter(), state, broken: None, thread })
     }
@@ -103,7 +104,8 @@ impl Ahead {
             }
             // Nobody sends any more once all was read.
             let Ok(batch) = self.batches.recv() else { return Ok(None) };
-            (self.rows, self.state, self.broken) = (batch.rows.into_iter(), batch.state, batch.broken);
+            (self.rows, self.state, self.broken) =
+                (batch.rows.into_iter(), batch.state, batch.broken);
         }
     }
 
@@ -144,7 +146,8 @@ mod tests {
 
     fn start(text: impl Read + Send + 'static) -> Source {
         let form = Form::default();
-        Source::start(0, Window::with_capacity(Box::new(text), 64), 0, "orders.csv", &form).expect("a table")
+        Source::start(0, Window::with_capacity(Box::new(text), 64), 0, "orders.csv", &form)
+            .expect("a table")
     }
 
     fn numbers(ahead: &mut Ahead) -> Vec<String> {
@@ -162,8 +165,14 @@ mod tests {
             let mut ahead = start(Cursor::new(text.clone())).ahead().expect("a thread");
             let expected: Vec<String> = (1..=rows).map(|number| number.to_string()).collect();
             assert_eq!(numbers(&mut ahead), expected);
-            assert_eq!((ahead.position(), ahead.ends_without_line_end()), (text.len() as u64, false));
-            assert_eq!(ahead.finish().expect("a digest"), start(Cursor::new(text)).finish().expect("a digest"));
+            assert_eq!(
+                (ahead.position(), ahead.ends_without_line_end()),
+                (text.len() as u64, false)
+            );
+            assert_eq!(
+                ahead.finish().expect("a digest"),
+                start(Cursor::new(text)).finish().expect("a digest")
+            );
         }
     }
 

@@ -1,9 +1,9 @@
-//! Finds how a text is cut into cells: every delimiter is tried on the first records, and the one that gives the most
-//! constant width wins.
+//! Finds how a text is cut into cells: every delimiter is tried on the first records, and the one
+//! that gives the most constant width wins.
 //!
-//! The trial is aware of quotes, and the width of the header is the measure, wherever `header` finds it, so that commas
-//! inside the header or the cells of a semicolon file do not win, nor lines above or below the table. Pure; `open` calls
-//! it once per file.
+//! The trial is aware of quotes, and the width of the header is the measure, wherever `header`
+//! finds it, so that commas inside the header or the cells of a semicolon file do not win, nor
+//! lines above or below the table. Pure; `open` calls it once per file.
 
 use memchr::memchr_iter;
 
@@ -12,14 +12,21 @@ use super::record::{MAX_LINES, line_ends};
 use super::shape::{RECORDS, records};
 use crate::row::{Dialect, Form, Quote};
 
-/// The delimiters that are looked for; where two fit alike, the earlier one is taken, since a comma is often data.
+/// The delimiters that are looked for; where two fit alike, the earlier one is taken, since a comma
+/// is often data.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
 
-/// The dialect of the text that starts with `sample`, as far as `form` leaves it open; `last` says that nothing follows.
+/// The dialect of the text that starts with `sample`, as far as `form` leaves it open; `last` says
+/// that nothing follows.
 pub(super) fn detect(sample: &[u8], last: bool, form: &Form) -> Dialect {
     let with_quote = |delimiter| {
-        let quoted =
-            || if delimiter == b'\t' && !quotes_enclose(sample, last) { Quote::Never } else { Quote::By(b'"') };
+        let quoted = || {
+            if delimiter == b'\t' && !quotes_enclose(sample, last) {
+                Quote::Never
+            } else {
+                Quote::By(b'"')
+            }
+        };
         Dialect { delimiter, quote: form.quote.unwrap_or_else(quoted) }
     };
     if let Some(delimiter) = form.delimiter {
@@ -35,8 +42,8 @@ pub(super) fn detect(sample: &[u8], last: bool, form: &Form) -> Dialect {
     best.1
 }
 
-/// Whether quotes in a tab file stand around cells, and are not inches or words in quotes: every cell that starts with
-/// one must end with one, and there must be a reason for them.
+/// Whether quotes in a tab file stand around cells, and are not inches or words in quotes: every
+/// cell that starts with one must end with one, and there must be a reason for them.
 fn quotes_enclose(sample: &[u8], last: bool) -> bool {
     let is_edge = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r');
     let header = memchr::memchr2(b'\n', b'\r', sample).unwrap_or(sample.len());
@@ -99,9 +106,15 @@ mod tests {
 
     #[test]
     fn commas_inside_a_semicolon_file_do_not_win() {
-        assert_eq!(found("Order;Price, EUR;Email (needed, must be valid, always)\n1;2,50;a\n2;3,50;b\n").0, ';');
+        assert_eq!(
+            found("Order;Price, EUR;Email (needed, must be valid, always)\n1;2,50;a\n2;3,50;b\n").0,
+            ';'
+        );
         assert_eq!(found("Order;Price\n1;2,50\n2;3,50\n").0, ';');
-        assert_eq!(found("Order,\"Name; first; last\",Note\n1,\"a;b;c\",x;y\n2,d,\"e;f\"\n").0, ',');
+        assert_eq!(
+            found("Order,\"Name; first; last\",Note\n1,\"a;b;c\",x;y\n2,d,\"e;f\"\n").0,
+            ','
+        );
     }
 
     #[test]
@@ -130,6 +143,9 @@ mod tests {
     #[test]
     fn what_the_user_says_is_not_looked_for() {
         let form = Form { delimiter: Some(b'|'), quote: Some(Quote::By(b'\'')), ..Form::default() };
-        assert_eq!(detect(b"a,b\n1,2\n", true, &form), Dialect { delimiter: b'|', quote: Quote::By(b'\'') });
+        assert_eq!(
+            detect(b"a,b\n1,2\n", true, &form),
+            Dialect { delimiter: b'|', quote: Quote::By(b'\'') }
+        );
     }
 }

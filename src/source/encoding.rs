@@ -1,8 +1,8 @@
 //! Which encoding the text of an input is in, and its decoding to UTF-8 on the way in.
 //!
-//! The ladder: a byte order mark; what was pinned; NULs at every other place (UTF-16); bytes that are UTF-8; else
-//! windows-1252. As much of the text as [`LOOKED_AT`] is looked at once, before anything is read in earnest.
-//! `unpack` calls it.
+//! The ladder: a byte order mark; what was pinned; NULs at every other place (UTF-16); bytes that
+//! are UTF-8; else windows-1252. As much of the text as [`LOOKED_AT`] is looked at once, before
+//! anything is read in earnest. `unpack` calls it.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -29,7 +29,10 @@ pub(super) struct Looked {
 ///
 /// # Errors
 /// It cannot be read; the line that was reached stands beside.
-pub(super) fn look(mut text: impl Read, pinned: Option<Encoding>) -> Result<Looked, (u64, io::Error)> {
+pub(super) fn look(
+    mut text: impl Read,
+    pinned: Option<Encoding>,
+) -> Result<Looked, (u64, io::Error)> {
     let mut buffer = vec![0; 256 * 1024];
     let mut filled = 0;
     let mut lines = 1;
@@ -40,7 +43,8 @@ pub(super) fn look(mut text: impl Read, pinned: Option<Encoding>) -> Result<Look
             Err(cause) => return Err((lines + line_ends(&buffer[..filled]), cause)),
         }
     }
-    let certain = marked(&buffer[..filled]).or(pinned).or_else(|| unmarked_utf16(&buffer[..filled]));
+    let certain =
+        marked(&buffer[..filled]).or(pinned).or_else(|| unmarked_utf16(&buffer[..filled]));
     let mut decoder = certain.filter(|encoding| *encoding != Encoding::UTF8).map(Encoding::decoder);
     let mut tally = Tally::default();
     let mut decoded = String::new();
@@ -50,7 +54,9 @@ pub(super) fn look(mut text: impl Read, pinned: Option<Encoding>) -> Result<Look
         let chunk = &buffer[..filled];
         if let Some(decoder) = &mut decoder {
             decoded.clear();
-            decoded.reserve(decoder.max_utf8_buffer_length(chunk.len()).unwrap_or(chunk.len() * 3 + 16));
+            decoded.reserve(
+                decoder.max_utf8_buffer_length(chunk.len()).unwrap_or(chunk.len() * 3 + 16),
+            );
             let _ = decoder.decode_to_string(chunk, &mut decoded, filled == 0);
             replaced |= decoded.contains('\u{FFFD}');
             lines += line_ends(decoded.as_bytes());
@@ -86,8 +92,10 @@ fn marked(start: &[u8]) -> Option<Encoding> {
 
 fn unmarked_utf16(start: &[u8]) -> Option<Encoding> {
     let start = &start[..start.len().min(4096)];
-    let nuls = |first: usize| start.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
-    looks_like_utf16(start).then(|| if nuls(1) > nuls(0) { Encoding::UTF16LE } else { Encoding::UTF16BE })
+    let nuls =
+        |first: usize| start.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
+    looks_like_utf16(start)
+        .then(|| if nuls(1) > nuls(0) { Encoding::UTF16LE } else { Encoding::UTF16BE })
 }
 
 /// What speaks for UTF-8 and what against it.
@@ -119,7 +127,10 @@ impl Tally {
                 Ok(text) => (text, None),
                 Err(error) => {
                     let at = error.valid_up_to();
-                    (std::str::from_utf8(&rest[..at]).unwrap_or_default(), Some((at, error.error_len())))
+                    (
+                        std::str::from_utf8(&rest[..at]).unwrap_or_default(),
+                        Some((at, error.error_len())),
+                    )
                 }
             };
             self.valid += valid.bytes().filter(|byte| *byte >= 0xC0).count() as u64;
@@ -140,7 +151,11 @@ impl Tally {
 
     /// UTF-8 even where some rows are spoilt, as long as most of it is.
     fn encoding(&self) -> Encoding {
-        if self.invalid <= self.valid || self.binary { Encoding::UTF8 } else { Encoding::WINDOWS_1252 }
+        if self.invalid <= self.valid || self.binary {
+            Encoding::UTF8
+        } else {
+            Encoding::WINDOWS_1252
+        }
     }
 }
 
@@ -156,7 +171,14 @@ pub(super) struct Decoded<R> {
 
 impl<R: Read> Decoded<R> {
     pub(super) fn new(from: R, encoding: Encoding) -> Self {
-        Self { from, decoder: encoding.decoder(), raw: vec![0; 32 * 1024], text: Vec::new(), at: 0, ended: false }
+        Self {
+            from,
+            decoder: encoding.decoder(),
+            raw: vec![0; 32 * 1024],
+            text: Vec::new(),
+            at: 0,
+            ended: false,
+        }
     }
 }
 
@@ -167,7 +189,8 @@ impl<R: Read> Read for Decoded<R> {
             self.ended = count == 0;
             let room = self.decoder.max_utf8_buffer_length(count).unwrap_or(count * 3 + 16);
             self.text.resize(room, 0);
-            let (result, _, written, _) = self.decoder.decode_to_utf8(&self.raw[..count], &mut self.text, self.ended);
+            let (result, _, written, _) =
+                self.decoder.decode_to_utf8(&self.raw[..count], &mut self.text, self.ended);
             debug_assert_eq!(result, CoderResult::InputEmpty);
             self.text.truncate(written);
             self.at = 0;

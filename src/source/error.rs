@@ -1,6 +1,7 @@
 //! Why an input cannot be read at all, in words for the person who has to mend it.
 //!
-//! Each error's display says what and where, [`Error::hint`] what to do next. File names in it are printable already.
+//! Each error's display says what and where, [`Error::hint`] what to do next. File names in it are
+//! printable already.
 
 use std::io;
 use std::path::Path;
@@ -8,8 +9,8 @@ use std::path::Path;
 use super::first::Kind;
 use crate::text;
 
-/// An input (or the copy made of it) that cannot be used; the run ends before anything is sent, unless the file broke
-/// while it was read.
+/// An input (or the copy made of it) that cannot be used; the run ends before anything is sent,
+/// unless the file broke while it was read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing of that name.
@@ -93,7 +94,9 @@ pub enum Error {
         line: u64,
     },
     /// Data from the first line on.
-    #[error("{file}: line {line} looks like data, and so does what follows: the file has no header")]
+    #[error(
+        "{file}: line {line} looks like data, and so does what follows: the file has no header"
+    )]
     NoNames {
         /// The file's name.
         file: String,
@@ -149,10 +152,14 @@ impl Error {
     /// What to do next; `None` where the error itself says it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Missing { .. } => "check the name and the folder; a relative name starts at the current folder",
+            Self::Missing { .. } => {
+                "check the name and the folder; a relative name starts at the current folder"
+            }
             Self::Folder { .. } => "name the file in it that is to be imported",
             Self::NoFile { .. } => "give it as standard input, with - as the input",
-            Self::Denied { .. } => "let this user read it (chmod u+r), or run as the user who owns it",
+            Self::Denied { .. } => {
+                "let this user read it (chmod u+r), or run as the user who owns it"
+            }
             Self::Unopened { .. } | Self::Broken { .. } => {
                 "check the disk or the network drive, copy the file to a local disk, and run again"
             }
@@ -180,12 +187,15 @@ impl Error {
             Self::SpoolWrite { cause, .. } if cause.kind() == io::ErrorKind::AlreadyExists => {
                 "it was left by an earlier run: move it away, or write the results to another place with -o"
             }
-            Self::SpoolWrite { .. } => "check the folder and the free space, or write the results elsewhere with -o",
+            Self::SpoolWrite { .. } => {
+                "check the folder and the free space, or write the results elsewhere with -o"
+            }
         };
         Some(hint.to_owned())
     }
 
-    /// The error of the system at opening or reading `file`, with the physical line that was reached (0: none).
+    /// The error of the system at opening or reading `file`, with the physical line that was
+    /// reached (0: none).
     pub(super) fn of_system(file: &str, line: u64, cause: io::Error) -> Self {
         let file = text::printable(file);
         match cause.kind() {
@@ -209,7 +219,9 @@ const fn advice(kind: Kind) -> &'static str {
             "open it in the spreadsheet and save the sheet as \"CSV UTF-8\"; format number columns as text first, \
              or long tracking numbers are destroyed"
         }
-        Kind::Html => "open it in a browser: it may be a login or an error page that was saved in place of the export",
+        Kind::Html => {
+            "open it in a browser: it may be a login or an error page that was saved in place of the export"
+        }
         Kind::Pdf | Kind::Xml | Kind::Json => "export the orders as CSV",
         Kind::Utf16 | Kind::Utf32 => {
             "save it as CSV in UTF-8 (in Excel: Save As, \"CSV UTF-8 (Comma delimited)\"; iconv -t UTF-8 does it too)"

@@ -1,4 +1,5 @@
-//! What the first bytes of a file say of it, so that what is packed is unpacked, and what is no table is refused by its name.
+//! What the first bytes of a file say of it, so that what is packed is unpacked, and what is no
+//! table is refused by its name.
 //!
 //! Pure; `open` calls it once per file.
 
@@ -90,7 +91,8 @@ pub(super) fn kind(start: &[u8]) -> Option<Kind> {
     }
     let start = &start[..start.len().min(LOOKED_AT)];
     if [b"PK\x03\x04", b"PK\x05\x06"].iter().any(|magic| start.starts_with(*magic)) {
-        let names: [&[u8]; 4] = [b"[Content_Types].xml", b"_rels/", b"xl/", b"opendocument.spreadsheet"];
+        let names: [&[u8]; 4] =
+            [b"[Content_Types].xml", b"_rels/", b"xl/", b"opendocument.spreadsheet"];
         let workbook = names.iter().any(|name| memchr::memmem::find(start, name).is_some());
         return Some(if workbook { Kind::Workbook } else { Kind::Zip });
     }
@@ -102,7 +104,8 @@ pub(super) fn kind(start: &[u8]) -> Option<Kind> {
 
 /// Whether every other byte is NUL, as in Western text in UTF-16 without a byte order mark.
 pub(super) fn looks_like_utf16(start: &[u8]) -> bool {
-    let nuls = |first: usize| start.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
+    let nuls =
+        |first: usize| start.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
     let (even, odd) = (nuls(0), nuls(1));
     let half = start.len() / 2;
     half >= 4 && even.max(odd) * 2 > half && even.min(odd) * 20 < half
@@ -110,7 +113,9 @@ pub(super) fn looks_like_utf16(start: &[u8]) -> bool {
 
 fn markup(start: &[u8]) -> Option<Kind> {
     let start = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
-    let opens = |prefix: &[u8]| start.get(..prefix.len()).is_some_and(|text| text.eq_ignore_ascii_case(prefix));
+    let opens = |prefix: &[u8]| {
+        start.get(..prefix.len()).is_some_and(|text| text.eq_ignore_ascii_case(prefix))
+    };
     if opens(b"<!doctype html") || opens(b"<html") {
         return Some(Kind::Html);
     }
@@ -128,8 +133,10 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_csv_is_known_by_its_first_bytes() {
-        let utf16: Vec<u8> = "Order,Tracking\r\n1,2\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let big_endian: Vec<u8> = "Order,Tracking\r\n1,2\r\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16: Vec<u8> =
+            "Order,Tracking\r\n1,2\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big_endian: Vec<u8> =
+            "Order,Tracking\r\n1,2\r\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let cases: [(&[u8], Kind); 16] = [
             (b"\x1F\x8B\x08\0", Kind::Gzip),
             (b"\x28\xB5\x2F\xFD\x04", Kind::Zstd),

@@ -1,14 +1,19 @@
 //! Tells what is no row of data although it stands among them: footers, and the header again.
 //!
-//! Whatever may be a shipment is data: a footer is known by its words, and has few cells. Pure; `rows` asks for each
-//! row.
+//! Whatever may be a shipment is data: a footer is known by its words, and has few cells. Pure;
+//! `rows` asks for each row.
 
 /// Cells that a footer may fill.
 const MOST_CELLS: usize = 5;
 
 /// Words that a footer holds, in lower case.
-const HOLDS: [&str; 5] =
-    ["record(s) downloaded", "records downloaded", "record downloaded", "end of report", "end of export"];
+const HOLDS: [&str; 5] = [
+    "record(s) downloaded",
+    "records downloaded",
+    "record downloaded",
+    "end of report",
+    "end of export",
+];
 /// Words that a footer starts with, in lower case, in front of a colon.
 const STARTS: [&str; 10] = [
     "seller id",
@@ -45,8 +50,8 @@ pub(super) fn is_footer<'a>(cells: impl Iterator<Item = &'a str>, columns: usize
         })
 }
 
-/// Whether these cells are the header again: also in another case, behind a byte order mark that was left between files
-/// put together, and with the quotes that then stand around the first name.
+/// Whether these cells are the header again: also in another case, behind a byte order mark that
+/// was left between files put together, and with the quotes that then stand around the first name.
 pub(super) fn is_header<'a>(cells: impl Iterator<Item = &'a str>, header: &[String]) -> bool {
     let mut names = header.iter();
     for cell in cells {
@@ -70,9 +75,12 @@ mod tests {
 
     #[test]
     fn a_footer_is_known_by_its_words_and_its_few_cells() {
-        for row in
-            ["3,record(s) downloaded,from Jul-25-26", "83 record(s) downloaded", "Seller ID : shop", "Seller ID:,shop"]
-        {
+        for row in [
+            "3,record(s) downloaded,from Jul-25-26",
+            "83 record(s) downloaded",
+            "Seller ID : shop",
+            "Seller ID:,shop",
+        ] {
             assert!(is(row, 80), "{row}");
         }
         assert!(is("End of report", 5));

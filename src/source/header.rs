@@ -1,8 +1,9 @@
 //! Finds the header among a file's first records, and a row under it that describes the columns.
 //!
-//! The strongest evidence is what the mapping wants; then what stands in the records: a header is made of names, nearly
-//! all its cells are filled, and the rows below it are as wide and look otherwise. In doubt it is the first record, so
-//! that no row of data is ever taken for a header. Pure; `dialect` tries it with each delimiter, `open` calls it last.
+//! The strongest evidence is what the mapping wants; then what stands in the records: a header is
+//! made of names, nearly all its cells are filled, and the rows below it are as wide and look
+//! otherwise. In doubt it is the first record, so that no row of data is ever taken for a header.
+//! Pure; `dialect` tries it with each delimiter, `open` calls it last.
 
 use std::collections::HashSet;
 
@@ -38,8 +39,8 @@ pub(super) fn find(records: &[Record], form: &Form) -> Place {
     } else if let Some((above, matched)) = own(records).or_else(|| wanted(records, &form.wanted)) {
         (above, 1.0 + share(matched, 1), false)
     } else {
-        let candidates =
-            (first..records.len().min(RANGE)).filter(|&at| at == first || may_be_header(records, first, at));
+        let candidates = (first..records.len().min(RANGE))
+            .filter(|&at| at == first || may_be_header(records, first, at));
         let mut best = (first, 0.0);
         for (at, fit) in candidates.map(|at| (at, fit(records, at))) {
             if fit > best.1 {
@@ -56,7 +57,8 @@ fn own(records: &[Record]) -> Option<(usize, usize)> {
     let ours = |record: &Record| {
         let last = record.cells.iter().rfind(|cell| !cell.is_empty());
         last.is_some_and(|cell| cell == ERROR_COLUMN)
-            || record.cells.len() >= 6 && record.cells.iter().zip(RESULTS_COLUMNS).take(6).all(|(a, b)| a == b)
+            || record.cells.len() >= 6
+                && record.cells.iter().zip(RESULTS_COLUMNS).take(6).all(|(a, b)| a == b)
     };
     records.iter().take(RANGE).position(ours).map(|at| (at, records[at].filled))
 }
@@ -66,8 +68,11 @@ fn wanted(records: &[Record], wanted: &[String]) -> Option<(usize, usize)> {
     let set: HashSet<&str> = wanted.iter().map(String::as_str).collect();
     let mut best = (0, 0);
     for (at, record) in records.iter().take(RANGE).enumerate() {
-        let held: HashSet<String> =
-            record.texts().map(|(_, cell)| text::fold(cell)).filter(|name| set.contains(name.as_str())).collect();
+        let held: HashSet<String> = record
+            .texts()
+            .map(|(_, cell)| text::fold(cell))
+            .filter(|name| set.contains(name.as_str()))
+            .collect();
         if held.len() > best.1 {
             best = (at, held.len());
         }
@@ -94,7 +99,8 @@ fn may_be_header(records: &[Record], first: usize, at: usize) -> bool {
         // Nothing tells it from the rows below: only a single title above it can be no header.
         return record.filled > 2 && records[first..at].iter().all(|above| above.filled <= 1);
     }
-    // What stands above must not look like the rows below: then it is one of them, or heads them with numbers.
+    // What stands above must not look like the rows below: then it is one of them, or heads them
+    // with numbers.
     let is_like_them = |above: &Record| {
         let alike = data.iter().filter(|&&column| above.class(column).is_data()).count();
         is_as_wide(above, record) && 2 * alike > data.len()
@@ -107,13 +113,15 @@ fn may_be_header(records: &[Record], first: usize, at: usize) -> bool {
         && data.iter().all(|&column| !record.class(column).is_data())
 }
 
-/// Where two lines of names follow each other: the one for machines, else the last, if it surely is no data.
+/// Where two lines of names follow each other: the one for machines, else the last, if it surely is
+/// no data.
 fn the_real_one(records: &[Record], mut at: usize) -> usize {
     for _ in 0..2 {
         let Some(next) = next(records, at) else { break };
         let (upper, lower) = (&records[at], &records[next]);
         let data = data_columns(&records[next + 1..]);
-        let contrast = data.len() >= 2 && data.iter().all(|&column| lower.class(column) == Class::Words);
+        let contrast =
+            data.len() >= 2 && data.iter().all(|&column| lower.class(column) == Class::Words);
         if !contrast
             || lower.count(Class::is_data) > 0
             || likeness(upper) < 0.6
@@ -126,9 +134,14 @@ fn the_real_one(records: &[Record], mut at: usize) -> usize {
             continue;
         }
         // Without that sign much must speak for it: a row of data above the others must not go.
-        let alike =
-            data.len() >= 3 && are_names(lower) && records[next + 1..].iter().filter(|row| row.filled > 1).count() > 1;
-        if !alike || upper.is_for_machines() || explains(upper, lower) || words(lower) > words(upper) + 0.5 {
+        let alike = data.len() >= 3
+            && are_names(lower)
+            && records[next + 1..].iter().filter(|row| row.filled > 1).count() > 1;
+        if !alike
+            || upper.is_for_machines()
+            || explains(upper, lower)
+            || words(lower) > words(upper) + 0.5
+        {
             break;
         }
         at = next;
@@ -139,24 +152,29 @@ fn the_real_one(records: &[Record], mut at: usize) -> usize {
 /// Whether all cells are words, each another one.
 fn are_names(record: &Record) -> bool {
     let has_letters = |cell: &str| cell.chars().filter(|c| c.is_alphabetic()).count() >= 2;
-    let names: HashSet<&str> = record.texts().map(|(_, cell)| cell).filter(|cell| has_letters(cell)).collect();
+    let names: HashSet<&str> =
+        record.texts().map(|(_, cell)| cell).filter(|cell| has_letters(cell)).collect();
     names.len() == record.filled
 }
 
-/// The number behind the header of the row that describes the columns: words where all rows below it hold data, which
-/// explain the names, or are names in another language.
+/// The number behind the header of the row that describes the columns: words where all rows below
+/// it hold data, which explain the names, or are names in another language.
 fn describing(records: &[Record], header: usize) -> Option<u64> {
     let next = next(records, header)?;
     let (names, row) = (&records[header], &records[next]);
     if row.count(Class::is_data) > 0 || row.width > names.cells.len() + 1 {
         return None;
     }
-    let same = row.texts().all(|(at, cell)| names.cells.get(at).is_some_and(|name| name.eq_ignore_ascii_case(cell)));
+    let same = row
+        .texts()
+        .all(|(at, cell)| names.cells.get(at).is_some_and(|name| name.eq_ignore_ascii_case(cell)));
     let data = data_columns(&records[next + 1..]);
     let contrast = data.iter().filter(|&&column| row.class(column) == Class::Words).count();
     let full = are_alike(names.filled, row.filled);
     let explained = contrast >= 1 && explains(names, row)
-        || contrast >= 2 && full && (words(row) >= 2.5 || names.is_for_machines() != row.is_for_machines());
+        || contrast >= 2
+            && full
+            && (words(row) >= 2.5 || names.is_for_machines() != row.is_for_machines());
     (!same && explained).then_some((next - header) as u64)
 }
 
@@ -165,14 +183,18 @@ fn next(records: &[Record], at: usize) -> Option<usize> {
     (at + 1..records.len()).find(|&next| records[next].filled > 0)
 }
 
-/// Whether the texts of `row` speak of the names above them: at least half of them take up one of its words.
+/// Whether the texts of `row` speak of the names above them: at least half of them take up one of
+/// its words.
 fn explains(names: &Record, row: &Record) -> bool {
     let words = |text: &str| -> HashSet<String> {
         let long = |word: &&str| word.chars().count() > 2;
         text.split(|c: char| !c.is_alphanumeric()).filter(long).map(str::to_lowercase).collect()
     };
     let taken_up = |(at, cell): &(usize, &str)| {
-        names.cells.get(*at).is_some_and(|name| !name.is_empty() && !words(name).is_disjoint(&words(cell)))
+        names
+            .cells
+            .get(*at)
+            .is_some_and(|name| !name.is_empty() && !words(name).is_disjoint(&words(cell)))
     };
     let found = row.texts().filter(taken_up).count();
     found > 0 && 2 * found >= row.filled
@@ -196,13 +218,18 @@ fn data_columns(rows: &[Record]) -> Vec<usize> {
     (0..width).filter(holds_data).collect()
 }
 
-/// Whether the file starts with data: values of several kinds, or of the kinds that stand in the rows below as well.
+/// Whether the file starts with data: values of several kinds, or of the kinds that stand in the
+/// rows below as well.
 fn is_data(records: &[Record], first: usize) -> bool {
-    let Some(record) = records.get(first).filter(|record| is_plainly_data(record)) else { return false };
-    let kinds: HashSet<Class> = record.classes.iter().copied().filter(|class| class.is_plainly_data()).collect();
+    let Some(record) = records.get(first).filter(|record| is_plainly_data(record)) else {
+        return false;
+    };
+    let kinds: HashSet<Class> =
+        record.classes.iter().copied().filter(|class| class.is_plainly_data()).collect();
     let below = records.get(first + 1);
     let again = |column: usize| {
-        record.class(column).is_plainly_data() && below.is_some_and(|row| row.class(column) == record.class(column))
+        record.class(column).is_plainly_data()
+            && below.is_some_and(|row| row.class(column) == record.class(column))
     };
     kinds.len() >= 2 || (0..record.cells.len()).filter(|&column| again(column)).count() >= 2
 }
@@ -212,8 +239,9 @@ fn is_plainly_data(record: &Record) -> bool {
     10 * record.count(Class::is_data) >= 3 * record.filled && plainly >= 2
 }
 
-/// How well the record at `at` fits as the header: the share of records as wide as it, more for a wide one, one of names
-/// and one without gaps. A record that is too short counts half at best, one with cells to spare not at all.
+/// How well the record at `at` fits as the header: the share of records as wide as it, more for a
+/// wide one, one of names and one without gaps. A record that is too short counts half at best, one
+/// with cells to spare not at all.
 fn fit(records: &[Record], at: usize) -> f64 {
     let Some(header) = records.get(at).filter(|header| header.cells.len() > 1) else { return 0.0 };
     let width = header.cells.len();
@@ -309,7 +337,12 @@ mod tests {
             &["Name,City", "Ada,Ulm"],
             &["10,20,30", "mug,cup,tea", "10,20,30"],
             &["Aa,Aa,Aa,Aa", ";,a,;,b", "00,,,00"],
-            &["Order,Tracking,Carrier,Name", "TEST,pending,UPS,Ada", "1001,94001112,UPS,Bob", "1002,94001113,UPS,Cy"],
+            &[
+                "Order,Tracking,Carrier,Name",
+                "TEST,pending,UPS,Ada",
+                "1001,94001112,UPS,Bob",
+                "1002,94001113,UPS,Cy",
+            ],
             &["Order,2026-11,2026-12", "1001,mug,12.50", "1002,cup,9.00"],
         ] {
             assert_eq!(place(lines, &[]).above, 0, "{lines:?}");
@@ -322,9 +355,17 @@ mod tests {
         let header = "Order number,Status,Item,Tracking";
         let data = ["57600001,paid,mug,94001112", "57600002,paid,tea,94001113"];
         let described = |row: &str| place(&[header, row, data[0], data[1]], &[]).describing;
-        assert_eq!(described("The order's number.,The status of it.,Name of the item.,The tracking number."), Some(1));
+        assert_eq!(
+            described(
+                "The order's number.,The status of it.,Name of the item.,The tracking number."
+            ),
+            Some(1)
+        );
         assert_eq!(described("Platform unique order number.,Order status,,"), Some(1));
-        assert_eq!(place(&[header, ",,,", "Number of the order,,,", data[0]], &[]).describing, Some(2));
+        assert_eq!(
+            place(&[header, ",,,", "Number of the order,,,", data[0]], &[]).describing,
+            Some(2)
+        );
         for row in [
             data[0],
             "57600003,paid by Ada,big blue mug,",
@@ -348,8 +389,10 @@ mod tests {
         assert!(place(&lines, &[]).is_data);
         assert!(!place(&lines, &["OH", "Ada"]).is_data);
         let pinned = Form { skip_lines: Some(0), ..Form::default() };
-        let records: Vec<Record> =
-            lines.iter().map(|line| Record::new(line.split(',').map(str::to_owned).collect())).collect();
+        let records: Vec<Record> = lines
+            .iter()
+            .map(|line| Record::new(line.split(',').map(str::to_owned).collect()))
+            .collect();
         assert!(!find(&records, &pinned).is_data);
     }
 }

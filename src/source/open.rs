@@ -1,6 +1,8 @@
-//! Opens an input: looks at its first bytes, refuses what cannot be read, finds the dialect and reads the header.
+//! Opens an input: looks at its first bytes, refuses what cannot be read, finds the dialect and
+//! reads the header.
 //!
-//! Everything that makes a whole file useless is found here, before a row is read and anything is sent.
+//! Everything that makes a whole file useless is found here, before a row is read and anything is
+//! sent.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -25,16 +27,18 @@ use crate::row::{Dialect, ERROR_COLUMN, Encoding, Form, Quote, RESULTS_COLUMNS};
 use crate::text;
 
 impl Source {
-    /// Opens the file at `path` as the input `index` (from 0) and reads its header; `shown` is its name in messages, and
-    /// `form` what is known of its form.
+    /// Opens the file at `path` as the input `index` (from 0) and reads its header; `shown` is its
+    /// name in messages, and `form` what is known of its form.
     ///
     /// # Errors
-    /// The file is missing, unreadable, empty, no table of text, a results file, or has no header that can be read.
+    /// The file is missing, unreadable, empty, no table of text, a results file, or has no header
+    /// that can be read.
     pub fn open(index: usize, path: &Path, shown: &str, form: &Form) -> Result<Self, Error> {
         Self::open_again(index, path, shown, form, None)
     }
 
-    /// The same of a file that was opened before: what was `found` then by looking through it is not looked for again.
+    /// The same of a file that was opened before: what was `found` then by looking through it is
+    /// not looked for again.
     ///
     /// # Errors
     /// As [`Source::open`].
@@ -57,8 +61,10 @@ impl Source {
         let mut read = Arc::default();
         let mut unpacked = unpack(path, shown, &read)?;
         // The text of a sheet is made here, and is UTF-8.
-        let known = found.map(|found| Looked { encoding: found.encoding, replaced: found.lost_characters });
-        let of_sheet = unpacked.sheet.as_ref().map(|_| Looked { encoding: Encoding::UTF8, replaced: false });
+        let known =
+            found.map(|found| Looked { encoding: found.encoding, replaced: found.lost_characters });
+        let of_sheet =
+            unpacked.sheet.as_ref().map(|_| Looked { encoding: Encoding::UTF8, replaced: false });
         let looked = if let Some(known) = known.or(of_sheet) {
             known
         } else {
@@ -69,15 +75,21 @@ impl Source {
         };
         let Unpacked { text, packing, sheet, remark } = unpacked;
         let file = File::open(path).map_err(of_system)?;
-        let window = if looked.encoding == Encoding::UTF8 && packing == Packing::Plain && sheet.is_none() {
-            Window::new(Box::new(file))
-        } else {
-            let decoded: Box<dyn Read + Send> =
-                if looked.encoding == Encoding::UTF8 { text } else { Box::new(Decoded::new(text, looked.encoding)) };
-            Window::over(decoded, Raw { file, read })
-        };
+        let window =
+            if looked.encoding == Encoding::UTF8 && packing == Packing::Plain && sheet.is_none() {
+                Window::new(Box::new(file))
+            } else {
+                let decoded: Box<dyn Read + Send> = if looked.encoding == Encoding::UTF8 {
+                    text
+                } else {
+                    Box::new(Decoded::new(text, looked.encoding))
+                };
+                Window::over(decoded, Raw { file, read })
+            };
         let form = match &sheet {
-            Some(_) => &Form { delimiter: Some(b','), quote: Some(Quote::By(b'"')), ..form.clone() },
+            Some(_) => {
+                &Form { delimiter: Some(b','), quote: Some(Quote::By(b'"')), ..form.clone() }
+            }
             None => form,
         };
         let mut source = Self::start_with(index, window, meta.len(), shown, form, sheet)?;
@@ -95,7 +107,13 @@ impl Source {
 
     /// Reads up to the first row of a text.
     #[cfg(test)]
-    pub(super) fn start(index: usize, window: Window, size: u64, shown: &str, form: &Form) -> Result<Self, Error> {
+    pub(super) fn start(
+        index: usize,
+        window: Window,
+        size: u64,
+        shown: &str,
+        form: &Form,
+    ) -> Result<Self, Error> {
         Self::start_with(index, window, size, shown, form, None)
     }
 
@@ -124,8 +142,15 @@ impl Source {
             encoding: Encoding::UTF8,
             lost_characters: false,
         };
-        let mut source =
-            Self { about, unended: false, window, cutter: Cutter::new(dialect), line: 1, number: 0, room: (0, 0) };
+        let mut source = Self {
+            about,
+            unended: false,
+            window,
+            cutter: Cutter::new(dialect),
+            line: 1,
+            number: 0,
+            room: (0, 0),
+        };
         source.look_ahead()?;
         source.check_first_bytes()?;
         let form = source.skip_to_header(form)?;
@@ -146,7 +171,9 @@ impl Source {
     }
 
     fn look_ahead(&mut self) -> Result<(), Error> {
-        self.window.fill_to(LOOK_AHEAD).map_err(|cause| Error::of_system(&self.about.name, self.line, cause))
+        self.window
+            .fill_to(LOOK_AHEAD)
+            .map_err(|cause| Error::of_system(&self.about.name, self.line, cause))
     }
 
     /// The text that is looked at, and whether it is all there is.
@@ -173,7 +200,8 @@ impl Source {
         Ok(())
     }
 
-    /// Skips the lines before the header, a `sep=;` of Excel's among them, and gives the form that is known then.
+    /// Skips the lines before the header, a `sep=;` of Excel's among them, and gives the form that
+    /// is known then.
     fn skip_to_header(&mut self, form: &Form) -> Result<Form, Error> {
         let mut form = form.clone();
         let named = separator(self.window.data());
@@ -184,7 +212,10 @@ impl Source {
                 .and_then(|()| self.skip_line_end())
                 .map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
             if self.window.data().is_empty() && self.window.ended() {
-                return Err(Error::NoHeader { file: self.file(), but_for: "lines that are skipped" });
+                return Err(Error::NoHeader {
+                    file: self.file(),
+                    but_for: "lines that are skipped",
+                });
             }
         }
         self.look_ahead()?;
@@ -204,7 +235,8 @@ impl Source {
         let (sample, _) = self.sample();
         let Err(error) = std::str::from_utf8(sample) else { return Ok(()) };
         if error.error_len().is_none() {
-            // Only cut short: by the end of what was read, or of the file, and then the last row will say so.
+            // Only cut short: by the end of what was read, or of the file, and then the last row
+            // will say so.
             return Ok(());
         }
         if memchr(0, sample).is_some() {
@@ -221,7 +253,9 @@ impl Source {
             return refuse("the delimiter must be one ASCII character, and no line end");
         }
         match self.about.dialect.quote {
-            Quote::By(quote) if !cuts(quote) => refuse("the quote must be one ASCII character, and no line end"),
+            Quote::By(quote) if !cuts(quote) => {
+                refuse("the quote must be one ASCII character, and no line end")
+            }
             Quote::By(quote) if quote == self.about.dialect.delimiter => {
                 refuse("delimiter and quote are the same character")
             }
@@ -234,10 +268,16 @@ impl Source {
         let mut above = place.above;
         let mut left_out = false;
         loop {
-            let step = self.step().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
+            let step = self
+                .step()
+                .map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
             let extent = match step {
-                Step::End => return Err(Error::NoHeader { file: self.file(), but_for: "blank lines" }),
-                Step::TooLong(_) => return Err(Error::LongHeader { file: self.file(), line: self.line }),
+                Step::End => {
+                    return Err(Error::NoHeader { file: self.file(), but_for: "blank lines" });
+                }
+                Step::TooLong(_) => {
+                    return Err(Error::LongHeader { file: self.file(), line: self.line });
+                }
                 Step::Record(extent) => extent,
             };
             if above > 0 {
@@ -248,7 +288,10 @@ impl Source {
                 continue;
             }
             if let Some(opening) = extent.unclosed {
-                return Err(Error::OpenHeader { file: self.file(), line: self.line + opening.lines });
+                return Err(Error::OpenHeader {
+                    file: self.file(),
+                    line: self.line + opening.lines,
+                });
             }
             let raw = &self.window.data()[..extent.len];
             if memchr(0, raw).is_some() {
@@ -257,15 +300,20 @@ impl Source {
             if extent.plain {
                 self.cutter.split(raw);
             }
-            let names: Vec<_> =
-                self.cutter.cells().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+            let names: Vec<_> = self
+                .cutter
+                .cells()
+                .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+                .collect();
             let header_line = self.line;
             self.window.consume(extent.next);
             self.line += extent.lines;
             if names.iter().all(String::is_empty) {
                 continue;
             }
-            if names.len() >= 6 && names.iter().zip(RESULTS_COLUMNS).take(6).all(|(name, ours)| name == ours) {
+            if names.len() >= 6
+                && names.iter().zip(RESULTS_COLUMNS).take(6).all(|(name, ours)| name == ours)
+            {
                 return Err(Error::Results { file: self.file() });
             }
             if place.is_data {
@@ -290,8 +338,10 @@ impl Source {
         let others = [(b';', "a semicolon"), (b',', "a comma"), (b'\t', "a tab"), (b'|', "a bar")];
         let ahead = self.window.data();
         let ahead = &ahead[..ahead.len().min(4096)];
-        let used = |byte: u8| memchr(byte, name.as_bytes()).is_some() || memchr(byte, ahead).is_some();
-        let other = others.iter().find(|(byte, _)| *byte != self.about.dialect.delimiter && used(*byte));
+        let used =
+            |byte: u8| memchr(byte, name.as_bytes()).is_some() || memchr(byte, ahead).is_some();
+        let other =
+            others.iter().find(|(byte, _)| *byte != self.about.dialect.delimiter && used(*byte));
         if let Some((byte, spoken)) = other {
             self.about.remarks.push(format!(
                 "only one column found, {}; is the delimiter {spoken}? Then set delimiter = {:?} in the mapping's \

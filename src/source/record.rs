@@ -1,11 +1,12 @@
 //! Cuts one record of cells out of bytes.
 //!
-//! On well-formed input it reads what the `csv` crate reads (flexible, quotes doubled): a quote opens only at the start
-//! of a cell, text after a closing quote belongs to the cell, LF, CR LF and a lone CR end a record. Beyond that it
-//! counts physical lines, and it finds a quote that is never closed: not closed within [`MAX_RECORD`] bytes,
-//! [`MAX_LINES`] line ends or the file, or closed lines later in front of text, which is how it looks when it met the
-//! opening quote of a later row. Then only the line in which it opened is taken, so that the rows
-//! after it are not swallowed. Pure; `rows` and `dialect` call it.
+//! On well-formed input it reads what the `csv` crate reads (flexible, quotes doubled): a quote
+//! opens only at the start of a cell, text after a closing quote belongs to the cell, LF, CR LF and
+//! a lone CR end a record. Beyond that it counts physical lines, and it finds a quote that is never
+//! closed: not closed within [`MAX_RECORD`] bytes, [`MAX_LINES`] line ends or the file, or closed
+//! lines later in front of text, which is how it looks when it met the opening quote of a later
+//! row. Then only the line in which it opened is taken, so that the rows after it are not
+//! swallowed. Pure; `rows` and `dialect` call it.
 
 use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3};
 
@@ -38,7 +39,8 @@ pub(super) struct Extent {
     pub(super) lines: u64,
     /// Whether a line end closes it, and not the end of the file.
     pub(super) ended: bool,
-    /// Whether no cell is quoted: then its cells are what stands between delimiters, and the cutter holds none.
+    /// Whether no cell is quoted: then its cells are what stands between delimiters, and the cutter
+    /// holds none.
     pub(super) plain: bool,
     /// The quote in it that is never closed.
     pub(super) unclosed: Option<Opening>,
@@ -73,7 +75,8 @@ impl Cutter {
         Self { delimiter: dialect.delimiter, quote, text: Vec::new(), ends: Vec::new() }
     }
 
-    /// Cuts the record at the start of `data`, which does not start with a line end; `last` says that nothing follows.
+    /// Cuts the record at the start of `data`, which does not start with a line end; `last` says
+    /// that nothing follows.
     pub(super) fn cut(&mut self, data: &[u8], last: bool) -> Cut {
         let Some(quote) = self.quote else {
             let end = memchr2(b'\n', b'\r', data);
@@ -116,7 +119,8 @@ impl Cutter {
         }))
     }
 
-    /// Cuts a plain record, or whatever else is to be cut with quotes as data, into [`Cutter::cells`].
+    /// Cuts a plain record, or whatever else is to be cut with quotes as data, into
+    /// [`Cutter::cells`].
     pub(super) fn split(&mut self, record: &[u8]) {
         self.truncate(0);
         self.append(record);
@@ -185,7 +189,14 @@ impl Cutter {
             }
             let Some((next, ended)) = line_end(data, end, last) else { return more(data) };
             let lines = lines + u64::from(ended);
-            return Cut::Record(Extent { len: end, next, lines, ended, plain: false, unclosed: None });
+            return Cut::Record(Extent {
+                len: end,
+                next,
+                lines,
+                ended,
+                plain: false,
+                unclosed: None,
+            });
         }
     }
 
@@ -238,8 +249,8 @@ enum Inside {
     Unclosed,
 }
 
-/// The bytes and the line ends of the blank lines at the start of `data`. A CR at its end is left there unless `last`,
-/// since an LF may follow.
+/// The bytes and the line ends of the blank lines at the start of `data`. A CR at its end is left
+/// there unless `last`, since an LF may follow.
 pub(super) fn blank_lines(data: &[u8], last: bool) -> (usize, u64) {
     let (mut at, mut lines) = (0, 0);
     while let Some(b'\n' | b'\r') = data.get(at) {
@@ -252,7 +263,8 @@ pub(super) fn blank_lines(data: &[u8], last: bool) -> (usize, u64) {
 
 /// How many line ends stand in `bytes`; CR LF is one.
 pub(super) fn line_ends(bytes: &[u8]) -> u64 {
-    let ends = memchr2_iter(b'\n', b'\r', bytes).filter(|&at| bytes[at] == b'\n' || bytes.get(at + 1) != Some(&b'\n'));
+    let ends = memchr2_iter(b'\n', b'\r', bytes)
+        .filter(|&at| bytes[at] == b'\n' || bytes.get(at + 1) != Some(&b'\n'));
     ends.count() as u64
 }
 
@@ -263,14 +275,20 @@ fn plain(data: &[u8], end: Option<usize>, last: bool) -> Cut {
         None => return more(data),
     };
     match line_end(data, len, last) {
-        Some((next, ended)) => {
-            Cut::Record(Extent { len, next, lines: u64::from(ended), ended, plain: true, unclosed: None })
-        }
+        Some((next, ended)) => Cut::Record(Extent {
+            len,
+            next,
+            lines: u64::from(ended),
+            ended,
+            plain: true,
+            unclosed: None,
+        }),
         None => more(data),
     }
 }
 
-/// What comes behind the line end at `at`, and whether there is one; `None` where that cannot be seen yet.
+/// What comes behind the line end at `at`, and whether there is one; `None` where that cannot be
+/// seen yet.
 fn line_end(data: &[u8], at: usize, last: bool) -> Option<(usize, bool)> {
     match (data.get(at), data.get(at + 1)) {
         (None, _) => Some((at, false)),

@@ -1,7 +1,8 @@
 //! An opened input, and the reading of its rows.
 //!
-//! Invariants: rows are numbered from 1 behind the header without a gap, whatever is wrong with them; `line` is the
-//! physical line at which the window stands. `open` makes a [`Source`]; whoever reads an input calls it.
+//! Invariants: rows are numbered from 1 behind the header without a gap, whatever is wrong with
+//! them; `line` is the physical line at which the window stands. `open` makes a [`Source`]; whoever
+//! reads an input calls it.
 
 use std::io;
 
@@ -61,13 +62,15 @@ impl Source {
         Ok(is_read.then_some(row))
     }
 
-    /// Fills `row` with the next record, padded to the header's width; `false` at the end, with `row` empty.
+    /// Fills `row` with the next record, padded to the header's width; `false` at the end, with
+    /// `row` empty.
     ///
     /// # Errors
     /// The file cannot be read any further.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         row.clear();
-        let step = self.step().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
+        let step =
+            self.step().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
         let (extent, too_long) = match step {
             Step::End => return Ok(false),
             Step::Record(extent) => (extent, false),
@@ -75,7 +78,9 @@ impl Source {
         };
         let data = self.window.data();
         let raw = &data[..extent.len];
-        if !extent.ended && is_end_mark(raw) || is_end_mark(raw) && self.window.ended() && extent.next == data.len() {
+        if !extent.ended && is_end_mark(raw)
+            || is_end_mark(raw) && self.window.ended() && extent.next == data.len()
+        {
             self.window.consume(extent.next);
             return Ok(false);
         }
@@ -119,7 +124,8 @@ impl Source {
         }
         row.fingerprint = row.hash_cells();
         if too_long {
-            self.skip_line().map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
+            self.skip_line()
+                .map_err(|cause| Error::of_system(&self.about.name, self.line, cause))?;
         } else {
             self.window.consume(extent.next);
             self.line += extent.lines;
@@ -133,7 +139,8 @@ impl Source {
     /// The file cannot be read any further.
     pub fn finish(self) -> Result<Digest, Error> {
         let (name, line) = (self.about.name, self.line);
-        let (bytes, sha256) = self.window.drain().map_err(|cause| Error::of_system(&name, line, cause))?;
+        let (bytes, sha256) =
+            self.window.drain().map_err(|cause| Error::of_system(&name, line, cause))?;
         Ok(Digest { bytes, sha256 })
     }
 
@@ -155,7 +162,14 @@ impl Source {
                 }
                 Cut::TooLong => {
                     let len = memchr2(b'\n', b'\r', data).unwrap_or(data.len());
-                    let extent = Extent { len, next: len, lines: 0, ended: true, plain: true, unclosed: None };
+                    let extent = Extent {
+                        len,
+                        next: len,
+                        lines: 0,
+                        ended: true,
+                        plain: true,
+                        unclosed: None,
+                    };
                     return Ok(Step::TooLong(extent));
                 }
                 Cut::More => self.window.fill()?,
@@ -163,8 +177,8 @@ impl Source {
         }
     }
 
-    /// Consumes the line at the window's start, however long it is, but for its line end, which then counts as a blank
-    /// line's.
+    /// Consumes the line at the window's start, however long it is, but for its line end, which
+    /// then counts as a blank line's.
     pub(super) fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let data = self.window.data();
@@ -184,7 +198,9 @@ impl Source {
     fn judge(&self, raw: &[u8], line_end: bool, row: &Row) -> Reading {
         let (cells, columns) = (row.width, self.about.header.len());
         if memchr(0, raw).is_some() {
-            return Reading::Flawed("this row holds NUL bytes: was the file transferred whole?".to_owned());
+            return Reading::Flawed(
+                "this row holds NUL bytes: was the file transferred whole?".to_owned(),
+            );
         }
         if row.cells().all(|cell| cell.trim_ascii().is_empty()) {
             return Reading::Skip("empty row".to_owned());
@@ -202,7 +218,9 @@ impl Source {
             return Reading::Flawed(flaw);
         }
         if row.len() > columns {
-            return Reading::Flawed(format!("has {cells} cells, the header has {columns}: an unquoted delimiter?"));
+            return Reading::Flawed(format!(
+                "has {cells} cells, the header has {columns}: an unquoted delimiter?"
+            ));
         }
         if line_end {
             return Reading::Data;
@@ -214,7 +232,9 @@ impl Source {
             ));
         }
         if raw.ends_with(&[END_MARK]) {
-            return Reading::Flawed("an end-of-file mark (Ctrl-Z) stands in the last cell of this row".to_owned());
+            return Reading::Flawed(
+                "an end-of-file mark (Ctrl-Z) stands in the last cell of this row".to_owned(),
+            );
         }
         Reading::Data
     }
@@ -226,15 +246,18 @@ impl Source {
 
     fn unclosed(&self, opening: Opening) -> Reading {
         let line = self.line + opening.lines;
-        Reading::Flawed(format!("the quote opened in line {line} ({}) is never closed", self.column(opening.cell)))
+        Reading::Flawed(format!(
+            "the quote opened in line {line} ({}) is never closed",
+            self.column(opening.cell)
+        ))
     }
 
     fn column(&self, index: usize) -> String {
         let letter = text::column_letter(index);
-        self.about
-            .header
-            .get(index)
-            .map_or_else(|| format!("column {letter}"), |name| format!("column {}, {letter}", text::quoted(name)))
+        self.about.header.get(index).map_or_else(
+            || format!("column {letter}"),
+            |name| format!("column {}, {letter}", text::quoted(name)),
+        )
     }
 }
 
@@ -300,7 +323,9 @@ impl Filler<'_> {
 fn unmended(error: &str) -> Option<String> {
     let error = error.trim();
     if error.starts_with(UNREADABLE) {
-        return Some(format!("this row is not mended: its {ERROR_COLUMN} still says why it could not be read"));
+        return Some(format!(
+            "this row is not mended: its {ERROR_COLUMN} still says why it could not be read"
+        ));
     }
     let ours = |left: &&str| error.strip_prefix(*left).is_some_and(|rest| rest.starts_with(": "));
     let foreign = !error.is_empty() && !LEFT.iter().any(ours);

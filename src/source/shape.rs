@@ -1,4 +1,5 @@
-//! What a cell looks like: a column's name, or a kind of data. And what a record of such cells looks like.
+//! What a cell looks like: a column's name, or a kind of data. And what a record of such cells
+//! looks like.
 //!
 //! Pure; `dialect` and `header` judge the first records of a file by it.
 
@@ -12,8 +13,10 @@ const PROSE: usize = 120;
 /// So many digits in a row of a number or a code are no column's name.
 const MANY_DIGITS: usize = 5;
 
-const MONTHS: [&str; 15] =
-    ["jan", "feb", "mar", "mär", "apr", "may", "mai", "jun", "jul", "aug", "sep", "oct", "okt", "nov", "dec"];
+const MONTHS: [&str; 15] = [
+    "jan", "feb", "mar", "mär", "apr", "may", "mai", "jun", "jul", "aug", "sep", "oct", "okt",
+    "nov", "dec",
+];
 
 /// What a cell looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +39,9 @@ pub(super) enum Class {
 
 impl Class {
     pub(super) fn of(cell: &str) -> Self {
-        let cell = cell.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '\u{FEFF}'));
+        let cell = cell.trim_matches(|c: char| {
+            c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '\u{FEFF}')
+        });
         if cell.is_empty() {
             return Self::Empty;
         }
@@ -47,7 +52,9 @@ impl Class {
             return Self::Link;
         }
         if !cell.contains(' ')
-            && cell.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+            && cell
+                .split_once('@')
+                .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
         {
             return Self::Mail;
         }
@@ -70,7 +77,11 @@ impl Class {
             return if digits < MANY_DIGITS { Self::Number } else { Self::Long };
         }
         // A price with its currency.
-        if letters <= 3 && digits > 0 && cell.starts_with(|c: char| c.is_ascii_digit()) && cell.contains(['.', ',']) {
+        if letters <= 3
+            && digits > 0
+            && cell.starts_with(|c: char| c.is_ascii_digit())
+            && cell.contains(['.', ','])
+        {
             return Self::Number;
         }
         Self::Words
@@ -93,15 +104,21 @@ fn is_date(cell: &str, digits: usize, letters: usize) -> bool {
     let start = cell.split(|c: char| c.is_whitespace() || c == 'T').next().unwrap_or_default();
     for separator in ['-', '/', '.'] {
         let parts: Vec<&str> = start.trim_end_matches(',').split(separator).collect();
-        let numeric = |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-        if parts.len() == 3 && parts.iter().all(numeric) && parts.iter().any(|part| part.len() <= 2) {
+        let numeric = |part: &&str| {
+            (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if parts.len() == 3 && parts.iter().all(numeric) && parts.iter().any(|part| part.len() <= 2)
+        {
             return true;
         }
     }
-    let named = cell.split(|c: char| !c.is_alphabetic()).filter(|word| (3..=9).contains(&word.len())).any(|word| {
-        let lower = word.to_lowercase();
-        MONTHS.iter().any(|month| lower.starts_with(month)) || lower == "dez"
-    });
+    let named = cell
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| (3..=9).contains(&word.len()))
+        .any(|word| {
+            let lower = word.to_lowercase();
+            MONTHS.iter().any(|month| lower.starts_with(month)) || lower == "dez"
+        });
     named && digits <= 16 && letters <= 12
 }
 
@@ -143,7 +160,9 @@ impl Record {
     pub(super) fn is_for_machines(&self) -> bool {
         let is_name = |cell: &str| {
             cell.starts_with(|c: char| c.is_ascii_alphabetic())
-                && cell.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:#".contains(&byte))
+                && cell
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-./:#".contains(&byte))
         };
         let is_joined = |cell: &str| {
             let turns = |two: &[u8]| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase();
@@ -155,8 +174,8 @@ impl Record {
     }
 }
 
-/// The first records of the text that starts with `sample`; `last` says that nothing follows it. Blank lines are none,
-/// bare delimiters are.
+/// The first records of the text that starts with `sample`; `last` says that nothing follows it.
+/// Blank lines are none, bare delimiters are.
 pub(super) fn records(sample: &[u8], last: bool, dialect: Dialect) -> Vec<Record> {
     let mut cutter = Cutter::new(dialect);
     let mut records = Vec::new();
@@ -170,7 +189,9 @@ pub(super) fn records(sample: &[u8], last: bool, dialect: Dialect) -> Vec<Record
         if extent.plain {
             cutter.split(&rest[..extent.len]);
         }
-        records.push(Record::new(cutter.cells().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()));
+        records.push(Record::new(
+            cutter.cells().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect(),
+        ));
         rest = &rest[extent.next..];
     }
     records
@@ -183,12 +204,21 @@ mod tests {
     #[test]
     fn data_is_told_from_the_names_of_columns() {
         let cases = [
-            (Class::Date, "2026-11-01 2026-11-01T10:00:00+00:00 12/26/21 28.10.2025 Jul-25-26 10-Dez-25"),
+            (
+                Class::Date,
+                "2026-11-01 2026-11-01T10:00:00+00:00 12/26/21 28.10.2025 Jul-25-26 10-Dez-25",
+            ),
             (Class::Mail, "ada@example.com"),
             (Class::Link, "https://example.com/7"),
-            (Class::Long, "576912345678901001 24-14934-88735 S00003 1Z999AA10123456784 +49-89-123456 '01630"),
+            (
+                Class::Long,
+                "576912345678901001 24-14934-88735 S00003 1Z999AA10123456784 +49-89-123456 '01630",
+            ),
             (Class::Number, "1 $24.97 0,5 -3.00 true"),
-            (Class::Words, "Order order-id Name Address_1 PO# Código № 電話番号 # Tax1Name Mug mars-bar"),
+            (
+                Class::Words,
+                "Order order-id Name Address_1 PO# Código № 電話番号 # Tax1Name Mug mars-bar",
+            ),
             (Class::Empty, "\"\" ="),
         ];
         for (class, cells) in cases {
@@ -204,8 +234,9 @@ mod tests {
 
     #[test]
     fn names_for_machines_are_joined_ascii_words() {
-        let machines =
-            |cells: &[&str]| Record::new(cells.iter().map(|cell| (*cell).to_owned()).collect()).is_for_machines();
+        let machines = |cells: &[&str]| {
+            Record::new(cells.iter().map(|cell| (*cell).to_owned()).collect()).is_for_machines()
+        };
         assert!(machines(&["order-id", "order-item-id", "quantity", "ship-date"]));
         assert!(machines(&["orderId", "shipTo.name", "qty"]));
         assert!(!machines(&["Order ID", "Order Status", "Quantity"]));

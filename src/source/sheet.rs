@@ -1,7 +1,8 @@
 //! The first sheet of a workbook as text: comma-separated, a line for each row of the sheet.
 //!
-//! Numbers are written with all their digits and never in scientific notation, dates as `2026-11-24 00:00:00`, so that a
-//! cell reads as the shop meant it and not as a spreadsheet would show it. `unpack` calls it.
+//! Numbers are written with all their digits and never in scientific notation, dates as
+//! `2026-11-24 00:00:00`, so that a cell reads as the shop meant it and not as a spreadsheet would
+//! show it. `unpack` calls it.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -30,7 +31,10 @@ pub(super) struct Sheet {
 pub(super) fn read(mut file: File, shown: &str) -> Result<Sheet, Error> {
     let refuse = |what: String| Error::Archive { file: text::printable(shown), what };
     let mut bytes = Vec::new();
-    (&mut file).take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|cause| Error::of_system(shown, 0, cause))?;
+    (&mut file)
+        .take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| Error::of_system(shown, 0, cause))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(refuse("is too large for a workbook".to_owned()));
     }
@@ -42,7 +46,9 @@ pub(super) fn read(mut file: File, shown: &str) -> Result<Sheet, Error> {
     };
     let mut workbook = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(broken)?;
     let names = workbook.sheet_names();
-    let Some(name) = names.first().cloned() else { return Err(refuse("is a workbook without a sheet".to_owned())) };
+    let Some(name) = names.first().cloned() else {
+        return Err(refuse("is a workbook without a sheet".to_owned()));
+    };
     let range = workbook.worksheet_range(&name).map_err(broken)?;
     let mut out = Vec::new();
     let (top, left) = range.start().unwrap_or((0, 0));

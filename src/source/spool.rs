@@ -1,6 +1,8 @@
-//! Inputs that can be read from their start as often as needed: a file as it is, a pipe by a copy of it.
+//! Inputs that can be read from their start as often as needed: a file as it is, a pipe by a copy
+//! of it.
 //!
-//! A copy is its owner's alone, since it holds names and addresses, and goes when it is dropped, unless it is kept.
+//! A copy is its owner's alone, since it holds names and addresses, and goes when it is dropped,
+//! unless it is kept.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -23,7 +25,8 @@ pub struct Readable {
 }
 
 impl Readable {
-    /// The file at `path`; what is no regular file there (a pipe, `/dev/stdin` behind one) is copied into `folder`.
+    /// The file at `path`; what is no regular file there (a pipe, `/dev/stdin` behind one) is
+    /// copied into `folder`.
     ///
     /// # Errors
     /// There is no such file, it is a folder, it cannot be read, or the copy cannot be written.
@@ -45,9 +48,13 @@ impl Readable {
     }
 
     fn copied(from: &mut dyn Read, folder: &Path, shown: String) -> Result<Self, Error> {
-        let unmade = |cause| Error::SpoolWrite { file: text::printable(&folder.to_string_lossy()), cause };
-        let mut file =
-            tempfile::Builder::new().prefix(".lateship-").suffix(".input").tempfile_in(folder).map_err(unmade)?;
+        let unmade =
+            |cause| Error::SpoolWrite { file: text::printable(&folder.to_string_lossy()), cause };
+        let mut file = tempfile::Builder::new()
+            .prefix(".lateship-")
+            .suffix(".input")
+            .tempfile_in(folder)
+            .map_err(unmade)?;
         let path = file.path().to_owned();
         copy(from, file.as_file_mut(), &path)?;
         Ok(Self { path, shown, copy: Some(file.into_temp_path()) })
@@ -80,7 +87,8 @@ impl Readable {
     /// The copy cannot be moved there.
     pub fn keep(&mut self, to: &Path) -> Result<(), Error> {
         let Some(copy) = self.copy.take() else { return Ok(()) };
-        let unmoved = |cause| Error::SpoolWrite { file: text::printable(&to.to_string_lossy()), cause };
+        let unmoved =
+            |cause| Error::SpoolWrite { file: text::printable(&to.to_string_lossy()), cause };
         copy.persist(to).map_err(|error| unmoved(error.error))?;
         to.clone_into(&mut self.path);
         Ok(())
@@ -88,7 +96,8 @@ impl Readable {
 }
 
 fn copy(from: &mut dyn Read, to: &mut File, path: &Path) -> Result<u64, Error> {
-    let unwritten = |cause| Error::SpoolWrite { file: text::printable(&path.to_string_lossy()), cause };
+    let unwritten =
+        |cause| Error::SpoolWrite { file: text::printable(&path.to_string_lossy()), cause };
     let mut buffer = vec![0; 64 * 1024];
     let mut bytes = 0;
     loop {
@@ -134,7 +143,10 @@ mod tests {
     #[test]
     fn a_copy_is_its_owners_alone_and_goes_unless_it_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let copied = || Readable::copied(&mut &b"Order\n1\n"[..], folder.path(), STANDARD_INPUT.to_owned()).unwrap();
+        let copied = || {
+            Readable::copied(&mut &b"Order\n1\n"[..], folder.path(), STANDARD_INPUT.to_owned())
+                .unwrap()
+        };
         let copy = copied();
         assert_eq!(fs::read(copy.path()).unwrap(), b"Order\n1\n");
         #[cfg(unix)]
@@ -154,8 +166,12 @@ mod tests {
     #[test]
     fn a_pipe_that_breaks_leaves_no_half_copy() {
         let folder = tempfile::tempdir().unwrap();
-        let broken = Readable::copied(&mut (&b"abc"[..]).chain(Failing), folder.path(), String::new());
-        assert_eq!(broken.unwrap_err().to_string(), "standard input cannot be read after 3 bytes: gone");
+        let broken =
+            Readable::copied(&mut (&b"abc"[..]).chain(Failing), folder.path(), String::new());
+        assert_eq!(
+            broken.unwrap_err().to_string(),
+            "standard input cannot be read after 3 bytes: gone"
+        );
         assert_eq!(names(folder.path()), [""; 0]);
     }
 
@@ -166,6 +182,9 @@ mod tests {
         fs::write(&file, "").unwrap();
         assert!(!Readable::file(&file, folder.path()).unwrap().is_copy());
         assert!(matches!(Readable::file(folder.path(), folder.path()), Err(Error::Folder { .. })));
-        assert!(matches!(Readable::file(&folder.path().join("x"), folder.path()), Err(Error::Missing { .. })));
+        assert!(matches!(
+            Readable::file(&folder.path().join("x"), folder.path()),
+            Err(Error::Missing { .. })
+        ));
     }
 }

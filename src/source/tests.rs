@@ -1,4 +1,5 @@
-//! Whole inputs, read from their first byte to their last; properties are held against the `csv` crate.
+//! Whole inputs, read from their first byte to their last; properties are held against the `csv`
+//! crate.
 
 use std::fs;
 use std::io::{self, Read};
@@ -71,11 +72,18 @@ fn show(row: &Row) -> String {
 fn rows_are_numbered_by_record_and_placed_by_physical_line_with_every_line_end() {
     let text = "a,b\n1,2\n\n\n3,\"x\ny\"\n,\n5,6";
     for end in ["\n", "\r\n", "\r"] {
-        let expected =
-            ["1@2 1|2".to_owned(), format!("2@5 3|x{end}y"), "3@7 | skip: empty row".into(), "4@8 5|6".into()];
+        let expected = [
+            "1@2 1|2".to_owned(),
+            format!("2@5 3|x{end}y"),
+            "3@7 | skip: empty row".into(),
+            "4@8 5|6".into(),
+        ];
         assert_eq!(shown(text.replace('\n', end).as_bytes()), expected, "{end:?}");
     }
-    assert_eq!(shown(b"a,b\r1,2\n3,4\r\n\r5,6\r\r\n7,8"), ["1@2 1|2", "2@3 3|4", "3@5 5|6", "4@7 7|8"]);
+    assert_eq!(
+        shown(b"a,b\r1,2\n3,4\r\n\r5,6\r\r\n7,8"),
+        ["1@2 1|2", "2@3 3|4", "3@5 5|6", "4@7 7|8"]
+    );
 }
 
 #[test]
@@ -112,7 +120,8 @@ fn what_is_no_csv_is_refused_by_its_name_with_advice() {
 fn text_is_read_in_the_encoding_that_it_is_in_or_that_is_pinned() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.csv");
-    let utf16 = |mark: &str, encoding: Encoding| encoding.encode(&format!("{mark}No;Name\n1;Café\n"));
+    let utf16 =
+        |mark: &str, encoding: Encoding| encoding.encode(&format!("{mark}No;Name\n1;Café\n"));
     let pinned = |label: &str| Some(label.parse::<Encoding>().unwrap());
     for (bytes, pin, name, cell) in [
         ("No;Name\n1;Café\n".as_bytes().to_vec(), None, "UTF-8", "Café"),
@@ -146,7 +155,10 @@ fn a_file_that_cannot_be_opened_is_named() {
     assert!(matches!(at(folder.path()), Error::Folder { .. }));
     #[cfg(unix)]
     assert!(matches!(at(Path::new("/dev/null")), Error::NoFile { .. }));
-    assert!(matches!(Error::of_system("x", 0, io::ErrorKind::PermissionDenied.into()), Error::Denied { .. }));
+    assert!(matches!(
+        Error::of_system("x", 0, io::ErrorKind::PermissionDenied.into()),
+        Error::Denied { .. }
+    ));
 }
 
 #[test]
@@ -156,7 +168,10 @@ fn a_file_tells_its_size_its_progress_and_its_digest_wherever_reading_stops() {
     fs::write(&path, "abc\n1\n2\n").unwrap();
     let open = || Source::open(3, &path, "orders.csv", &Form::default()).unwrap();
     let mut source = open();
-    assert_eq!((source.about().size(), source.position(), source.about().name()), (8, 4, "orders.csv"));
+    assert_eq!(
+        (source.about().size(), source.position(), source.about().name()),
+        (8, 4, "orders.csv")
+    );
     let mut row = Row::default();
     assert!(source.read(&mut row).unwrap());
     assert_eq!((row.input, source.position()), (3, 6));
@@ -171,7 +186,10 @@ fn a_file_tells_its_size_its_progress_and_its_digest_wherever_reading_stops() {
 #[test]
 fn the_separator_line_of_a_spreadsheet_is_obeyed_and_is_no_row() {
     let mut source = open(b"\xEF\xBB\xBFsep=;\r\na,b;c\r\n1;2\r\n").unwrap();
-    assert_eq!((source.about().header(), source.about().header_line()), (&["a,b".to_owned(), "c".to_owned()][..], 2));
+    assert_eq!(
+        (source.about().header(), source.about().header_line()),
+        (&["a,b".to_owned(), "c".to_owned()][..], 2)
+    );
     assert_eq!(rows_of(&mut source).iter().map(show).collect::<Vec<_>>(), ["1@3 1|2"]);
     assert_eq!(open(b"\"sep=^\"\na^b\n").unwrap().about().header(), ["a", "b"]);
 }
@@ -188,7 +206,8 @@ fn pinned_lines_before_the_header_are_skipped() {
 #[test]
 fn a_form_that_cannot_cut_cells_is_refused() {
     for (delimiter, quote) in [(b'\n', b'"'), (0xE9, b'"'), (b',', b','), (b',', b'\r')] {
-        let form = Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), ..Form::default() };
+        let form =
+            Form { delimiter: Some(delimiter), quote: Some(Quote::By(quote)), ..Form::default() };
         assert!(matches!(open_in_pieces(b"a,b\n", &form, 9), Err(Error::Form { .. })));
     }
 }
@@ -199,8 +218,10 @@ fn one_column_is_accepted_with_a_remark_where_another_delimiter_is_likely() {
     let source = open_in_pieces(b"Order;Name\n1;Ada\n", &form, 1000).unwrap();
     assert_eq!(
         source.about().remarks(),
-        ["only one column found, \"Order;Name\"; is the delimiter a semicolon? Then set delimiter = \";\" in the \
-          mapping's [source]"]
+        [
+            "only one column found, \"Order;Name\"; is the delimiter a semicolon? Then set delimiter = \";\" in the \
+          mapping's [source]"
+        ]
     );
     assert!(open(b"Order\n1\n").unwrap().about().remarks().is_empty());
     assert!(open(b"Order;Name\n1;Ada\n").unwrap().about().remarks().is_empty());
@@ -213,7 +234,10 @@ fn short_rows_are_padded_empty_surplus_is_dropped_and_other_surplus_is_a_flaw() 
     assert_eq!(rows.iter().map(|row| row.width).collect::<Vec<_>>(), [1, 3, 5, 5]);
     assert_eq!(rows[0].fingerprint, rows[1].fingerprint);
     assert_eq!(rows[2].reading, Reading::Data);
-    assert_eq!(rows[3].reading, Reading::Flawed("has 5 cells, the header has 3: an unquoted delimiter?".into()));
+    assert_eq!(
+        rows[3].reading,
+        Reading::Flawed("has 5 cells, the header has 3: an unquoted delimiter?".into())
+    );
 }
 
 #[test]
@@ -233,7 +257,9 @@ fn a_last_row_without_its_line_end_is_good_when_it_is_whole_and_a_flaw_when_it_i
 fn an_end_of_file_mark_is_no_row_but_one_inside_a_row_is_a_flaw_and_so_is_a_nul() {
     assert_eq!(shown(b"a,b\r\n1,2\r\n\x1A"), ["1@2 1|2"]);
     assert_eq!(shown(b"a,b\n1,2\n\x1A\x1A\n"), ["1@2 1|2"]);
-    assert!(matches!(&rows(b"a,b\n1,2\x1A")[0].reading, Reading::Flawed(why) if why.contains("Ctrl-Z")));
+    assert!(
+        matches!(&rows(b"a,b\n1,2\x1A")[0].reading, Reading::Flawed(why) if why.contains("Ctrl-Z"))
+    );
     let rows = rows(b"a,b\n1,2\n\0\0\0\0\0\0");
     assert_eq!(rows[0].reading, Reading::Data);
     assert!(matches!(&rows[1].reading, Reading::Flawed(why) if why.contains("NUL")));
@@ -246,7 +272,9 @@ fn bytes_that_are_no_utf8_deep_in_the_file_spoil_their_row_alone_and_name_the_co
     bytes.extend(b"1,Caf\xE9\n2,\"Caf\xE9\"\n3,Bob\n");
     let rows = rows(&bytes);
     for row in &rows[60_000..60_002] {
-        assert!(matches!(&row.reading, Reading::Flawed(why) if why.starts_with("column \"Name\", B is not UTF-8")));
+        assert!(
+            matches!(&row.reading, Reading::Flawed(why) if why.starts_with("column \"Name\", B is not UTF-8"))
+        );
         assert_eq!(row.get(1), "Caf\u{FFFD}");
     }
     assert_eq!(show(&rows[60_002]), "60003@60004 3|Bob");
@@ -261,7 +289,10 @@ fn a_quote_that_is_never_closed_costs_its_own_line_and_no_other() {
             .replace("c\"", "c\", C")
     };
     // To the end of the file; in front of the opening quote of a later row.
-    assert_eq!(shown(b"a,b,c\n1,\"x,y\n2,x,y\n"), [format!("1@2 1|\"x|y {}", flaw(2, "b")), "2@3 2|x|y".into()]);
+    assert_eq!(
+        shown(b"a,b,c\n1,\"x,y\n2,x,y\n"),
+        [format!("1@2 1|\"x|y {}", flaw(2, "b")), "2@3 2|x|y".into()]
+    );
     assert_eq!(
         shown(b"a,b,c\n1,\"x,y\n2,x,y\n3,\"ok, fine\",y\n"),
         [format!("1@2 1|\"x|y {}", flaw(2, "b")), "2@3 2|x|y".into(), "3@4 3|ok, fine|y".into()]
@@ -277,7 +308,10 @@ fn a_quote_that_is_never_closed_costs_its_own_line_and_no_other() {
 fn a_cell_of_several_lines_with_cells_to_spare_stays_one_row_and_is_not_sent_in_pieces() {
     assert_eq!(
         shown(b"a,b,c\n1,\"two\nlines\",x,y\n2,x,y\n"),
-        ["1@2 1|two\nlines|x|y flawed: has 4 cells, the header has 3: an unquoted delimiter?", "2@4 2|x|y"]
+        [
+            "1@2 1|two\nlines|x|y flawed: has 4 cells, the header has 3: an unquoted delimiter?",
+            "2@4 2|x|y"
+        ]
     );
 }
 
@@ -291,7 +325,10 @@ fn a_quote_may_span_many_lines_but_not_without_end() {
     let source = &mut open_in_pieces(text.as_bytes(), &Form::default(), 7).unwrap();
     let rows = rows_of(source);
     assert!(matches!(&rows[0].reading, Reading::Flawed(why) if why.contains("line 2")));
-    assert_eq!(rows.last().map(|row| (row.line, row.get(0).to_owned())), Some((204, "2".to_owned())));
+    assert_eq!(
+        rows.last().map(|row| (row.line, row.get(0).to_owned())),
+        Some((204, "2".to_owned()))
+    );
 }
 
 #[test]
@@ -302,7 +339,9 @@ fn a_line_without_end_is_one_flawed_row_and_is_not_kept_in_memory() {
         bytes.extend(b"\r\n2,y\n");
         let rows = rows(&bytes);
         assert_eq!(rows.len(), 2);
-        assert!(matches!(&rows[0].reading, Reading::Flawed(why) if why.contains("longer than 1 MiB")));
+        assert!(
+            matches!(&rows[0].reading, Reading::Flawed(why) if why.contains("longer than 1 MiB"))
+        );
         assert_eq!(show(&rows[1]), "2@3 2|y");
     }
 }
@@ -318,7 +357,8 @@ fn tables() -> impl Strategy<Value = Vec<Vec<String>>> {
     (1_usize..6, 0_usize..6).prop_flat_map(move |(width, count)| {
         let names = prop::collection::vec("[A-Z][a-z,;\" ]{0,6}[a-z]", width);
         let records = prop::collection::vec(prop::collection::vec(cell.clone(), width), count);
-        (names, records).prop_map(|(names, records)| std::iter::once(names).chain(records).collect())
+        (names, records)
+            .prop_map(|(names, records)| std::iter::once(names).chain(records).collect())
     })
 }
 
@@ -420,13 +460,15 @@ proptest! {
     fn records_without_line_ends_in_quotes_are_cut_as_the_oracle_cuts_them(
         lines in prop::collection::vec("[a\" ,]{0,9}|\"[a,]{0,5}\"", 0..6), step in 1_usize..9,
     ) {
-        // A header wide enough for every record, so that none has cells to spare; quotes in pairs on each line.
+        // A header wide enough for every record, so that none has cells to spare; quotes in pairs
+        // on each line.
         let pair = |line: &String| format!("{line}{}\n", "\"".repeat(line.matches('"').count() % 2));
         let text = format!("h,,,,,,,,,\n{}", lines.iter().map(pair).collect::<String>());
         let form = Form { delimiter: Some(b','), skip_lines: Some(0), ..Form::default() };
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
         let oracle: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
-        // A quote can still span lines, since one inside a cell is data: such records the oracle itself shows.
+        // A quote can still span lines, since one inside a cell is data: such records the oracle
+        // itself shows.
         prop_assume!(oracle.iter().flatten().all(|cell| !cell.contains('\n')));
         prop_assume!(oracle.len() == text.lines().skip(1).filter(|line| !line.is_empty()).count());
         let rows = rows_of(&mut open_in_pieces(text.as_bytes(), &form, step).unwrap());

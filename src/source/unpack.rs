@@ -1,8 +1,8 @@
-//! The text inside an input: as it is, unpacked (gzip, Zstandard, one member of a zip archive), or taken out of the first
-//! sheet of a workbook. By content, never by the file's name.
+//! The text inside an input: as it is, unpacked (gzip, Zstandard, one member of a zip archive), or
+//! taken out of the first sheet of a workbook. By content, never by the file's name.
 //!
-//! Expansion is bounded: what grows beyond [`MOST_TIMES`] of its packed size, or beyond [`MOST_BYTES`], is refused while it is
-//! read. `open` calls it.
+//! Expansion is bounded: what grows beyond [`MOST_TIMES`] of its packed size, or beyond
+//! [`MOST_BYTES`], is refused while it is read. `open` calls it.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -62,8 +62,11 @@ pub(super) fn unpack(path: &Path, shown: &str, read: &Arc<AtomicU64>) -> Result<
             let member = only_member(&file, shown)?;
             file.seek(SeekFrom::Start(member.start)).map_err(of_system)?;
             let packed = metered(file).take(member.packed);
-            let text: Box<dyn Read + Send> =
-                if member.deflated { Box::new(DeflateDecoder::new(packed)) } else { Box::new(packed) };
+            let text: Box<dyn Read + Send> = if member.deflated {
+                Box::new(DeflateDecoder::new(packed))
+            } else {
+                Box::new(packed)
+            };
             plain(bounded(Whole { text, left: member.size }, read), Packing::Zip(member.name))
         }
         Some(Kind::Workbook | Kind::OldWorkbook) => {
@@ -92,13 +95,16 @@ struct Member {
 
 fn only_member(file: &File, shown: &str) -> Result<Member, Error> {
     let refuse = |what: String| Error::Archive { file: text::printable(shown), what };
-    let broken = |error: zip::result::ZipError| refuse(format!("is a zip archive that cannot be read: {error}"));
+    let broken = |error: zip::result::ZipError| {
+        refuse(format!("is a zip archive that cannot be read: {error}"))
+    };
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
     let mut members = Vec::new();
     for index in 0..archive.len() {
         let member = archive.by_index_raw(index).map_err(broken)?;
         let name = member.name().map_err(broken)?.into_owned();
-        let hidden = name.starts_with("__MACOSX/") || name.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
+        let hidden = name.starts_with("__MACOSX/")
+            || name.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
         if !member.is_dir() && !hidden {
             members.push((index, name));
         }
@@ -107,8 +113,13 @@ fn only_member(file: &File, shown: &str) -> Result<Member, Error> {
         [member] => member.clone(),
         [] => return Err(refuse("is a zip archive without a file in it".to_owned())),
         several => {
-            let names: Vec<String> = several.iter().take(5).map(|(_, name)| text::quoted(name)).collect();
-            let more = if several.len() > 5 { format!(" and {} more", several.len() - 5) } else { String::new() };
+            let names: Vec<String> =
+                several.iter().take(5).map(|(_, name)| text::quoted(name)).collect();
+            let more = if several.len() > 5 {
+                format!(" and {} more", several.len() - 5)
+            } else {
+                String::new()
+            };
             return Err(refuse(format!(
                 "is a zip archive with several files, and it is not known which one is meant: {}{more}",
                 names.join(", ")
@@ -122,9 +133,13 @@ fn only_member(file: &File, shown: &str) -> Result<Member, Error> {
     let deflated = match member.compression() {
         CompressionMethod::Stored => false,
         CompressionMethod::DEFLATE => true,
-        other => return Err(refuse(format!("is a zip archive packed by {other}, which is not served"))),
+        other => {
+            return Err(refuse(format!("is a zip archive packed by {other}, which is not served")));
+        }
     };
-    let start = member.data_start().ok_or_else(|| refuse("is a zip archive that cannot be read".to_owned()))?;
+    let start = member
+        .data_start()
+        .ok_or_else(|| refuse("is a zip archive that cannot be read".to_owned()))?;
     Ok(Member { name, start, packed: member.compressed_size(), size: member.size(), deflated })
 }
 
@@ -137,9 +152,15 @@ struct Whole {
 impl Read for Whole {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.text.read(buffer)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| io::Error::other("the archive is damaged"))?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::other("the archive is damaged"))?;
         if count == 0 && self.left > 0 && !buffer.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is cut off or damaged"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the archive is cut off or damaged",
+            ));
         }
         Ok(count)
     }

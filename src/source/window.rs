@@ -1,7 +1,9 @@
-//! The part of a file that is in memory: a buffer that is refilled from the front, counts and hashes what it read.
+//! The part of a file that is in memory: a buffer that is refilled from the front, counts and
+//! hashes what it read.
 //!
-//! Invariants: `start..end` is what was read and not consumed; every byte read was hashed once, in order. It grows only
-//! when a record does not fit, and never beyond [`MAX_RECORD`]. `rows` and `open` call it.
+//! Invariants: `start..end` is what was read and not consumed; every byte read was hashed once, in
+//! order. It grows only when a record does not fit, and never beyond [`MAX_RECORD`]. `rows` and
+//! `open` call it.
 
 use std::fmt;
 use std::fs::File;
@@ -28,7 +30,8 @@ pub(super) struct Window {
     raw: Option<Raw>,
 }
 
-/// The file behind a text that is not the file's own bytes: its digest and the progress are told of the file.
+/// The file behind a text that is not the file's own bytes: its digest and the progress are told of
+/// the file.
 pub(super) struct Raw {
     pub(super) file: File,
     /// Bytes of it read so far.
@@ -59,12 +62,17 @@ impl Window {
         Self { raw: Some(raw), ..Self::new(text) }
     }
 
-    /// Bytes of the file that were consumed; where the text was made of it, the same part of the bytes read so far.
+    /// Bytes of the file that were consumed; where the text was made of it, the same part of the
+    /// bytes read so far.
     pub(super) fn position(&self) -> u64 {
         let Some(raw) = &self.raw else { return self.consumed() };
         let read = raw.read.load(Ordering::Relaxed);
         let part = u128::from(read) * u128::from(self.consumed()) / u128::from(self.read.max(1));
-        if self.ended && self.start == self.end { read } else { u64::try_from(part).unwrap_or(read) }
+        if self.ended && self.start == self.end {
+            read
+        } else {
+            u64::try_from(part).unwrap_or(read)
+        }
     }
 
     /// The bytes that were read and not consumed.
@@ -148,6 +156,9 @@ impl Window {
 
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Window").field("read", &self.read).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Window")
+            .field("read", &self.read)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }

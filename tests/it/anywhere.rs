@@ -1,5 +1,5 @@
-//! `group = "anywhere"`: rows of one shipment that stand apart in the file go out together, and every row keeps its line in
-//! the order of the file.
+//! `group = "anywhere"`: rows of one shipment that stand apart in the file go out together, and
+//! every row keeps its line in the order of the file.
 
 use std::fmt::Write;
 
@@ -44,14 +44,16 @@ fn lines(workdir: &Workdir) -> Vec<String> {
     rows.iter().map(|row| format!("{} {} {}", row["row"], row["order_no"], row["status"])).collect()
 }
 
-const ORDERS: &str = "Order,Tracking,Item\n1,T1,mug\n2,T2,tray\n,,lid\n1,T1,void\n1,T1,cup\n3,T3,lamp\n2,T2,cloth\n";
+const ORDERS: &str =
+    "Order,Tracking,Item\n1,T1,mug\n2,T2,tray\n,,lid\n1,T1,void\n1,T1,cup\n3,T3,lamp\n2,T2,cloth\n";
 
 #[test]
 fn rows_that_stand_apart_are_one_shipment_and_keep_their_lines_in_the_order_of_the_file() {
     let server = Scripted::answering(|_| Answer::accepted());
     let workdir = workdir(ORDERS);
     run(&workdir, &server, &["import", "orders.csv", "--concurrency", "1"]).assert_code(0);
-    let sent: Vec<String> = server.requests().iter().map(|request| request.field("product")).collect();
+    let sent: Vec<String> =
+        server.requests().iter().map(|request| request.field("product")).collect();
     assert_eq!(sent, ["mug+cup", "tray+lid+cloth", "lamp"], "in the order of their first rows");
     assert_eq!(
         lines(&workdir),
@@ -59,7 +61,10 @@ fn rows_that_stand_apart_are_one_shipment_and_keep_their_lines_in_the_order_of_t
     );
     assert!(!workdir.path("orders.results.csv.partial").exists());
     let left: Vec<_> = std::fs::read_dir(workdir.path(".")).expect("a folder").flatten().collect();
-    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(".lateship-")), "{left:?}");
+    assert!(
+        left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(".lateship-")),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -73,7 +78,15 @@ fn a_retry_sends_the_shipments_that_are_left_and_keeps_all_other_lines() {
     let before = workdir.read("orders.results.csv");
     assert_eq!(
         lines(&workdir),
-        ["1 1 sent", "2 2 rejected", "3 2 rejected", "4 1 skipped", "5 1 sent", "6 3 sent", "7 2 rejected"]
+        [
+            "1 1 sent",
+            "2 2 rejected",
+            "3 2 rejected",
+            "4 1 skipped",
+            "5 1 sent",
+            "6 3 sent",
+            "7 2 rejected"
+        ]
     );
     let failed = workdir.read("orders.failed.csv");
     assert_eq!(failed.lines().count(), 4, "{failed}");
@@ -81,7 +94,8 @@ fn a_retry_sends_the_shipments_that_are_left_and_keeps_all_other_lines() {
     let server = Scripted::answering(|_| Answer::accepted());
     let url = server.url();
     run(&workdir, &server, &["retry", "orders.results.csv", "--endpoint", &url]).assert_code(0);
-    let sent: Vec<String> = server.requests().iter().map(|request| request.field("product")).collect();
+    let sent: Vec<String> =
+        server.requests().iter().map(|request| request.field("product")).collect();
     assert_eq!(sent, ["tray+lid+cloth"]);
     assert_eq!(
         lines(&workdir),
@@ -116,6 +130,10 @@ fn ten_thousand_rows_in_a_bad_order_make_their_shipments() {
     assert!(checked.stdout.contains("10,000 rows: 2,000 shipments"), "{}", checked.stdout);
     run(&workdir, &server, &["import", "orders.csv", "--concurrency", "32"]).assert_code(0);
     let rows = workdir.results("orders.results.csv");
-    assert!(rows.iter().zip(1..).all(|(row, number)| row["row"] == number.to_string() && row["status"] == "sent"));
+    assert!(
+        rows.iter()
+            .zip(1..)
+            .all(|(row, number)| row["row"] == number.to_string() && row["status"] == "sent")
+    );
     assert_eq!(server.requests().len(), 2_001);
 }

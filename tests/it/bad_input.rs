@@ -44,7 +44,8 @@ impl Case {
         self.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run()
     }
 
-    /// Fails unless the run was refused with all of `words`, without a request, a results file or a panic.
+    /// Fails unless the run was refused with all of `words`, without a request, a results file or a
+    /// panic.
     #[track_caller]
     fn refused(&self, run: &Run, words: &[&str]) {
         run.assert_code(2);
@@ -53,7 +54,8 @@ impl Case {
         for word in words {
             assert!(run.stderr.contains(word), "no {word:?} in:\n{}", run.stderr);
         }
-        let left: Vec<_> = self.workdir.names().into_iter().filter(|name| name.contains("results")).collect();
+        let left: Vec<_> =
+            self.workdir.names().into_iter().filter(|name| name.contains("results")).collect();
         assert_eq!(left, [""; 0]);
     }
 
@@ -112,7 +114,8 @@ fn a_mapping_with_errors_shows_all_of_them_with_their_places() {
 fn broken_toml_and_missing_mappings_are_refused() {
     Case::with("map.toml", "[fields\norder_no = ").import_is_refused(&["map.toml:1"]);
     Case::with("map.toml", b"\xff\xfe").import_is_refused(&["map.toml"]);
-    Case::with("map.toml", "[fields]\norder_no = \"Order\"\n").import_is_refused(&["trackingnumber", "carrier_type"]);
+    Case::with("map.toml", "[fields]\norder_no = \"Order\"\n")
+        .import_is_refused(&["trackingnumber", "carrier_type"]);
     let case = Case::new();
     fs::remove_file(case.workdir.path("map.toml")).expect("removed");
     case.import_is_refused(&["map.toml"]);
@@ -122,14 +125,21 @@ fn broken_toml_and_missing_mappings_are_refused() {
 
 #[test]
 fn a_column_that_the_file_lacks_is_named_with_the_nearest_ones() {
-    let mapping = MAPPING.replace("\"Tracking\"", "\"Tracking No\"").replace("\"Order\"", "\"Ordr\"");
-    Case::with("map.toml", mapping).import_is_refused(&["Tracking No", "\"Tracking\"", "Ordr", "\"Order\""]);
+    let mapping =
+        MAPPING.replace("\"Tracking\"", "\"Tracking No\"").replace("\"Order\"", "\"Ordr\"");
+    Case::with("map.toml", mapping).import_is_refused(&[
+        "Tracking No",
+        "\"Tracking\"",
+        "Ordr",
+        "\"Order\"",
+    ]);
 }
 
 #[test]
 fn a_lookup_whose_file_is_not_there_or_lacks_its_columns_is_refused_before_anything_is_sent() {
     let lookup = "[lookups.t]\nfile = \"t.csv\"\nkey = \"K\"\nvalue = \"V\"\n";
-    Case::with("map.toml", format!("{MAPPING}{lookup}")).import_is_refused(&["t.csv", "no such file"]);
+    Case::with("map.toml", format!("{MAPPING}{lookup}"))
+        .import_is_refused(&["t.csv", "no such file"]);
     let lacking = Case::with("map.toml", format!("{MAPPING}{lookup}"));
     lacking.workdir.write("t.csv", "Key,V\na,b\n");
     lacking.import_is_refused(&["map.toml:8", "\"K\"", "t.csv"]);
@@ -137,14 +147,20 @@ fn a_lookup_whose_file_is_not_there_or_lacks_its_columns_is_refused_before_anyth
 
 #[test]
 fn a_mapping_may_not_say_where_shipments_go() {
-    for key in ["endpoint = \"https://elsewhere.example.com\"", "api_key = \"x\"", "ledger = \"x\""] {
-        Case::with("map.toml", format!("{MAPPING}[delivery]\n{key}\n")).import_is_refused(&["map.toml:7"]);
+    for key in ["endpoint = \"https://elsewhere.example.com\"", "api_key = \"x\"", "ledger = \"x\""]
+    {
+        Case::with("map.toml", format!("{MAPPING}[delivery]\n{key}\n"))
+            .import_is_refused(&["map.toml:7"]);
     }
 }
 
 #[test]
 fn a_secret_in_what_is_taken_for_a_mapping_is_not_shown() {
-    for text in ["api_key = \"SECRETKEY\"\n", "api_key = \"SECRETKEY", "[delivery]\napi_key = \"SECRETKEY\"\n"] {
+    for text in [
+        "api_key = \"SECRETKEY\"\n",
+        "api_key = \"SECRETKEY",
+        "[delivery]\napi_key = \"SECRETKEY\"\n",
+    ] {
         let case = Case::with("map.toml", text);
         let run = case.import(&[]);
         case.refused(&run, &["map.toml"]);
@@ -157,7 +173,8 @@ fn a_secret_in_what_is_taken_for_a_mapping_is_not_shown() {
 
 #[test]
 fn damaged_rows_are_not_sent_by_importing_the_failed_rows_as_they_are() {
-    let case = Case::with("orders.csv", "Order,Tracking,Date\n1,T1,x\n2,T2,x,surplus\n3,\"T3,x\n4,T4");
+    let case =
+        Case::with("orders.csv", "Order,Tracking,Date\n1,T1,x\n2,T2,x,surplus\n3,\"T3,x\n4,T4");
     case.import(&[]).assert_code(1);
     assert_eq!(case.server.requests().len(), 1);
     let url = case.server.url();
@@ -169,8 +186,13 @@ fn damaged_rows_are_not_sent_by_importing_the_failed_rows_as_they_are() {
     assert_eq!(case.server.requests().len(), 1, "none of them went out");
     // Without the reason alone the surplus cell would stand where the reason stood.
     let failed = case.workdir.read("orders.failed.csv");
-    let reason =
-        failed.lines().nth(1).and_then(|line| line.split_once(",\"unreadable")).expect("a reason").0.to_owned();
+    let reason = failed
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_once(",\"unreadable"))
+        .expect("a reason")
+        .0
+        .to_owned();
     case.workdir.write("mended.csv", format!("Order,Tracking,Date,lateship_error\n{reason}\n"));
     again("mended.csv").assert_code(1);
     assert_eq!(case.server.requests().len(), 1);
@@ -184,7 +206,8 @@ fn one_file_under_two_names_is_given_twice() {
     let case = Case::new();
     std::os::unix::fs::symlink("orders.csv", case.workdir.path("link.csv")).expect("a link");
     for other in ["./orders.csv", "link.csv"] {
-        let run = case.workdir.lateship(&["import", "orders.csv", other, "-m", "map.toml", "--sandbox"]);
+        let run =
+            case.workdir.lateship(&["import", "orders.csv", other, "-m", "map.toml", "--sandbox"]);
         case.refused(&run, &["twice"]);
     }
 }
@@ -196,7 +219,9 @@ fn credentials_are_needed_whole_and_never_shown() {
     let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url];
     let run = case.workdir.lateship(&arguments);
     case.refused(&run, &["LATESHIPMENT_EMAIL", "LATESHIPMENT_API_KEY", "--credentials"]);
-    for key in ["SECRET\nKEY", "SECRET\u{e9}KEY", "", "\"SECRETKEY\"", "Bearer SECRETKEY", "SECRET KEY"] {
+    for key in
+        ["SECRET\nKEY", "SECRET\u{e9}KEY", "", "\"SECRETKEY\"", "Bearer SECRETKEY", "SECRET KEY"]
+    {
         let run = case.workdir.launch(&arguments).credentials("ops@example.com", key).run();
         case.refused(&run, &["LATESHIPMENT_API_KEY"]);
         assert!(!run.stderr.contains("SECRET"), "{}", run.stderr);
@@ -205,9 +230,11 @@ fn credentials_are_needed_whole_and_never_shown() {
 
 #[test]
 fn a_credentials_file_must_be_its_owners_alone_and_is_never_quoted() {
-    let case = Case::with("keys.toml", "email = \"ops@example.com\"\napi_key = \"SECRETKEY-7f3a\"\n");
+    let case =
+        Case::with("keys.toml", "email = \"ops@example.com\"\napi_key = \"SECRETKEY-7f3a\"\n");
     let path = case.workdir.path("keys.toml");
-    let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
+    let allow =
+        |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
     allow(0o644);
     case.refused(&case.import(&["--credentials", "keys.toml"]), &["keys.toml", "chmod 600"]);
     allow(0o600);
@@ -215,7 +242,8 @@ fn a_credentials_file_must_be_its_owners_alone_and_is_never_quoted() {
     assert_eq!(case.server.requests()[0].header("x-auth-key"), Some("SECRETKEY-7f3a"));
 
     let case = Case::with("keys.toml", "email = \"ops@example.com\"\napi_key = \"SECRETKEY-7f3a\n");
-    fs::set_permissions(case.workdir.path("keys.toml"), fs::Permissions::from_mode(0o600)).expect("changed");
+    fs::set_permissions(case.workdir.path("keys.toml"), fs::Permissions::from_mode(0o600))
+        .expect("changed");
     let run = case.import(&["--credentials", "keys.toml"]);
     case.refused(&run, &["keys.toml", "line 2"]);
     assert!(!run.stderr.contains("SECRETKEY"), "{}", run.stderr);
@@ -294,7 +322,10 @@ fn a_bad_cell_costs_its_row_alone() {
     let statuses: Vec<_> = rows.iter().map(|row| row["status"].as_str()).collect();
     assert_eq!(
         statuses,
-        ["sent", "invalid", "invalid", "invalid", "invalid", "skipped", "sent", "invalid", "sent", "invalid"]
+        [
+            "sent", "invalid", "invalid", "invalid", "invalid", "skipped", "sent", "invalid",
+            "sent", "invalid"
+        ]
     );
     assert!(rows[1]["message"].contains("spreadsheet"), "{}", rows[1]["message"]);
     assert!(
@@ -329,6 +360,10 @@ fn a_closed_output_is_no_reason_to_panic() {
         .current_dir(case.workdir.path(""))
         .output()
         .expect("a shell");
-    assert!(!String::from_utf8_lossy(&ran.stderr).contains("panicked"), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(
+        !String::from_utf8_lossy(&ran.stderr).contains("panicked"),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     assert_eq!(ran.status.code(), Some(0));
 }

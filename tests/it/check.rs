@@ -1,4 +1,5 @@
-//! `lateship check` as its user sees it: what is wrong with a file, with rows to look at, in words and for programs.
+//! `lateship check` as its user sees it: what is wrong with a file, with rows to look at, in words
+//! and for programs.
 
 use crate::support::Workdir;
 
@@ -37,30 +38,51 @@ fn each_trouble_shows_its_first_rows_with_line_column_letter_and_value() {
 #[test]
 fn a_program_gets_one_object_with_payloads_and_the_same_exit_code() {
     let workdir = workdir(ORDERS);
-    let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "--format", "json", "--show", "1"]);
+    let run = workdir.lateship(&[
+        "check",
+        "orders.csv",
+        "-m",
+        "map.toml",
+        "--format",
+        "json",
+        "--show",
+        "1",
+    ]);
     run.assert_code(1);
     assert_eq!(run.stderr, "");
     let report: serde_json::Value = serde_json::from_str(&run.stdout).expect("one object");
     let errors = report["errors"].as_array().expect("a list");
     let counted: u64 = errors.iter().filter_map(|group| group["count"].as_u64()).sum();
-    assert_eq!((counted, &report["invalid"], &report["skipped"]), (5, &5.into(), &1.into()), "{report:#}");
-    let missing = errors.iter().find(|group| group["field"] == "trackingnumber").expect("a missing number");
+    assert_eq!(
+        (counted, &report["invalid"], &report["skipped"]),
+        (5, &5.into(), &1.into()),
+        "{report:#}"
+    );
+    let missing =
+        errors.iter().find(|group| group["field"] == "trackingnumber").expect("a missing number");
     assert_eq!(
         missing["examples"],
         serde_json::json!([{"file": "orders.csv", "row": 3, "line": 4, "column": "Tracking", "letter": "B", "value": ""}])
     );
     let dates = errors.iter().filter(|group| group["field"] == "order_date");
     let mut examples = dates.flat_map(|group| group["examples"].as_array().expect("a list"));
-    assert!(examples.any(|example| example["letter"] == "C" && example["value"] == "31.02.2026"), "{report:#}");
+    assert!(
+        examples.any(|example| example["letter"] == "C" && example["value"] == "31.02.2026"),
+        "{report:#}"
+    );
     assert_eq!(report["warnings"][0]["field"], "customer_email");
     assert_eq!(report["payloads"].as_array().map(Vec::len), Some(1));
     assert_eq!(report["payloads"][0]["trackingnumber"], "T1");
     assert_eq!(report["unused_columns"], serde_json::json!(["Notes"]));
     let input = &report["inputs"][0];
-    assert_eq!((&input["delimiter"], &input["header_line"], &input["columns"]), (&",".into(), &1.into(), &5.into()));
+    assert_eq!(
+        (&input["delimiter"], &input["header_line"], &input["columns"]),
+        (&",".into(), &1.into(), &5.into())
+    );
     assert_eq!((&input["encoding"], &input["packing"]), (&"UTF-8".into(), &"plain".into()));
 
-    let unusable = workdir.lateship(&["check", "missing.csv", "-m", "map.toml", "--format", "json"]);
+    let unusable =
+        workdir.lateship(&["check", "missing.csv", "-m", "map.toml", "--format", "json"]);
     unusable.assert_code(2);
     assert_eq!(unusable.stdout, "");
 }
@@ -78,7 +100,8 @@ fn what_was_found_in_the_file_is_told_on_request() {
     let workdir = workdir(&ORDERS.replace(',', ";"));
     let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "-v"]);
     assert!(
-        run.stderr.contains("5 columns") && run.stderr.contains("UTF-8, cut at ;, header in line 1"),
+        run.stderr.contains("5 columns")
+            && run.stderr.contains("UTF-8, cut at ;, header in line 1"),
         "{}",
         run.stderr
     );

@@ -1,5 +1,5 @@
-//! Adaptive concurrency: the real engine against modelled servers under a paused clock, compared by ranges with loops
-//! of fixed concurrency against the same servers.
+//! Adaptive concurrency: the real engine against modelled servers under a paused clock, compared by
+//! ranges with loops of fixed concurrency against the same servers.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lateship::delivery::{self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Transport, Trouble};
+use lateship::delivery::{
+    self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Transport, Trouble,
+};
 use lateship::limits::Limits;
 use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
 use lateship::shipment::Shipment;
@@ -44,11 +46,13 @@ fn accepting(mut latency: impl FnMut(&Arrival) -> f64 + 'static) -> Model {
 
 /// A model that takes `most` at a time for 50 ms each, and answers the others so after `millis`.
 fn taking(most: u32, after: f64, refusal: Answer) -> Model {
-    Box::new(
-        move |arrival| {
-            if arrival.parallel <= most { (millis(50.0), Answer::Accept) } else { (millis(after), refusal) }
-        },
-    )
+    Box::new(move |arrival| {
+        if arrival.parallel <= most {
+            (millis(50.0), Answer::Accept)
+        } else {
+            (millis(after), refusal)
+        }
+    })
 }
 
 /// What was seen at a request's start.
@@ -90,7 +94,8 @@ impl Transport for Server<'_> {
         let at = self.begin.elapsed();
         let in_flight = self.in_flight.get() as usize;
         self.starts.borrow_mut().push(Start { at, in_flight, limit: self.gauge.limit() });
-        let arrival = Arrival { parallel: self.in_flight.get(), at, random: self.random.borrow_mut().f64() };
+        let arrival =
+            Arrival { parallel: self.in_flight.get(), at, random: self.random.borrow_mut().f64() };
         let (latency, answer) = (self.model.borrow_mut())(&arrival);
         tokio::time::sleep(latency).await;
         self.in_flight.set(self.in_flight.get() - 1);
@@ -99,14 +104,17 @@ impl Transport for Server<'_> {
         }
         match answer {
             Answer::Accept => {
-                let body = r#"{"message":"Request Received Successfully","status":"Success"}"#.to_owned();
+                let body =
+                    r#"{"message":"Request Received Successfully","status":"Success"}"#.to_owned();
                 Ok(Reply { status: 200, body, ..Reply::default() })
             }
             Answer::Status(status) => {
                 let retry_after = (status == 429).then(|| "1".to_owned());
                 Ok(Reply { status, retry_after, ..Reply::default() })
             }
-            Answer::Reset => Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() }),
+            Answer::Reset => {
+                Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() })
+            }
         }
     }
 }
@@ -170,7 +178,8 @@ impl Ran {
         self.failed as f64 / self.starts.len() as f64
     }
 
-    /// The share of requests started between `from` and `to` (shares of the run's time) for which `is` holds.
+    /// The share of requests started between `from` and `to` (shares of the run's time) for which
+    /// `is` holds.
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     fn share(&self, from: f64, to: f64, is: impl Fn(&Start) -> bool) -> f64 {
         let within = self.took.mul_f64(from)..=self.took.mul_f64(to);
@@ -181,8 +190,12 @@ impl Ran {
     /// The mean limit over all starts between two moments.
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     fn mean_limit(&self, from: Duration, to: Duration) -> f64 {
-        let limits: Vec<_> =
-            self.starts.iter().filter(|start| (from..to).contains(&start.at)).map(|start| start.limit).collect();
+        let limits: Vec<_> = self
+            .starts
+            .iter()
+            .filter(|start| (from..to).contains(&start.at))
+            .map(|start| start.limit)
+            .collect();
         limits.iter().sum::<usize>() as f64 / limits.len() as f64
     }
 }
@@ -210,7 +223,12 @@ async fn adaptive_at(rate: &str, model: Model, shipments: u64) -> Ran {
     let Ok(ending) = engine.run().await;
     assert_eq!(ending, Ending::Complete);
     let took = server.begin.elapsed();
-    let ran = Ran { sent: desk.sent.get(), failed: server.failed.get(), starts: server.starts.take(), took };
+    let ran = Ran {
+        sent: desk.sent.get(),
+        failed: server.failed.get(),
+        starts: server.starts.take(),
+        took,
+    };
     for start in &ran.starts {
         assert!((1..=CAP).contains(&start.limit) && start.in_flight <= CAP);
     }
@@ -221,7 +239,8 @@ async fn adaptive(model: Model, shipments: u64) -> Ran {
     adaptive_at("unlimited", model, shipments).await
 }
 
-/// How long loops of fixed concurrency take for so many requests, failed ones not repeated, one going ahead.
+/// How long loops of fixed concurrency take for so many requests, failed ones not repeated, one
+/// going ahead.
 async fn fixed(model: Model, shipments: u64) -> Duration {
     let gauge = Gauge::default();
     let server = Server::new(model, &gauge);
@@ -258,8 +277,13 @@ fn healthy() -> [(&'static str, Latency); 6] {
         ("constant and quick", |_| 5.0),
         ("jitter", |arrival| 60.0 + 80.0 * arrival.random),
         ("exponential", |arrival| 20.0 + 80.0 * exponential(arrival.random)),
-        ("one in fifty takes twenty times as long", |arrival| if arrival.random < 0.02 { 2000.0 } else { 100.0 }),
-        ("slow first connections", |arrival| if arrival.at < millis(400.0) { 350.0 } else { 100.0 }),
+        ("one in fifty takes twenty times as long", |arrival| {
+            if arrival.random < 0.02 { 2000.0 } else { 100.0 }
+        }),
+        (
+            "slow first connections",
+            |arrival| if arrival.at < millis(400.0) { 350.0 } else { 100.0 },
+        ),
     ]
 }
 
@@ -274,7 +298,8 @@ async fn a_healthy_endpoint_is_served_as_fast_as_by_fixed_concurrency() {
     }
 }
 
-/// The same with round trips that swing for reasons of their own; many more are in the limit's unit tests.
+/// The same with round trips that swing for reasons of their own; many more are in the limit's unit
+/// tests.
 fn swinging() -> [(&'static str, Latency); 3] {
     fn phase(at: Duration, period: f64) -> f64 {
         (at.as_secs_f64() / period).fract()
@@ -282,12 +307,15 @@ fn swinging() -> [(&'static str, Latency); 3] {
     [
         ("square", |arrival| if phase(arrival.at, 2.0) < 0.5 { 200.0 } else { 100.0 }),
         ("falling", |arrival| 200.0 - 180.0 * phase(arrival.at, 10.0)),
-        ("slow spells", |arrival| if phase(arrival.at, 60.0) < 0.1 { 800.0 } else { 60.0 + 40.0 * arrival.random }),
+        ("slow spells", |arrival| {
+            if phase(arrival.at, 60.0) < 0.1 { 800.0 } else { 60.0 + 40.0 * arrival.random }
+        }),
     ]
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_whose_latency_swings_for_its_own_reasons_is_served_as_fast_as_by_fixed_concurrency() {
+async fn an_endpoint_whose_latency_swings_for_its_own_reasons_is_served_as_fast_as_by_fixed_concurrency()
+ {
     for (name, latency) in swinging() {
         let (speed, _) = relative(|| accepting(latency), 15_000).await;
         assert!(speed >= 0.95, "{name}: {speed:.3} of fixed");
@@ -325,7 +353,11 @@ async fn an_endpoint_that_answers_429_above_five_is_asked_seldom_for_more() {
     assert_eq!(ran.sent, 20_000);
     assert!(ran.failing() <= 0.002, "{:.4} failed", ran.failing());
     let ideal = Duration::from_millis(50) * 4000;
-    assert!(ran.took <= ideal.mul_f64(1.15), "{:?} for what takes {ideal:?}, each 429 being a second", ran.took);
+    assert!(
+        ran.took <= ideal.mul_f64(1.15),
+        "{:?} for what takes {ideal:?}, each 429 being a second",
+        ran.took
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,7 +394,8 @@ async fn a_busy_endpoint_is_spared_and_loses_no_throughput() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_grows_slow_above_a_knee_is_kept_near_it() {
     // Above six the work of each suffers from all, so that more at a time get less done.
-    let model = || accepting(|arrival| 60.0 * (f64::from(arrival.parallel) / 6.0).max(1.0).powf(1.3));
+    let model =
+        || accepting(|arrival| 60.0 * (f64::from(arrival.parallel) / 6.0).max(1.0).powf(1.3));
     let (speed, ran) = relative(model, 20_000).await;
     assert!(speed >= 1.1, "{speed:.3} of fixed, which asks for too much");
     let mean = ran.mean_limit(ran.took / 4, ran.took);
@@ -449,7 +482,11 @@ async fn under_a_rate_limit_it_gives_way_as_well_and_costs_nothing_otherwise() {
     let ran = adaptive_at("40/s", accepting(|_| 200.0), 1000).await;
     assert!(1000.0 / ran.took.as_secs_f64() >= 38.8, "{:?}", ran.took);
     let slow: Model = Box::new(|arrival| {
-        if arrival.parallel <= 3 { (millis(200.0), Answer::Accept) } else { (millis(10.0), Answer::Status(503)) }
+        if arrival.parallel <= 3 {
+            (millis(200.0), Answer::Accept)
+        } else {
+            (millis(10.0), Answer::Status(503))
+        }
     });
     let ran = adaptive_at("40/s", slow, 1000).await;
     assert_eq!(ran.sent, 1000);

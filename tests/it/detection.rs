@@ -1,4 +1,5 @@
-//! Delimiter, header and table of invented exports are found; and of one small file in each real layout.
+//! Delimiter, header and table of invented exports are found; and of one small file in each real
+//! layout.
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,8 @@ fn delimiter_header_and_table_of_realistic_files_are_found() {
     assert!(score.share() >= 0.99, "{:.3}: {:#?}", score.share(), score.wrong);
 }
 
-/// A layout: its file, and what stands in it: delimiter, line of the header, columns, the first of them, rows of data, and
-/// rows that are left out.
+/// A layout: its file, and what stands in it: delimiter, line of the header, columns, the first of
+/// them, rows of data, and rows that are left out.
 type Layout = (&'static str, char, u64, usize, &'static str, usize, usize);
 
 const LAYOUTS: [Layout; 21] = [
@@ -23,7 +24,8 @@ const LAYOUTS: [Layout; 21] = [
     ("amazon-unshipped.txt", '\t', 1, 27, "order-id", 3, 0),
     ("amazon-jp-confirmation.txt", '\t', 3, 9, "order-id", 2, 0),
     ("ebay.csv", ',', 2, 82, "Sales Record Number", 3, 3),
-    // The empty row, both footers, the bare delimiters and the header of the second report, and its own three again.
+    // The empty row, both footers, the bare delimiters and the header of the second report, and its
+    // own three again.
     ("ebay-put-together.csv", ',', 2, 82, "Sales Record Number", 6, 8),
     ("parcellab.csv", ',', 1, 8, "tracking_number", 2, 0),
     ("matrixify.csv", ',', 1, 39, "ID", 2, 0),
@@ -72,12 +74,15 @@ fn the_layout_of_each_real_export_is_found() {
 
 #[test]
 fn a_file_without_a_header_is_refused_unless_its_columns_are_named_or_pinned() {
-    let open = |form: &Form| Source::open(0, &fixture("records-without-header.csv"), "orders.csv", form);
+    let open =
+        |form: &Form| Source::open(0, &fixture("records-without-header.csv"), "orders.csv", form);
     let error = open(&Form::default()).expect_err("no header");
     assert_eq!(
         error.to_string(),
         "orders.csv: line 1 looks like data, and so does what follows: the file has no header"
     );
-    assert!(error.hint().is_some_and(|hint| hint.contains("add a first line with the columns' names")));
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("add a first line with the columns' names"))
+    );
     assert!(open(&Form { skip_lines: Some(0), ..Form::default() }).is_ok());
 }

@@ -1,5 +1,5 @@
-//! Disks that fill up, on a real small file system. Where none can be mounted (the tests do not run as root) there is
-//! nothing to be seen.
+//! Disks that fill up, on a real small file system. Where none can be mounted (the tests do not run
+//! as root) there is nothing to be seen.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -1,4 +1,5 @@
-//! The shipped examples are the documentation: their payloads and results are golden, and so are README's commands.
+//! The shipped examples are the documentation: their payloads and results are golden, and so are
+//! README's commands.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +9,8 @@ use lateship::mapping::builtin;
 
 use crate::support::Workdir;
 
-/// Input, mapping, and the exit code of its import: the examples that are called otherwise than their mapping or leave
-/// rows behind.
+/// Input, mapping, and the exit code of its import: the examples that are called otherwise than
+/// their mapping or leave rows behind.
 const EXAMPLES: [(&str, &str, i32); 4] = [
     ("orders", "orders", 0),
     ("bestellungen", "erp-de", 0),
@@ -20,8 +21,8 @@ const EXAMPLES: [(&str, &str, i32); 4] = [
 /// The built-in mappings of no platform, which are there to start from.
 const TO_START_FROM: [&str; 2] = ["orders", "erp-de"];
 
-/// The built-in mappings that have an example of their own name, which imports without a row left: all but those to start
-/// from.
+/// The built-in mappings that have an example of their own name, which imports without a row left:
+/// all but those to start from.
 fn platforms() -> impl Iterator<Item = &'static str> {
     builtin::all().map(|(name, _)| name).filter(|name| !TO_START_FROM.contains(name))
 }
@@ -44,7 +45,11 @@ fn golden(name: &str, now: &str) {
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(&path, now).expect("written");
     }
-    assert_eq!(now, shipped(&format!("examples/golden/{name}")), "{name} has changed; LATESHIP_BLESS=1 writes it anew");
+    assert_eq!(
+        now,
+        shipped(&format!("examples/golden/{name}")),
+        "{name} has changed; LATESHIP_BLESS=1 writes it anew"
+    );
 }
 
 /// Results without what differs from run to run.
@@ -74,7 +79,8 @@ fn every_example_gives_its_golden_payloads_and_results() {
         workdir.write("mapping.toml", shipped(&format!("mappings/{mapping}.toml")));
         // The export of shipments that is joined, where the mapping needs one.
         let shipments = format!("{example}-shipments.csv");
-        let has_shipments = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(&shipments).exists();
+        let has_shipments =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(&shipments).exists();
         let join = if has_shipments { vec!["--join", shipments.as_str()] } else { Vec::new() };
         if has_shipments {
             workdir.write(&shipments, bytes(&format!("examples/{shipments}")));
@@ -84,7 +90,10 @@ fn every_example_gives_its_golden_payloads_and_results() {
         check.assert_code(code);
         golden(&format!("{example}.payloads.json"), &check.stdout);
         run(&["import", &input, "-m", "mapping.toml", "--sandbox"]).assert_code(code);
-        golden(&format!("{example}.results.csv"), &lasting(&workdir.read(&format!("{example}.results.csv"))));
+        golden(
+            &format!("{example}.results.csv"),
+            &lasting(&workdir.read(&format!("{example}.results.csv"))),
+        );
         let built_in = run(&["check", &input, "-m", mapping, "--show", "1000"]);
         assert_eq!(built_in.stdout, check.stdout, "the built-in mapping is the file");
     }
@@ -93,8 +102,10 @@ fn every_example_gives_its_golden_payloads_and_results() {
 #[test]
 fn every_example_of_a_platform_has_the_header_that_its_mapping_shows() {
     for name in platforms() {
-        let columns: String =
-            shipped(&format!("mappings/{name}.toml")).lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+        let columns: String = shipped(&format!("mappings/{name}.toml"))
+            .lines()
+            .filter_map(|line| line.strip_prefix("#   "))
+            .collect();
         let example = bytes(&format!("examples/{name}.csv"));
         let example = match std::str::from_utf8(&example) {
             Ok(text) => text.into(),
@@ -124,10 +135,16 @@ fn the_readme_names_files_and_flags_that_exist() {
     let flag = regex::Regex::new(r"--[a-z][a-z-]+").expect("a pattern");
     for text in flags.find_iter(&readme) {
         for flag in flag.find_iter(text.as_str()) {
-            assert!(flag.as_str() == "--help" || help.contains(flag.as_str()), "README names {}", flag.as_str());
+            assert!(
+                flag.as_str() == "--help" || help.contains(flag.as_str()),
+                "README names {}",
+                flag.as_str()
+            );
         }
     }
-    assert!(readme.contains("cargo run --release -- import examples/orders.csv -m mappings/orders.toml --sandbox"));
+    assert!(readme.contains(
+        "cargo run --release -- import examples/orders.csv -m mappings/orders.toml --sandbox"
+    ));
     for file in ["examples/orders.csv", "mappings/orders.toml", "mappings/README.md"] {
         shipped(file);
     }

@@ -1,4 +1,5 @@
-//! Files as other systems write them: encodings, packed files and workbooks, read as they are or refused by name.
+//! Files as other systems write them: encodings, packed files and workbooks, read as they are or
+//! refused by name.
 
 use std::io::{Cursor, Write};
 
@@ -28,7 +29,9 @@ fn check(name: &str, bytes: &[u8], flags: &[&str]) -> Run {
 fn cities(run: &Run) -> Vec<String> {
     run.assert_code(0);
     let payloads = serde_json::Deserializer::from_str(&run.stdout).into_iter::<serde_json::Value>();
-    payloads.map(|payload| payload.expect("JSON")["shipping_city"].as_str().expect("a city").to_owned()).collect()
+    payloads
+        .map(|payload| payload.expect("JSON")["shipping_city"].as_str().expect("a city").to_owned())
+        .collect()
 }
 
 fn utf16(text: &str, bytes: fn(u16) -> [u8; 2], mark: bool) -> Vec<u8> {
@@ -45,8 +48,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
-        out.start_file(*name, SimpleFileOptions::default().compression_method(CompressionMethod::Stored))
-            .expect("begun");
+        out.start_file(
+            *name,
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+        )
+        .expect("begun");
         out.write_all(bytes).expect("packed");
     }
     out.finish().expect("packed").into_inner()
@@ -79,7 +85,10 @@ fn other_encodings_are_pinned_by_a_flag_or_by_the_mapping() {
     let workdir = Workdir::new();
     workdir.write("orders.csv", &bytes);
     workdir.write("map.toml", format!("[source]\nencoding = \"Shift_JIS\"\n{MAPPING}"));
-    assert_eq!(cities(&workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "--show", "1"])), ["東京"]);
+    assert_eq!(
+        cities(&workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "--show", "1"])),
+        ["東京"]
+    );
     let wrong = check("orders.csv", &bytes, &["--encoding", "shift-jsi"]);
     wrong.assert_code(2);
     assert!(wrong.stderr.contains("shift_jis"), "{}", wrong.stderr);
@@ -99,12 +108,14 @@ fn failed_rows_have_the_encoding_of_the_input_and_go_in_again_with_the_same_comm
         let text = encode(&format!("Order,Tracking,Ciudad\n1001,,{city}\n1002,T2,{city}\n"));
         workdir.write("orders.csv", [mark, &text].concat());
         workdir.write("map.toml", MAPPING);
-        let import =
-            |input: &str| workdir.lateship(&[&["import", input, "-m", "map.toml", "--sandbox"], flags].concat());
+        let import = |input: &str| {
+            workdir.lateship(&[&["import", input, "-m", "map.toml", "--sandbox"], flags].concat())
+        };
         let failed = |name: &str| std::fs::read(workdir.path(name)).expect("failed rows");
         import("orders.csv").assert_code(1);
         let first = failed("orders.failed.csv");
-        let row = [mark, &encode("Order,Tracking,Ciudad,lateship_error\n1001,,"), &encode(city)].concat();
+        let row =
+            [mark, &encode("Order,Tracking,Ciudad,lateship_error\n1001,,"), &encode(city)].concat();
         assert!(first.starts_with(&row), "{city}: {first:?}");
         // Invalid for the same reason, so everything was read as before.
         import("orders.failed.csv").assert_code(1);
@@ -179,13 +190,16 @@ fn workbook(rows: &str) -> Vec<u8> {
             ),
         ),
     ];
-    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    let parts: Vec<(&str, &[u8])> =
+        parts.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
     zip(&parts)
 }
 
 #[test]
 fn the_first_sheet_of_a_workbook_is_read_with_all_digits_and_real_dates() {
-    let text = |cell: &str, text: &str| format!(r#"<c r="{cell}" t="inlineStr"><is><t>{text}</t></is></c>"#);
+    let text = |cell: &str, text: &str| {
+        format!(r#"<c r="{cell}" t="inlineStr"><is><t>{text}</t></is></c>"#)
+    };
     let number = |cell: &str, number: &str| format!(r#"<c r="{cell}"><v>{number}</v></c>"#);
     let date = |cell: &str, serial: &str| format!(r#"<c r="{cell}" s="1"><v>{serial}</v></c>"#);
     let rows = [
@@ -228,7 +242,11 @@ fn the_first_sheet_of_a_workbook_is_read_with_all_digits_and_real_dates() {
         .collect();
     assert_eq!(
         told,
-        ["1 4 100100000000001 00340434123456789012 sent", "2 5   skipped", "3 6 1002.5 940011120621 sent"]
+        [
+            "1 4 100100000000001 00340434123456789012 sent",
+            "2 5   skipped",
+            "3 6 1002.5 940011120621 sent"
+        ]
     );
     let shown = workdir.lateship(&["check", "orders.xlsx", "-m", "map.toml", "--show", "1"]);
     assert!(shown.stdout.contains("\"2024-04-02 08:20:58\""), "{}", shown.stdout);

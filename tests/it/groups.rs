@@ -1,5 +1,5 @@
-//! Rows that belong together, and rows that make several shipments, in an import and its retry: each row has its line with
-//! the outcome of its shipment, and what was accepted is not sent again.
+//! Rows that belong together, and rows that make several shipments, in an import and its retry:
+//! each row has its line with the outcome of its shipment, and what was accepted is not sent again.
 
 use crate::support::server::Scripted;
 use crate::support::workdir::Run;
@@ -29,8 +29,7 @@ carrier_type = { value = "UPS" }
 product = "Item"
 "#;
 
-const ORDERS: &str =
-    "Order,Tracking,Item,Qty\n1,T1,mug,1\n1,T1,void,9\n1,T1,cup,2\n2,T2,tray,1\n2,T2,lid,4\n3,T3,lamp,1\n";
+const ORDERS: &str = "Order,Tracking,Item,Qty\n1,T1,mug,1\n1,T1,void,9\n1,T1,cup,2\n2,T2,tray,1\n2,T2,lid,4\n3,T3,lamp,1\n";
 
 fn workdir(mapping: &str, orders: &str) -> Workdir {
     let workdir = Workdir::new();
@@ -63,7 +62,9 @@ fn refusing(refused: &'static [&'static str]) -> Scripted {
 /// Row, shipment, order, tracking number and status of each line.
 fn lines(workdir: &Workdir, name: &str) -> Vec<String> {
     let line = |row: &std::collections::HashMap<String, String>| {
-        ["row", "shipment", "order_no", "trackingnumber", "status"].map(|column| row[column].as_str()).join(" ")
+        ["row", "shipment", "order_no", "trackingnumber", "status"]
+            .map(|column| row[column].as_str())
+            .join(" ")
     };
     workdir.results(name).iter().map(line).collect()
 }
@@ -71,7 +72,9 @@ fn lines(workdir: &Workdir, name: &str) -> Vec<String> {
 /// What arrived, sorted: order, tracking number, product, quantity.
 fn arrived(server: &Scripted) -> Vec<String> {
     let one = |request: &crate::support::request::Request| {
-        ["order_no", "trackingnumber", "product", "quantity"].map(|field| request.field(field)).join(" ")
+        ["order_no", "trackingnumber", "product", "quantity"]
+            .map(|field| request.field(field))
+            .join(" ")
     };
     let mut arrived: Vec<String> = server.requests().iter().map(one).collect();
     arrived.sort();
@@ -140,7 +143,11 @@ fn an_accepted_group_of_which_one_row_changed_is_refused_with_the_name_of_that_r
     let server = refusing(&[]);
     let refused = run(&workdir, &server, &["retry", "orders.results.csv"]);
     refused.assert_code(2);
-    assert!(refused.stderr.contains("row 3") && refused.stderr.contains("line 4"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("row 3") && refused.stderr.contains("line 4"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(arrived(&server), [""; 0]);
     assert_eq!(workdir.read("orders.results.csv"), before);
 }
@@ -163,7 +170,13 @@ fn of_a_row_with_two_shipments_a_retry_sends_the_one_that_was_not_accepted() {
     assert_eq!(arrived(&first).len(), 5);
     assert_eq!(
         lines(&workdir, "orders.results.csv"),
-        ["1 1 1 T1 sent", "1 2 1 T2 rejected", "2 1 2 T3 sent", "3 1 3 T4 rejected", "3 2 3 T5 sent"]
+        [
+            "1 1 1 T1 sent",
+            "1 2 1 T2 rejected",
+            "2 1 2 T3 sent",
+            "3 1 3 T4 rejected",
+            "3 2 3 T5 sent"
+        ]
     );
     let before = workdir.read("orders.results.csv");
     let second = refusing(&[]);
@@ -178,12 +191,22 @@ fn of_a_row_with_two_shipments_a_retry_sends_the_one_that_was_not_accepted() {
 
 #[test]
 fn a_group_that_is_split_has_a_line_for_each_row_and_shipment() {
-    let mapping = GROUPED.replace("[fields]", "split = { column = \"Tracking\", at = ';' }\n\n[fields]");
-    let workdir = workdir(&mapping, "Order,Tracking,Item,Qty\n1,T1;T2,mug,1\n1,T1;T2,void,9\n1,T1;T2,cup,2\n");
+    let mapping =
+        GROUPED.replace("[fields]", "split = { column = \"Tracking\", at = ';' }\n\n[fields]");
+    let workdir = workdir(
+        &mapping,
+        "Order,Tracking,Item,Qty\n1,T1;T2,mug,1\n1,T1;T2,void,9\n1,T1;T2,cup,2\n",
+    );
     run(&workdir, &refusing(&["T2"]), &["import", "orders.csv"]).assert_code(1);
     assert_eq!(
         lines(&workdir, "orders.results.csv"),
-        ["1 1 1 T1 sent", "1 2 1 T2 rejected", "2  1 T1;T2 skipped", "3 1 1 T1 sent", "3 2 1 T2 rejected"]
+        [
+            "1 1 1 T1 sent",
+            "1 2 1 T2 rejected",
+            "2  1 T1;T2 skipped",
+            "3 1 1 T1 sent",
+            "3 2 1 T2 rejected"
+        ]
     );
     let server = refusing(&[]);
     run(&workdir, &server, &["retry", "orders.results.csv"]).assert_code(0);
@@ -193,14 +216,20 @@ fn a_group_that_is_split_has_a_line_for_each_row_and_shipment() {
 
 #[test]
 fn a_limit_never_cuts_a_group() {
-    for (limit, rows, sent) in
-        [("1", 3, vec!["1 T1 mug+cup 3"]), ("4", 5, vec!["1 T1 mug+cup 3", "2 T2 tray+lid 5"]), ("9", 6, vec![])]
-    {
+    for (limit, rows, sent) in [
+        ("1", 3, vec!["1 T1 mug+cup 3"]),
+        ("4", 5, vec!["1 T1 mug+cup 3", "2 T2 tray+lid 5"]),
+        ("9", 6, vec![]),
+    ] {
         let server = refusing(&[]);
         let workdir = workdir(GROUPED, ORDERS);
         run(&workdir, &server, &["import", "orders.csv", "--limit", limit]).assert_code(0);
         assert_eq!(lines(&workdir, "orders.results.csv").len(), rows, "--limit {limit}");
-        assert!(sent.is_empty() || arrived(&server) == sent, "--limit {limit}: {:?}", arrived(&server));
+        assert!(
+            sent.is_empty() || arrived(&server) == sent,
+            "--limit {limit}: {:?}",
+            arrived(&server)
+        );
     }
 }
 
@@ -217,20 +246,33 @@ fn an_invalid_group_says_which_of_its_rows_is_wrong_and_counts_as_one_trouble() 
     let rows = workdir.results("orders.results.csv");
     for row in &rows[3..5] {
         assert_eq!(row["status"], "invalid");
-        assert!(row["message"].contains("row 5") && row["message"].contains("four"), "{}", row["message"]);
+        assert!(
+            row["message"].contains("row 5") && row["message"].contains("four"),
+            "{}",
+            row["message"]
+        );
     }
     let check = workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "--format", "json"]);
-    let report: serde_json::Value = serde_json::from_str(&check.assert_code(1).stdout).expect("JSON");
-    assert_eq!((&report["rows"], &report["shipments"], &report["shipping_rows"]), (&6.into(), &2.into(), &3.into()));
+    let report: serde_json::Value =
+        serde_json::from_str(&check.assert_code(1).stdout).expect("JSON");
+    assert_eq!(
+        (&report["rows"], &report["shipments"], &report["shipping_rows"]),
+        (&6.into(), &2.into(), &3.into())
+    );
     assert_eq!((&report["invalid"], &report["errors"][0]["count"]), (&2.into(), &1.into()));
     let example = &report["errors"][0]["examples"][0];
-    assert_eq!((&example["row"], &example["letter"], &example["value"]), (&5.into(), &"D".into(), &"four".into()));
+    assert_eq!(
+        (&example["row"], &example["letter"], &example["value"]),
+        (&5.into(), &"D".into(), &"four".into())
+    );
 }
 
 #[test]
 fn a_row_stands_once_among_the_failed_rows_however_many_of_its_shipments_were_refused() {
-    let mapping = GROUPED.replace("[fields]", "split = { column = \"Tracking\", at = ';' }\n\n[fields]");
-    let workdir = workdir(&mapping, "Order,Tracking,Item,Qty\n1,T1;T2,mug,1\n1,T1;T2,cup,2\n2,T3;T4,lid,1\n");
+    let mapping =
+        GROUPED.replace("[fields]", "split = { column = \"Tracking\", at = ';' }\n\n[fields]");
+    let workdir =
+        workdir(&mapping, "Order,Tracking,Item,Qty\n1,T1;T2,mug,1\n1,T1;T2,cup,2\n2,T3;T4,lid,1\n");
     run(&workdir, &refusing(&["T1", "T2", "T4"]), &["import", "orders.csv"]).assert_code(1);
     let failed = workdir.read("orders.failed.csv");
     let rows: Vec<&str> = failed.lines().skip(1).map(|line| &line[..12]).collect();
@@ -245,7 +287,10 @@ fn a_stop_within_the_file_leaves_whole_groups_for_the_retry() {
     let workdir = workdir(GROUPED, ORDERS);
     let stopping = Scripted::answering(|request| match request.field("order_no").as_str() {
         "1" => Answer::accepted(),
-        _ => Answer::json(401, r#"{"message":"Authorization Header Error. Check your email and API key"}"#),
+        _ => Answer::json(
+            401,
+            r#"{"message":"Authorization Header Error. Check your email and API key"}"#,
+        ),
     });
     run(&workdir, &stopping, &["import", "orders.csv", "--concurrency", "1"]).assert_code(3);
     assert_eq!(

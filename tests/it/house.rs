@@ -1,4 +1,5 @@
-//! The house's own rules: third-party crates stay in their rooms, data goes one way, and no module needs itself.
+//! The house's own rules: third-party crates stay in their rooms, data goes one way, and no module
+//! needs itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +19,8 @@ const SEAMS: [(&str, &[&str]); 8] = [
     ("hyper", &["sandbox/"]),
 ];
 
-/// What a stage may know: the values beside it and the leaves that everybody may know, never another stage.
+/// What a stage may know: the values beside it and the leaves that everybody may know, never
+/// another stage.
 const STAGES: [(&str, &[&str]); 4] = [
     ("source", &["row", "problem", "text", "limits"]),
     ("mapping", &["row", "shipment", "problem", "text", "limits"]),
@@ -61,9 +63,15 @@ fn is_test(name: &str) -> bool {
 fn third_party_crates_stay_in_their_rooms() {
     for (name, text) in sources().iter().filter(|(name, _)| !is_test(name)) {
         for (krate, rooms) in SEAMS {
-            let uses = Regex::new(&format!(r"\b{krate}(_util)?::|\buse {krate}\b")).expect("a pattern");
-            let at_home = rooms.iter().any(|room| name == room || (room.ends_with('/') && name.starts_with(room)));
-            assert!(at_home || !uses.is_match(&code(text)), "{name} uses {krate}, which belongs into {rooms:?}");
+            let uses =
+                Regex::new(&format!(r"\b{krate}(_util)?::|\buse {krate}\b")).expect("a pattern");
+            let at_home = rooms
+                .iter()
+                .any(|room| name == room || (room.ends_with('/') && name.starts_with(room)));
+            assert!(
+                at_home || !uses.is_match(&code(text)),
+                "{name} uses {krate}, which belongs into {rooms:?}"
+            );
         }
     }
 }
@@ -79,9 +87,15 @@ fn needs() -> BTreeMap<String, BTreeSet<String>> {
             continue;
         }
         let code = code(&text);
-        let mut found: BTreeSet<String> = single.captures_iter(&code).map(|found| found[1].to_owned()).collect();
+        let mut found: BTreeSet<String> =
+            single.captures_iter(&code).map(|found| found[1].to_owned()).collect();
         for list in braces.captures_iter(&code) {
-            found.extend(list[1].split(',').filter_map(|part| part.trim().split("::").next()).map(str::to_owned));
+            found.extend(
+                list[1]
+                    .split(',')
+                    .filter_map(|part| part.trim().split("::").next())
+                    .map(str::to_owned),
+            );
         }
         found.remove(&room);
         found.retain(|room| !room.is_empty() && room.starts_with(char::is_lowercase));
@@ -95,8 +109,11 @@ fn the_module_graph_has_no_circle() {
     let mut needs = needs();
     assert!(needs.len() > 10, "the rooms were found");
     loop {
-        let done: Vec<String> =
-            needs.iter().filter(|(_, needed)| needed.is_empty()).map(|(room, _)| room.clone()).collect();
+        let done: Vec<String> = needs
+            .iter()
+            .filter(|(_, needed)| needed.is_empty())
+            .map(|(room, _)| room.clone())
+            .collect();
         if done.is_empty() {
             break;
         }
@@ -115,7 +132,10 @@ fn a_stage_knows_the_values_beside_it_and_never_another_stage() {
     let needs = needs();
     for (stage, may_know) in STAGES {
         for needed in &needs[stage] {
-            assert!(may_know.contains(&needed.as_str()), "{stage} needs {needed}, but may know only {may_know:?}");
+            assert!(
+                may_know.contains(&needed.as_str()),
+                "{stage} needs {needed}, but may know only {may_know:?}"
+            );
         }
     }
 }

@@ -19,16 +19,21 @@ fn start(server: &Scripted, program: &[&str]) -> (Workdir, Running) {
         "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n",
     );
     let url = server.url();
-    let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--rate", "200/s"];
+    let mut arguments =
+        vec!["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--rate", "200/s"];
     arguments.extend(program);
-    let running = workdir.launch_with_signals(None, &arguments).credentials("ops@example.com", "key-1").spawn();
+    let running = workdir
+        .launch_with_signals(None, &arguments)
+        .credentials("ops@example.com", "key-1")
+        .spawn();
     (workdir, running)
 }
 
 #[test]
 fn the_first_signal_finishes_what_is_in_flight_and_records_everything() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
-        let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(100)));
+        let server =
+            Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(100)));
         let (workdir, running) = start(&server, &[]);
         server.wait_for_requests(30);
         running.signal(signal);
@@ -44,8 +49,12 @@ fn the_first_signal_finishes_what_is_in_flight_and_records_everything() {
         assert!(!names.iter().any(|name| name.ends_with(".partial")), "{names:?}");
         assert!(workdir.read("orders.failed.csv").lines().count() == 2000 - sent + 1);
         assert!(run.stderr.contains("Interrupted"), "{}", run.stderr);
-        let summary: serde_json::Value = serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
-        assert_eq!((&summary["state"], &summary["exit_code"]), (&"interrupted".into(), &code.into()));
+        let summary: serde_json::Value =
+            serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
+        assert_eq!(
+            (&summary["state"], &summary["exit_code"]),
+            (&"interrupted".into(), &code.into())
+        );
     }
 }
 
@@ -59,7 +68,10 @@ fn a_run_that_was_started_to_outlive_its_terminal_does() {
     );
     let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(300)));
     let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &server.url()];
-    let running = workdir.launch_with_signals(Some("HUP"), &arguments).credentials("ops@example.com", "key-1").spawn();
+    let running = workdir
+        .launch_with_signals(Some("HUP"), &arguments)
+        .credentials("ops@example.com", "key-1")
+        .spawn();
     server.wait_for_requests(1);
     running.signal("HUP");
     running.wait().assert_code(0);
@@ -74,11 +86,16 @@ fn the_second_signal_ends_at_once() {
     let (workdir, running) = start(&server, &[]);
     server.wait_for_requests(3);
     running.signal("INT");
-    // The run waits for its requests now, which are never answered; it says so before the second signal comes.
+    // The run waits for its requests now, which are never answered; it says so before the second
+    // signal comes.
     while !running.is_draining() {
         std::thread::sleep(Duration::from_millis(5));
     }
     running.signal("INT");
     running.wait().assert_code(130);
-    assert!(workdir.names().contains(&"orders.results.csv.partial".to_owned()), "{:?}", workdir.names());
+    assert!(
+        workdir.names().contains(&"orders.results.csv.partial".to_owned()),
+        "{:?}",
+        workdir.names()
+    );
 }

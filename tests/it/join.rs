@@ -24,21 +24,24 @@ fn workdir(mapping: &str) -> Workdir {
     let workdir = Workdir::new();
     workdir.write("map.toml", mapping);
     workdir.write("orders.csv", "Name,Item\n#1001,Mug\n#1002,Cup\n#1003,Pot\n");
-    workdir.write("shipments.csv", "Order,Tracking\n1042,T42\n1001,T1\n1002,T2\n1002,T3\n1002,T3\n");
+    workdir
+        .write("shipments.csv", "Order,Tracking\n1042,T42\n1001,T1\n1002,T2\n1002,T3\n1002,T3\n");
     workdir
 }
 
 /// Imports `orders.csv` to `server`.
 fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
     let url = server.url();
-    let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
+    let mut arguments =
+        vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
     arguments.extend(flags);
     workdir.launch(&arguments).credentials("ops@example.com", "key-1").run()
 }
 
 /// The tracking numbers that arrived, sorted.
 fn arrived(server: &Scripted) -> Vec<String> {
-    let mut arrived: Vec<String> = server.requests().iter().map(|request| request.field("trackingnumber")).collect();
+    let mut arrived: Vec<String> =
+        server.requests().iter().map(|request| request.field("trackingnumber")).collect();
     arrived.sort();
     arrived
 }
@@ -46,7 +49,11 @@ fn arrived(server: &Scripted) -> Vec<String> {
 /// Row, shipment, tracking number and status of each line of the results.
 fn lines(workdir: &Workdir, name: &str) -> Vec<String> {
     let columns = ["row", "shipment", "trackingnumber", "status"];
-    workdir.results(name).iter().map(|line| columns.map(|column| line[column].as_str()).join(" ")).collect()
+    workdir
+        .results(name)
+        .iter()
+        .map(|line| columns.map(|column| line[column].as_str()).join(" "))
+        .collect()
 }
 
 #[test]
@@ -56,7 +63,8 @@ fn each_joined_row_is_a_shipment_and_what_matches_nothing_is_named_on_both_sides
     run.assert_code(0);
     assert_eq!(arrived(&server), ["T1", "T2", "T3"]);
     assert!(
-        run.stderr.contains("1 row of shipments.csv matched no order, the first: row 1 (Order 1042)"),
+        run.stderr
+            .contains("1 row of shipments.csv matched no order, the first: row 1 (Order 1042)"),
         "{}",
         run.stderr
     );
@@ -71,9 +79,16 @@ fn each_joined_row_is_a_shipment_and_what_matches_nothing_is_named_on_both_sides
 fn where_nothing_matches_nothing_is_sent() {
     let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
     workdir.write("shipments.csv", "Order,Tracking\nA-1,T1\n");
-    for run in [import(&workdir, &server, &[]), workdir.lateship(&["check", "orders.csv", "-m", "map.toml"])] {
+    for run in [
+        import(&workdir, &server, &[]),
+        workdir.lateship(&["check", "orders.csv", "-m", "map.toml"]),
+    ] {
         run.assert_code(2);
-        for part in ["no row of shipments.csv belongs to any row", "looks for \"#1001\"", "Order begins with \"A-1\""] {
+        for part in [
+            "no row of shipments.csv belongs to any row",
+            "looks for \"#1001\"",
+            "Order begins with \"A-1\"",
+        ] {
             assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
         }
     }
@@ -104,12 +119,22 @@ fn a_group_is_joined_once_and_a_joined_column_is_refused_before_the_join() {
     let (workdir, server) = (workdir(&grouped), Scripted::answering(|_| Answer::accepted()));
     workdir.write("orders.csv", "Name,Item\n#1001,Mug\n#1001,Cup\n");
     import(&workdir, &server, &[]).assert_code(0);
-    assert_eq!(server.requests().iter().map(|request| request.field("product")).collect::<Vec<_>>(), ["Mug, Cup"]);
+    assert_eq!(
+        server.requests().iter().map(|request| request.field("product")).collect::<Vec<_>>(),
+        ["Mug, Cup"]
+    );
 
-    workdir.write("map.toml", grouped.replace("group_by = \"Name\"", "group_by = \"shipment.Tracking\""));
+    workdir.write(
+        "map.toml",
+        grouped.replace("group_by = \"Name\"", "group_by = \"shipment.Tracking\""),
+    );
     let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml"]);
     run.assert_code(2);
-    assert!(run.stderr.contains("is a joined column, and rows are joined only later"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("is a joined column, and rows are joined only later"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -117,9 +142,21 @@ fn what_was_sent_before_is_adopted_from_orders_with_their_shipments() {
     let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
     workdir.write("other.csv", "Order;Tracking\n1001;T1\n1002;T2\n1003;T3\n");
     let url = server.url();
-    let adopt = ["ledger", "--ledger", "l.db", "adopt", "orders.csv", "-m", "map.toml", "--join", "other.csv"];
-    let run =
-        workdir.launch(&[&adopt[..], &["--endpoint", &url]].concat()).credentials("ops@example.com", "key-1").run();
+    let adopt = [
+        "ledger",
+        "--ledger",
+        "l.db",
+        "adopt",
+        "orders.csv",
+        "-m",
+        "map.toml",
+        "--join",
+        "other.csv",
+    ];
+    let run = workdir
+        .launch(&[&adopt[..], &["--endpoint", &url]].concat())
+        .credentials("ops@example.com", "key-1")
+        .run();
     run.assert_code(0);
     assert_eq!(run.stdout, "remembered as accepted: 3 shipments\n");
     import(&workdir, &server, &["--ledger", "l.db", "--join", "other.csv"]).assert_code(0);
@@ -129,8 +166,12 @@ fn what_was_sent_before_is_adopted_from_orders_with_their_shipments() {
 #[test]
 fn the_header_of_a_joined_export_is_found_among_other_lines_by_its_columns() {
     let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
-    let preamble = "Shop;Example Ltd;;\nOrder;Note;Tracking;Depot\nBestellung;Notiz;Sendung;Lager\n";
-    workdir.write("shipments.csv", format!("{preamble}1001;;T1;North\n1002;;T2;South\n1003;;T3;North\n"));
+    let preamble =
+        "Shop;Example Ltd;;\nOrder;Note;Tracking;Depot\nBestellung;Notiz;Sendung;Lager\n";
+    workdir.write(
+        "shipments.csv",
+        format!("{preamble}1001;;T1;North\n1002;;T2;South\n1003;;T3;North\n"),
+    );
     import(&workdir, &server, &[]).assert_code(0);
     assert_eq!(arrived(&server), ["T1", "T2", "T3"]);
 }

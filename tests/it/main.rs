@@ -1,5 +1,5 @@
-//! The integration tests: the real program, in a fresh folder, against servers that answer as told; and the delivery
-//! engine under a clock that stands still.
+//! The integration tests: the real program, in a fresh folder, against servers that answer as told;
+//! and the delivery engine under a clock that stands still.
 
 mod anywhere;
 mod bad_input;

@@ -1,7 +1,8 @@
 //! The reference of the mapping language (`mappings/README.md`), run as it is written.
 //!
-//! A block of TOML is parsed. Behind it stands an input as CSV and what comes of each of its rows as JSON (a payload, or
-//! `skipped` or `invalid` with the message), or the error that the mapping gives as text.
+//! A block of TOML is parsed. Behind it stands an input as CSV and what comes of each of its rows
+//! as JSON (a payload, or `skipped` or `invalid` with the message), or the error that the mapping
+//! gives as text.
 
 use std::sync::Arc;
 
@@ -26,7 +27,9 @@ fn blocks() -> Vec<Block> {
     for (line, text) in README.lines().zip(1..).map(|(text, line)| (line, text)) {
         match (&mut open, text.strip_prefix("```")) {
             (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some(language)) => open = Some(Block { language: language.to_owned(), line, text: String::new() }),
+            (None, Some(language)) => {
+                open = Some(Block { language: language.to_owned(), line, text: String::new() })
+            }
             (Some(block), None) => {
                 block.text.push_str(text);
                 block.text.push('\n');
@@ -50,13 +53,21 @@ fn every_example_of_the_reference_gives_what_it_says() {
                 run_rows(toml, None, csv, json);
                 after
             }
-            [other, csv, json, after @ ..] if other.language == "csv shipments.csv" && json.language == "json" => {
+            [other, csv, json, after @ ..]
+                if other.language == "csv shipments.csv" && json.language == "json" =>
+            {
                 run_rows(toml, Some(other), csv, json);
                 after
             }
             [text, after @ ..] if text.language == "text" => {
-                let error = Mapping::parse("shop.toml", &toml.text).expect_err("the example shows an error");
-                assert_eq!(error.to_string().trim_end(), text.text.trim_end(), "line {}", text.line);
+                let error = Mapping::parse("shop.toml", &toml.text)
+                    .expect_err("the example shows an error");
+                assert_eq!(
+                    error.to_string().trim_end(),
+                    text.text.trim_end(),
+                    "line {}",
+                    text.line
+                );
                 after
             }
             _ => {
@@ -71,7 +82,8 @@ fn every_example_of_the_reference_gives_what_it_says() {
 }
 
 fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
-    let mapping = Mapping::parse("shop.toml", &toml.text).unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
+    let mapping = Mapping::parse("shop.toml", &toml.text)
+        .unwrap_or_else(|error| panic!("line {}: {error}", toml.line));
     let delimiter = mapping.form().delimiter.unwrap_or(b',');
     let mut tables = Tables::default();
     if let Some(other) = other {
@@ -85,7 +97,10 @@ fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
         };
         tables.join = mapping.joins().then(|| filled(mapping.table("shipments.csv", &header)));
         for (name, _) in mapping.lookup_files() {
-            tables.lookups.insert(name.to_owned(), filled(mapping.lookup_table(name, "shipments.csv", &header)));
+            tables.lookups.insert(
+                name.to_owned(),
+                filled(mapping.lookup_table(name, "shipments.csv", &header)),
+            );
         }
     }
     let (header, rows) = rows_of(csv, delimiter);
@@ -105,7 +120,8 @@ fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
         .flat_map(|unit| unit.made)
         .map(|worked| match worked.made {
             Made::Shipment(shipment) => {
-                let mut sent: Map<String, Value> = serde_json::from_slice(&shipment.body).expect("a JSON object");
+                let mut sent: Map<String, Value> =
+                    serde_json::from_slice(&shipment.body).expect("a JSON object");
                 for (field, _) in &given {
                     sent.remove(field.name());
                 }
@@ -115,8 +131,11 @@ fn run_rows(toml: &Block, other: Option<&Block>, csv: &Block, json: &Block) {
             Made::Invalid(problems) => json!({ "invalid": problem::join(&problems) }),
         })
         .collect();
-    let expected: Vec<Value> =
-        json.text.lines().map(|line| serde_json::from_str(line).expect("an example is JSON")).collect();
+    let expected: Vec<Value> = json
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an example is JSON"))
+        .collect();
     assert_eq!(made, expected, "line {}", json.line);
 }
 
@@ -141,8 +160,11 @@ fn rows_of(csv: &Block, delimiter: u8) -> (Vec<String>, Vec<Row>) {
 
 #[test]
 fn every_key_of_the_language_has_an_example() {
-    let examples: String =
-        blocks().into_iter().filter(|block| block.language == "toml").map(|block| block.text).collect();
+    let examples: String = blocks()
+        .into_iter()
+        .filter(|block| block.language == "toml")
+        .map(|block| block.text)
+        .collect();
     for key in [
         "delimiter",
         "quote",
@@ -211,7 +233,9 @@ fn every_key_of_the_language_has_an_example() {
         "status",
         "message",
     ] {
-        let shown = [format!(" {key} = "), format!("\n{key} = ")].iter().any(|written| examples.contains(written));
+        let shown = [format!(" {key} = "), format!("\n{key} = ")]
+            .iter()
+            .any(|written| examples.contains(written));
         assert!(shown, "{key} stands in no example");
     }
 }

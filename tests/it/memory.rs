@@ -68,7 +68,9 @@ fn the_second_night_sends_only_what_is_new_or_has_changed() {
     shop.import(&[]).assert_code(0);
     assert_eq!(shop.server.requests().len(), 500);
     // 399 as they were, one changed, 100 new.
-    shop.export((101..=600).map(|order| (order, if order == 250 { "delivered" } else { "shipped" })));
+    shop.export(
+        (101..=600).map(|order| (order, if order == 250 { "delivered" } else { "shipped" })),
+    );
     shop.import(&[]).assert_code(0);
     assert_eq!(shop.server.requests().len(), 500 + 101);
     assert_eq!((shop.count("already_sent"), shop.count("sent")), (399, 101));
@@ -86,9 +88,13 @@ fn two_payloads_of_one_shipment_in_every_nights_file_are_sent_once_each() {
         assert_eq!(shop.server.requests().len(), 3, "night {night}");
         assert!(run.stderr.contains("different payloads"), "{}", run.stderr);
     }
-    let order: Vec<_> = shop.server.requests().iter().map(|request| request.field("package_status")).collect();
+    let order: Vec<_> =
+        shop.server.requests().iter().map(|request| request.field("package_status")).collect();
     let first = order.iter().position(|status| status == "shipped").expect("sent");
-    assert!(order.iter().position(|status| status == "delivered").expect("sent") > first, "in the order of the file");
+    assert!(
+        order.iter().position(|status| status == "delivered").expect("sent") > first,
+        "in the order of the file"
+    );
 }
 
 #[test]
@@ -122,7 +128,10 @@ fn what_changed_can_be_left_out_and_what_was_accepted_sent_again() {
     assert_eq!(shop.statuses(), ["skipped", "already_sent"]);
     assert_eq!(shop.server.requests().len(), 2);
     shop.import(&["--resend"]).assert_code(0);
-    assert_eq!((shop.statuses(), shop.server.requests().len()), (vec!["sent".to_owned(), "sent".to_owned()], 4));
+    assert_eq!(
+        (shop.statuses(), shop.server.requests().len()),
+        (vec!["sent".to_owned(), "sent".to_owned()], 4)
+    );
 }
 
 #[test]
@@ -150,7 +159,8 @@ fn a_loopback_endpoint_is_remembered_only_when_that_is_said() {
 
 #[test]
 fn a_killed_run_is_finished_by_the_same_command_and_only_what_was_in_flight_is_in_doubt() {
-    let shop = Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(3))));
+    let shop =
+        Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(3))));
     shop.export((1..=600).map(|order| (order, "shipped")));
     let concurrency = 8;
     let mut kills = 0;
@@ -181,7 +191,8 @@ fn what_was_in_flight_at_a_kill_is_held_by_name_when_that_is_wished() {
     shop.export((1..=20).map(|order| (order, "shipped")));
     let running = shop.launch(&["--in-doubt", "hold"]).spawn();
     shop.server.wait_for_requests(20);
-    // All but the two are answered; give their outcomes no time of ours: what is not recorded is in doubt as well.
+    // All but the two are answered; give their outcomes no time of ours: what is not recorded is in
+    // doubt as well.
     running.kill();
     let run = shop.import(&["--in-doubt", "hold"]);
     run.assert_code(1);
@@ -203,7 +214,12 @@ fn what_was_in_flight_at_a_kill_is_held_by_name_when_that_is_wished() {
 #[test]
 fn one_lost_answer_taints_a_shipment_over_the_runs() {
     let shop = Shop::new(Scripted::with_last(
-        [Answer::accepted(), Answer::none(End::Reset), Answer::json(500, ""), Answer::json(500, "")],
+        [
+            Answer::accepted(),
+            Answer::none(End::Reset),
+            Answer::json(500, ""),
+            Answer::json(500, ""),
+        ],
         Answer::accepted(),
     ));
     shop.export([(1, "shipped"), (2, "shipped")]);
@@ -211,7 +227,11 @@ fn one_lost_answer_taints_a_shipment_over_the_runs() {
     shop.import(&flags).assert_code(1);
     assert_eq!(shop.statuses(), ["sent", "in_doubt"], "a lost answer, then a 500");
     shop.import(&["--concurrency", "1", "--max-attempts", "1"]).assert_code(1);
-    assert_eq!(shop.statuses(), ["already_sent", "in_doubt"], "a 500 in the next run makes it no less in doubt");
+    assert_eq!(
+        shop.statuses(),
+        ["already_sent", "in_doubt"],
+        "a 500 in the next run makes it no less in doubt"
+    );
     shop.import(&flags).assert_code(0);
     let row = &shop.workdir.results("orders.results.csv")[1];
     assert!(row["status"] == "sent" && row["message"].contains("twice"), "{row:?}");
@@ -229,7 +249,11 @@ fn a_payload_that_stays_in_doubt_does_not_make_the_shipments_other_one_go_out_ev
     assert_eq!(shop.statuses(), ["in_doubt", "sent"]);
     for _ in 0..2 {
         shop.import(&flags).assert_code(1);
-        assert_eq!(shop.statuses(), ["in_doubt", "already_sent"], "the refused one surely did not supersede it");
+        assert_eq!(
+            shop.statuses(),
+            ["in_doubt", "already_sent"],
+            "the refused one surely did not supersede it"
+        );
     }
 }
 
@@ -259,14 +283,19 @@ fn a_retry_warns_where_the_endpoint_gets_an_older_payload_last() {
         retry.stderr
     );
     shop.import(&[]).assert_code(0);
-    assert_eq!(shop.statuses(), ["already_sent", "sent", "already_sent"], "the import puts it right");
+    assert_eq!(
+        shop.statuses(),
+        ["already_sent", "sent", "already_sent"],
+        "the import puts it right"
+    );
     shop.import(&[]).assert_code(0);
     assert_eq!(shop.count("already_sent"), 3);
 }
 
 #[test]
 fn the_second_run_for_an_account_is_told_of_the_first_or_waits() {
-    let shop = Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
+    let shop =
+        Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
     shop.export((1..=40).map(|order| (order, "shipped")));
     let first = shop.launch(&["--concurrency", "1"]).spawn();
     shop.server.wait_for_requests(2);
@@ -280,23 +309,41 @@ fn the_second_run_for_an_account_is_told_of_the_first_or_waits() {
     let waiting = shop.launch(&["-o", "other.csv", "--wait", "1m"]).spawn();
     first.wait().assert_code(0);
     waiting.wait().assert_code(0);
-    assert_eq!(shop.server.requests().len(), 40, "what the first sent is already sent for the second");
+    assert_eq!(
+        shop.server.requests().len(),
+        40,
+        "what the first sent is already sent for the second"
+    );
 }
 
 #[test]
 fn a_ledger_that_cannot_be_used_stops_the_run_before_anything_is_sent() {
     let shop = accepting();
     shop.export([(1, "shipped")]);
-    shop.workdir.write("broken.db", "this is no database but a text that is long enough to be looked at as one");
+    shop.workdir.write(
+        "broken.db",
+        "this is no database but a text that is long enough to be looked at as one",
+    );
     let url = shop.server.url();
-    for (path, word) in [("broken.db", "--ledger"), (".", "ledger"), ("/dev/null/x/ledger.db", "--ledger")] {
-        let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--ledger", path];
+    for (path, word) in
+        [("broken.db", "--ledger"), (".", "ledger"), ("/dev/null/x/ledger.db", "--ledger")]
+    {
+        let arguments =
+            ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--ledger", path];
         let run = shop.workdir.launch(&arguments).credentials("ops@example.com", "key-1").run();
         run.assert_code(2);
         assert!(run.stderr.contains(word), "{}", run.stderr);
     }
     assert_eq!(shop.server.requests().len(), 0);
-    let sandbox = shop.workdir.lateship(&["import", "orders.csv", "-m", "map.toml", "--sandbox", "--ledger", "x.db"]);
+    let sandbox = shop.workdir.lateship(&[
+        "import",
+        "orders.csv",
+        "-m",
+        "map.toml",
+        "--sandbox",
+        "--ledger",
+        "x.db",
+    ]);
     sandbox.assert_code(2);
 }
 
@@ -311,19 +358,28 @@ fn the_ledger_is_looked_at_and_put_right_by_its_command() {
     let ledger = |words: &[&str]| {
         let mut arguments = vec!["ledger", "--ledger", "state/ledger.db"];
         arguments.extend(words);
-        let run = shop.workdir.launch(&arguments).env("LATESHIPMENT_EMAIL", "ops@example.com").run();
+        let run =
+            shop.workdir.launch(&arguments).env("LATESHIPMENT_EMAIL", "ops@example.com").run();
         run.assert_code(0);
         run.stdout
     };
     assert!(ledger(&["path"]).contains("state/ledger.db"));
     let stats = ledger(&["stats"]);
-    assert!(stats.contains("ops@example.com") && stats.contains("1 in doubt") && stats.contains("1 run"), "{stats}");
+    assert!(
+        stats.contains("ops@example.com")
+            && stats.contains("1 in doubt")
+            && stats.contains("1 run"),
+        "{stats}"
+    );
     let doubts = ledger(&["doubts"]);
     assert!(doubts.contains("order 3, T3") && doubts.contains("resolve"), "{doubts}");
     assert_eq!(ledger(&["resolve", "3", "--sent"]), "order 3: 1 doubt\n");
     assert!(ledger(&["doubts"]).contains("nothing"));
     let export = ledger(&["export"]);
-    assert!(export.starts_with("endpoint,account,order_no,") && export.lines().count() == 4, "{export}");
+    assert!(
+        export.starts_with("endpoint,account,order_no,") && export.lines().count() == 4,
+        "{export}"
+    );
     shop.import(&[]).assert_code(0);
     assert_eq!(shop.statuses(), ["already_sent"; 3]);
     assert_eq!(ledger(&["forget", "1"]), "forgotten: 1 shipment\n");
@@ -342,13 +398,20 @@ fn what_another_tool_sent_is_adopted_from_the_export_or_from_results() {
     let adopt = |words: &[&str]| {
         let mut arguments = vec!["ledger", "--ledger", "state/ledger.db", "adopt"];
         arguments.extend(words);
-        let run = shop.workdir.launch(&arguments).env("LATESHIPMENT_EMAIL", "ops@example.com").run();
+        let run =
+            shop.workdir.launch(&arguments).env("LATESHIPMENT_EMAIL", "ops@example.com").run();
         run.assert_code(0);
         run.stdout
     };
-    assert_eq!(adopt(&["orders.csv", "-m", "map.toml", "--endpoint", &url]), "remembered as accepted: 5 shipments\n");
+    assert_eq!(
+        adopt(&["orders.csv", "-m", "map.toml", "--endpoint", &url]),
+        "remembered as accepted: 5 shipments\n"
+    );
     shop.import(&[]).assert_code(0);
-    assert_eq!((shop.statuses(), shop.server.requests().len()), (vec!["already_sent".to_owned(); 5], 0));
+    assert_eq!(
+        (shop.statuses(), shop.server.requests().len()),
+        (vec!["already_sent".to_owned(); 5], 0)
+    );
     // A lost ledger, of which the results know.
     std::fs::remove_dir_all(shop.workdir.path("state")).expect("removed");
     assert_eq!(adopt(&["orders.results.csv"]), "remembered as accepted: 5 shipments\n");

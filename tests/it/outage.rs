@@ -1,4 +1,5 @@
-//! Real outages of twelve seconds, in the three forms they have: no row fails, and a dead endpoint is left alone.
+//! Real outages of twelve seconds, in the three forms they have: no row fails, and a dead endpoint
+//! is left alone.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -21,12 +22,30 @@ fn survives(name: &str, fault: Fault) {
         "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n",
     );
     let log = workdir.path("arrived.log");
-    let settings = Settings { script: Some(Script::new([fault])), log: Some(log.clone()), ..Settings::default() };
+    let settings = Settings {
+        script: Some(Script::new([fault])),
+        log: Some(log.clone()),
+        ..Settings::default()
+    };
     let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings).expect("a sandbox");
     let url = sandbox.url();
-    let arguments =
-        ["import", "orders.csv", "-m", "map.toml", "--endpoint", &url, "--rate", "100/s", "--concurrency", "8"];
-    let run = workdir.launch(&arguments).credentials("ops@example.com", "key-1").limit(Duration::from_secs(120)).run();
+    let arguments = [
+        "import",
+        "orders.csv",
+        "-m",
+        "map.toml",
+        "--endpoint",
+        &url,
+        "--rate",
+        "100/s",
+        "--concurrency",
+        "8",
+    ];
+    let run = workdir
+        .launch(&arguments)
+        .credentials("ops@example.com", "key-1")
+        .limit(Duration::from_secs(120))
+        .run();
     run.assert_code(0);
     assert!(
         run.stderr.contains("waiting for the endpoint") && run.stderr.contains("answers again"),
@@ -35,7 +54,11 @@ fn survives(name: &str, fault: Fault) {
     );
     let rows = workdir.results("orders.results.csv");
     assert!(rows.iter().all(|row| row["status"] == "sent"), "{name}");
-    let met = Entry::read_all(&log).expect("the log").iter().filter(|entry| entry.fault.is_some()).count();
+    let met = Entry::read_all(&log)
+        .expect("the log")
+        .iter()
+        .filter(|entry| entry.fault.is_some())
+        .count();
     assert!(met <= 30 + CONCURRENCY, "{name}: {met} requests were thrown at a dead endpoint");
 }
 

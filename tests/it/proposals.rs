@@ -1,4 +1,5 @@
-//! `init`: how good its proposals are (in small; `examples/proposals.rs` does it at length), and the command.
+//! `init`: how good its proposals are (in small; `examples/proposals.rs` does it at length), and
+//! the command.
 
 use std::path::Path;
 

@@ -61,23 +61,34 @@ fn ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() {
         ..Settings::default()
     };
     let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), faults).expect("a sandbox");
-    let run = import(&workdir, &["--endpoint", &sandbox.url(), "--rate", "unlimited", "--concurrency", "32"]).run();
+    let run = import(
+        &workdir,
+        &["--endpoint", &sandbox.url(), "--rate", "unlimited", "--concurrency", "32"],
+    )
+    .run();
     run.assert_code(0);
     let rows = workdir.results("orders.results.csv");
     assert_eq!(rows.len(), 10_000);
     let mut accepted: HashMap<String, usize> = HashMap::new();
     let arrived = Entry::read_all(&log).expect("the sandbox's log");
     for entry in &arrived {
-        *accepted.entry(entry.order_no.clone()).or_default() += usize::from(entry.status == Some(200));
+        *accepted.entry(entry.order_no.clone()).or_default() +=
+            usize::from(entry.status == Some(200));
     }
     for (index, row) in rows.iter().enumerate() {
         let number = (index + 1).to_string();
-        assert_eq!((row["row"].as_str(), row["order_no"].as_str()), (number.as_str(), number.as_str()));
+        assert_eq!(
+            (row["row"].as_str(), row["order_no"].as_str()),
+            (number.as_str(), number.as_str())
+        );
         assert_eq!(row["line"], (index + 2).to_string());
         assert_eq!(row["status"], "sent");
         assert!(accepted[&number] >= 1, "row {number} never arrived");
         // A second acceptance can only follow a lost answer, and then the message says so.
-        assert!(accepted[&number] == 1 || row["message"].contains("twice"), "row {number}: {row:?}");
+        assert!(
+            accepted[&number] == 1 || row["message"].contains("twice"),
+            "row {number}: {row:?}"
+        );
     }
     let counts = sandbox.stop();
     let summary = summary(&workdir, "orders.results.json");
@@ -120,10 +131,16 @@ fn failed_rows_are_mended_and_imported_with_the_same_mapping() {
     let failed = workdir.read("orders.failed.csv");
     let lines: Vec<_> = failed.lines().collect();
     assert_eq!(lines[0], "Order,Tracking,Date,lateship_error");
-    assert!(lines[1].starts_with("2,,24.11.2026,") && lines[1].contains("trackingnumber"), "{}", lines[1]);
+    assert!(
+        lines[1].starts_with("2,,24.11.2026,") && lines[1].contains("trackingnumber"),
+        "{}",
+        lines[1]
+    );
     assert!(lines[2].starts_with("3,T3,soon,"), "{}", lines[2]);
-    workdir.write("orders.failed.csv", failed.replace("2,,", "2,T2,").replace("soon", "25.11.2026"));
-    let again = workdir.launch(&["import", "orders.failed.csv", "-m", "map.toml", "--endpoint", &endpoint]);
+    workdir
+        .write("orders.failed.csv", failed.replace("2,,", "2,T2,").replace("soon", "25.11.2026"));
+    let again =
+        workdir.launch(&["import", "orders.failed.csv", "-m", "map.toml", "--endpoint", &endpoint]);
     again.credentials("ops@example.com", "key-1").run().assert_code(0);
     let sent: Vec<_> = server.requests().iter().map(|request| request.field("order_no")).collect();
     assert_eq!(sent, ["1", "2", "3"]);
@@ -164,7 +181,12 @@ fn standard_input_needs_a_place_for_its_results_and_is_kept_while_rows_are_left(
 fn a_pipe_with_a_name_is_read_like_standard_input() {
     let workdir = workdir("");
     let pipe = workdir.path("pipe.csv");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .is_ok_and(|status| status.success())
+    );
     let writer = std::thread::spawn({
         let pipe = pipe.clone();
         move || fs::write(pipe, "Order,Tracking,Date\n1,T1,\n2,T2,\n")
@@ -178,17 +200,26 @@ fn a_pipe_with_a_name_is_read_like_standard_input() {
 fn several_inputs_make_one_run_and_rows_count_anew_in_each() {
     let workdir = workdir(&orders(3));
     workdir.write("more.csv", orders(2));
-    let run = workdir.lateship(&["import", "orders.csv", "more.csv", "-m", "map.toml", "--sandbox"]);
+    let run =
+        workdir.lateship(&["import", "orders.csv", "more.csv", "-m", "map.toml", "--sandbox"]);
     run.assert_code(0);
     let rows = workdir.results("orders.results.csv");
-    let places: Vec<_> = rows.iter().map(|row| (row["file"].as_str(), row["row"].as_str())).collect();
+    let places: Vec<_> =
+        rows.iter().map(|row| (row["file"].as_str(), row["row"].as_str())).collect();
     assert_eq!(
         places,
-        [("orders.csv", "1"), ("orders.csv", "2"), ("orders.csv", "3"), ("more.csv", "1"), ("more.csv", "2")]
+        [
+            ("orders.csv", "1"),
+            ("orders.csv", "2"),
+            ("orders.csv", "3"),
+            ("more.csv", "1"),
+            ("more.csv", "2")
+        ]
     );
 
     workdir.write("more.csv", "Order,Number,Date\n1,T1,\n");
-    let run = workdir.lateship(&["import", "orders.csv", "more.csv", "-m", "map.toml", "--sandbox"]);
+    let run =
+        workdir.lateship(&["import", "orders.csv", "more.csv", "-m", "map.toml", "--sandbox"]);
     run.assert_code(2);
 }
 
@@ -211,9 +242,12 @@ fn too_few_shipments_stop_the_run_before_it_starts() {
     assert!(run.stderr.contains("20 shipments") && run.stderr.contains("21"), "{}", run.stderr);
     assert_eq!(server.requests().len(), 0);
     assert_eq!(workdir.names(), ["map.toml", "orders.csv"]);
-    import(&workdir, &["--endpoint", &server.url(), "--min-shipments", "20", "--rate", "unlimited"])
-        .run()
-        .assert_code(0);
+    import(
+        &workdir,
+        &["--endpoint", &server.url(), "--min-shipments", "20", "--rate", "unlimited"],
+    )
+    .run()
+    .assert_code(0);
 }
 
 #[test]
@@ -239,13 +273,17 @@ fn a_dry_run_maps_everything_and_sends_nothing() {
 fn a_run_that_meets_its_time_stops_cleanly() {
     let workdir = workdir(&orders(2000));
     let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(20)));
-    let run = import(&workdir, &["--endpoint", &server.url(), "--rate", "20/s", "--max-duration", "1s"]).run();
+    let run =
+        import(&workdir, &["--endpoint", &server.url(), "--rate", "20/s", "--max-duration", "1s"])
+            .run();
     run.assert_code(3);
     assert!(run.stderr.contains("--max-duration"), "{}", run.stderr);
     let rows = workdir.results("orders.results.csv");
     let sent = rows.iter().filter(|row| row["status"] == "sent").count();
     assert_eq!(sent, server.requests().len());
-    assert!(rows[1999]["message"].contains("--max-duration") && rows[1999]["status"] == "not_attempted");
+    assert!(
+        rows[1999]["message"].contains("--max-duration") && rows[1999]["status"] == "not_attempted"
+    );
 }
 
 #[test]
@@ -298,7 +336,10 @@ fn two_runs_never_write_the_same_results() {
 #[test]
 fn precedence_is_flag_environment_mapping_default() {
     let workdir = workdir(&orders(1));
-    workdir.write("map.toml", format!("{MAPPING}\n[delivery]\nrate = \"33/s\"\nmax_attempts = 2\nconcurrency = 3\n"));
+    workdir.write(
+        "map.toml",
+        format!("{MAPPING}\n[delivery]\nrate = \"33/s\"\nmax_attempts = 2\nconcurrency = 3\n"),
+    );
     let run = import(&workdir, &["--sandbox", "--rate", "77/s"])
         .env("LATESHIP_RATE", "55/s")
         .env("LATESHIP_CONCURRENCY", "5");
@@ -330,7 +371,8 @@ fn logs_in_json_are_one_object_a_line() {
     run.assert_code(0);
     assert!(run.stderr.lines().count() >= 3, "a warning, the forecast, the report: {}", run.stderr);
     for line in run.stderr.lines() {
-        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        serde_json::from_str::<serde_json::Value>(line)
+            .unwrap_or_else(|error| panic!("{error}: {line}"));
     }
 }
 
@@ -339,15 +381,26 @@ fn check_groups_what_is_wrong_with_a_row_to_look_at() {
     let mut orders = orders(10_000);
     for row in (50..=10_000).step_by(50) {
         let date = if row % 200 == 0 { "20261124" } else { "31.02.2026" };
-        orders = orders.replacen(&format!("\n{row},T{row},24.11.2026"), &format!("\n{row},T{row},{date}"), 1);
+        orders = orders.replacen(
+            &format!("\n{row},T{row},24.11.2026"),
+            &format!("\n{row},T{row},{date}"),
+            1,
+        );
     }
     let workdir = workdir(&orders);
     let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml"]);
     run.assert_code(1);
     assert!(run.stdout.contains("10,000 rows: 9,800 shipments, 200 invalid"), "{}", run.stdout);
-    let (many, few) = (run.stdout.find("150 ×").expect("the frequent"), run.stdout.find("50 ×").expect("the other"));
+    let (many, few) = (
+        run.stdout.find("150 ×").expect("the frequent"),
+        run.stdout.find("50 ×").expect("the other"),
+    );
     assert!(many < few || run.stdout.find(" 50 ×").is_some_and(|few| many < few), "{}", run.stdout);
-    assert!(run.stdout.contains("row 50 (line 51)") && run.stdout.contains("row 200 (line 201)"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("row 50 (line 51)") && run.stdout.contains("row 200 (line 201)"),
+        "{}",
+        run.stdout
+    );
     assert!(run.stdout.contains("\"31.02.2026\"") && run.stdout.contains("(C)"), "{}", run.stdout);
 }
 
@@ -356,7 +409,8 @@ fn check_shows_payloads_that_can_be_piped() {
     let workdir = workdir(&orders(3));
     let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "--show", "1"]);
     run.assert_code(0);
-    let payload: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON alone on standard output");
+    let payload: serde_json::Value =
+        serde_json::from_str(&run.stdout).expect("JSON alone on standard output");
     assert_eq!(payload["order_date"], "2026-11-24 00:00:00");
 }
 
@@ -365,9 +419,10 @@ fn memory_stays_flat_however_many_rows_there_are() {
     let mut peaks = Vec::new();
     for rows in [10_000, 60_000] {
         let workdir = workdir(&orders(rows));
-        for command in
-            [&["check", "orders.csv", "-m", "map.toml"][..], &["import", "orders.csv", "-m", "map.toml", "--sandbox"]]
-        {
+        for command in [
+            &["check", "orders.csv", "-m", "map.toml"][..],
+            &["import", "orders.csv", "-m", "map.toml", "--sandbox"],
+        ] {
             let running = workdir.launch(command).limit(Duration::from_secs(300)).spawn();
             let peak = running.peak_memory_kib();
             running.wait().assert_code(0);

@@ -1,6 +1,7 @@
-//! Any table, written in any dialect and any encoding, is read as it was: cell by cell, with the number and the physical
-//! line of every row. What no content can tell (how arbitrary texts are quoted, which legacy encoding they are in) a mapping's
-//! `[source]` says; what it can tell is found.
+//! Any table, written in any dialect and any encoding, is read as it was: cell by cell, with the
+//! number and the physical line of every row. What no content can tell (how arbitrary texts are
+//! quoted, which legacy encoding they are in) a mapping's `[source]` says; what it can tell is
+//! found.
 
 use encoding_rs::Encoding;
 use lateship::mapping::Mapping;
@@ -15,7 +16,8 @@ const LABELS: &str = "utf-8 utf-16le utf-16be ibm866 iso-8859-2 iso-8859-3 iso-8
                       windows-1256 windows-1257 windows-1258 x-mac-cyrillic gbk gb18030 big5 euc-jp iso-2022-jp shift_jis \
                       euc-kr x-user-defined";
 
-/// Texts of which each encoding has some; `表` and `ソ` hold a backslash's byte in `Shift_JIS`, `－` and `｜` bars in others.
+/// Texts of which each encoding has some; `表` and `ソ` hold a backslash's byte in `Shift_JIS`, `－`
+/// and `｜` bars in others.
 const TEXTS: &str = "Köln ñandú Łódź čeština ğış Ελλάδα Привет Україна עברית عربى ไทย Việt 東京 表ソ－｜ ｶﾅ 臺北許功蓋 中文 서울 \
                      € £ ¥ — “” ½ ■ \u{A0}\u{AD} 🎉 𠮷 \u{F7A5}";
 
@@ -67,12 +69,16 @@ fn write(table: &Records, form: Form) -> (String, Vec<u64>) {
             if column > 0 {
                 text.push(form.delimiter);
             }
-            let needed = cell.starts_with('"') || cell.contains(form.delimiter) || cell.contains(is_line_end);
+            let needed = cell.starts_with('"')
+                || cell.contains(form.delimiter)
+                || cell.contains(is_line_end);
             let quoted = match form.quoting {
                 Quoting::Never => false,
                 // A record of a single empty cell would be a blank line.
                 Quoting::Least => needed || record.len() == 1 && cell.is_empty(),
-                Quoting::Needed => needed || cell.contains('"') || record.len() == 1 && cell.is_empty(),
+                Quoting::Needed => {
+                    needed || cell.contains('"') || record.len() == 1 && cell.is_empty()
+                }
                 Quoting::Always => true,
             };
             if quoted {
@@ -99,7 +105,8 @@ fn encode(text: &str, label: &str) -> Vec<u8> {
     }
 }
 
-/// Whether the encoding has this character, and gives it back: some have look-alikes written as one.
+/// Whether the encoding has this character, and gives it back: some have look-alikes written as
+/// one.
 fn holds(label: &str, c: char) -> bool {
     let encoding = Encoding::for_label(label.as_bytes()).expect("a label");
     let mut bytes = [0; 4];
@@ -108,7 +115,8 @@ fn holds(label: &str, c: char) -> bool {
     label.starts_with("utf-16") || !lost && encoding.decode_without_bom_handling(&encoded).0 == text
 }
 
-/// A table that this form and encoding can hold: characters that are not in it become some that are.
+/// A table that this form and encoding can hold: characters that are not in it become some that
+/// are.
 fn fit(mut table: Records, form: Form, label: &str) -> Records {
     let is_plain = form.quoting == Quoting::Never;
     let held: Vec<char> = TEXTS.chars().filter(|c| !c.is_ascii() && holds(label, *c)).collect();
@@ -149,7 +157,8 @@ fn tables() -> impl Strategy<Value = Records> {
         let names = prop::collection::vec(cell.clone(), width);
         let records = prop::collection::vec(prop::collection::vec(cell.clone(), width), count);
         (names, records).prop_map(|(names, records)| {
-            let names = names.iter().enumerate().map(|(at, name)| format!("Name {at} {name}")).collect();
+            let names =
+                names.iter().enumerate().map(|(at, name)| format!("Name {at} {name}")).collect();
             std::iter::once(names).chain(records).collect()
         })
     })
@@ -160,11 +169,15 @@ fn read(bytes: &[u8], source: &str, columns: &[&str]) -> Result<(Source, Vec<Row
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("orders.csv");
     std::fs::write(&path, bytes).expect("written");
-    let fields: Vec<String> =
-        ["product", "productid"].iter().zip(columns).map(|(field, name)| format!("{field} = {name:?}")).collect();
+    let fields: Vec<String> = ["product", "productid"]
+        .iter()
+        .zip(columns)
+        .map(|(field, name)| format!("{field} = {name:?}"))
+        .collect();
     let mapping = Mapping::parse("map.toml", &format!("{source}\n[fields]\n{}", fields.join("\n")))
         .map_err(|error| error.to_string())?;
-    let mut source = Source::open(0, &path, "orders.csv", mapping.form()).map_err(|error| error.to_string())?;
+    let mut source =
+        Source::open(0, &path, "orders.csv", mapping.form()).map_err(|error| error.to_string())?;
     let (mut row, mut rows) = (Row::default(), Vec::new());
     while source.read(&mut row).map_err(|error| error.to_string())? {
         rows.push(row.clone());
@@ -173,7 +186,12 @@ fn read(bytes: &[u8], source: &str, columns: &[&str]) -> Result<(Source, Vec<Row
 }
 
 /// Fails unless `source` and its `rows` are the `table` that was written at these `lines`.
-fn compare(source: &Source, rows: &[Row], table: &Records, lines: &[u64]) -> Result<(), TestCaseError> {
+fn compare(
+    source: &Source,
+    rows: &[Row],
+    table: &Records,
+    lines: &[u64],
+) -> Result<(), TestCaseError> {
     prop_assert_eq!(source.about().header(), &table[0][..]);
     prop_assert_eq!(source.about().header_line(), 1);
     let cells: Records = rows.iter().map(|row| row.cells().map(str::to_owned).collect()).collect();
@@ -181,7 +199,10 @@ fn compare(source: &Source, rows: &[Row], table: &Records, lines: &[u64]) -> Res
     for (index, (row, record)) in rows.iter().zip(&table[1..]).enumerate() {
         prop_assert_eq!((row.number, row.line), (index as u64 + 1, lines[index + 1]));
         let is_empty = record.iter().all(|cell| cell.trim_ascii().is_empty());
-        prop_assert_eq!(&row.reading, &if is_empty { Reading::Skip("empty row".into()) } else { Reading::Data });
+        prop_assert_eq!(
+            &row.reading,
+            &if is_empty { Reading::Skip("empty row".into()) } else { Reading::Data }
+        );
     }
     Ok(())
 }
@@ -201,17 +222,22 @@ fn pinned(form: Form, encoding: Option<&str>) -> String {
 
 /// A table as shops export them, and as nothing but its content tells how it is written.
 fn exports() -> impl Strategy<Value = Records> {
-    let parts =
-        ["é-", "ü.", "ß ", "ñ'", "€ ", "ab", "xyz", "No ", "7", " ", ", ", ";", "|", "\"", "7\" ", "\n", "\r\n"];
-    let cell =
-        move || prop::collection::vec(prop::sample::select(parts.to_vec()), 0..6).prop_map(|parts| parts.concat());
+    let parts = [
+        "é-", "ü.", "ß ", "ñ'", "€ ", "ab", "xyz", "No ", "7", " ", ", ", ";", "|", "\"", "7\" ",
+        "\n", "\r\n",
+    ];
+    let cell = move || {
+        prop::collection::vec(prop::sample::select(parts.to_vec()), 0..6)
+            .prop_map(|parts| parts.concat())
+    };
     let row = move |extra: usize| {
         ("[0-9]{4}", "[0-9A-Z]{12}", prop::collection::vec(cell(), extra))
             .prop_map(|(order, tracking, others)| [vec![order, tracking], others].concat())
     };
     (0_usize..5).prop_flat_map(move |extra| {
         let header = ["Order Number", "Tracking Number", "Customer", "Straße", "City", "Remark"];
-        let header: Vec<String> = header[..2 + extra].iter().map(|name| (*name).to_owned()).collect();
+        let header: Vec<String> =
+            header[..2 + extra].iter().map(|name| (*name).to_owned()).collect();
         prop::collection::vec(row(extra), 1..12)
             .prop_map(move |rows| std::iter::once(header.clone()).chain(rows).collect())
     })
@@ -265,7 +291,8 @@ fn no_encoding_loses_a_character_where_one_piece_of_a_file_ends_and_the_next_beg
     for label in LABELS.split(' ') {
         let texts: String = TEXTS.chars().filter(|c| holds(label, *c)).collect();
         let mut table = vec![vec!["Name".to_owned(), "Text".to_owned()]];
-        // 100 KiB and more, each row longer by one than the last, so that pieces end anywhere in a character.
+        // 100 KiB and more, each row longer by one than the last, so that pieces end anywhere in a
+        // character.
         for number in 1..=250 {
             let text: String = texts.chars().cycle().skip(number % 7).take(number + 300).collect();
             table.push(vec![number.to_string(), text]);
@@ -273,8 +300,8 @@ fn no_encoding_loses_a_character_where_one_piece_of_a_file_ends_and_the_next_beg
         let (text, lines) = write(&table, form);
         let bytes = encode(&text, label);
         assert!(bytes.len() > 100 << 10 && !texts.is_ascii(), "{label}");
-        let (source, rows) =
-            read(&bytes, &pinned(form, Some(label)), &[]).unwrap_or_else(|error| panic!("{label}: {error}"));
+        let (source, rows) = read(&bytes, &pinned(form, Some(label)), &[])
+            .unwrap_or_else(|error| panic!("{label}: {error}"));
         compare(&source, &rows, &table, &lines).unwrap_or_else(|error| panic!("{label}: {error}"));
     }
 }

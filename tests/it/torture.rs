@@ -1,4 +1,5 @@
-//! Kills at random instants: the same command again finishes the work, and nothing is sent twice without a reason.
+//! Kills at random instants: the same command again finishes the work, and nothing is sent twice
+//! without a reason.
 //!
 //! `cargo run --release --example torture` does the same for longer.
 

@@ -1,5 +1,5 @@
-//! What every answer of the webhook means for a row and for the run, over real sockets: the documented ones, and those
-//! that any real endpoint gives sooner or later.
+//! What every answer of the webhook means for a row and for the run, over real sockets: the
+//! documented ones, and those that any real endpoint gives sooner or later.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -36,13 +36,18 @@ fn workdir(rows: usize) -> Workdir {
 
 fn import(rows: usize, url: &str, flags: &[&str]) -> Ran {
     let workdir = workdir(rows);
-    let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--endpoint", url, "--rate", "unlimited"];
+    let mut arguments =
+        vec!["import", "orders.csv", "-m", "map.toml", "--endpoint", url, "--rate", "unlimited"];
     arguments.extend(flags);
     let run = workdir.launch(&arguments).credentials("ops@example.com", KEY).run();
     for name in workdir.names() {
         assert!(!workdir.read(&name).contains(KEY), "the key stands in {name}");
     }
-    assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "the key was printed:\n{}", run.stderr);
+    assert!(
+        !run.stdout.contains(KEY) && !run.stderr.contains(KEY),
+        "the key was printed:\n{}",
+        run.stderr
+    );
     Ran { workdir, run }
 }
 
@@ -56,7 +61,9 @@ impl Ran {
     fn rows(&self) -> Vec<(String, String, String)> {
         let cell = |row: &std::collections::HashMap<String, String>, name: &str| row[name].clone();
         let rows = self.workdir.results("orders.results.csv");
-        rows.iter().map(|row| (cell(row, "status"), cell(row, "http_status"), cell(row, "attempts"))).collect()
+        rows.iter()
+            .map(|row| (cell(row, "status"), cell(row, "http_status"), cell(row, "attempts")))
+            .collect()
     }
 
     fn statuses(&self) -> Vec<String> {
@@ -85,18 +92,30 @@ fn an_acceptance_is_sent_with_the_headers_and_the_body_of_the_guide() {
     assert_eq!(first.header("x-auth-email"), Some("ops@example.com"));
     assert_eq!(first.header("x-auth-key"), Some(KEY));
     assert_eq!(first.header("content-type"), Some("application/json"));
-    assert_eq!(String::from_utf8_lossy(&first.body), r#"{"order_no":"1","trackingnumber":"T1","carrier_type":"UPS"}"#);
+    assert_eq!(
+        String::from_utf8_lossy(&first.body),
+        r#"{"order_no":"1","trackingnumber":"T1","carrier_type":"UPS"}"#
+    );
 }
 
 #[test]
 fn the_two_documented_409s_reject_their_row_alone() {
-    for message in ["Order Number, Tracking Number, Carrier Type must not be empty", "Invalid JSON format"] {
-        let server = Scripted::new([Answer::json(409, &format!(r#"{{"message":"{message}","status":"Error"}}"#))]);
+    for message in
+        ["Order Number, Tracking Number, Carrier Type must not be empty", "Invalid JSON format"]
+    {
+        let server = Scripted::new([Answer::json(
+            409,
+            &format!(r#"{{"message":"{message}","status":"Error"}}"#),
+        )]);
         let ran = import(3, &server.url(), &[]);
         ran.code(1);
         assert_eq!(
             ran.rows(),
-            [triple("rejected", "409", "1"), triple("sent", "200", "1"), triple("sent", "200", "1")]
+            [
+                triple("rejected", "409", "1"),
+                triple("sent", "200", "1"),
+                triple("sent", "200", "1")
+            ]
         );
         assert_eq!(ran.message(0), message);
     }
@@ -109,7 +128,8 @@ fn refused_credentials_and_headers_cost_one_request_and_stop_the_run() {
         (400, "Only application/json content-type is accepted"),
         (400, "Authorization Email and API Key are required"),
     ] {
-        let server = Scripted::with_last([], Answer::json(status, &format!(r#"{{"message":"{message}"}}"#)));
+        let server =
+            Scripted::with_last([], Answer::json(status, &format!(r#"{{"message":"{message}"}}"#)));
         let ran = import(50, &server.url(), &[]);
         ran.code(3);
         assert_eq!(server.requests().len(), 1);
@@ -158,7 +178,11 @@ fn a_refused_connection_holds_the_run_and_sends_nothing() {
     let ran = import(3, &nobody.url(), &["--give-up-after", "2s"]);
     ran.code(3);
     assert!(ran.run.stderr.contains("refuses connections"), "{}", ran.run.stderr);
-    assert!(ran.statuses().iter().all(|status| status == "failed" || status == "not_attempted"), "{:?}", ran.rows());
+    assert!(
+        ran.statuses().iter().all(|status| status == "failed" || status == "not_attempted"),
+        "{:?}",
+        ran.rows()
+    );
 }
 
 #[test]
@@ -212,7 +236,8 @@ fn a_body_that_drips_is_cut_at_the_timeout() {
 #[test]
 fn passing_troubles_are_tried_again() {
     for status in [408, 425, 500, 502, 503, 507] {
-        let server = Scripted::new([Answer::accepted(), Answer::json(status, r#"{"message":"later"}"#)]);
+        let server =
+            Scripted::new([Answer::accepted(), Answer::json(status, r#"{"message":"later"}"#)]);
         let ran = import(2, &server.url(), &["--concurrency", "1"]);
         ran.code(0);
         assert_eq!(ran.rows()[1], triple("sent", "200", "2"), "{status}");
@@ -234,14 +259,18 @@ fn a_row_that_always_gets_500_ends_failed_after_its_attempts() {
 #[test]
 fn throttling_waits_and_is_not_charged() {
     for (status, retry_after) in [(429, "1"), (503, "1"), (429, "Mon, 23 Nov 2026 12:00:01 GMT")] {
-        let throttle =
-            Answer::json(status, "").header("Retry-After", retry_after).header("Date", "Mon, 23 Nov 2026 12:00:00 GMT");
+        let throttle = Answer::json(status, "")
+            .header("Retry-After", retry_after)
+            .header("Date", "Mon, 23 Nov 2026 12:00:00 GMT");
         let server = Scripted::new([Answer::accepted(), throttle]);
         let ran = import(2, &server.url(), &["--concurrency", "1", "--max-attempts", "1"]);
         ran.code(0);
         assert_eq!(ran.rows()[1], triple("sent", "200", "2"));
         let requests = server.requests();
-        assert!(requests[2].at - requests[1].at >= Duration::from_millis(990), "{status} {retry_after}");
+        assert!(
+            requests[2].at - requests[1].at >= Duration::from_millis(990),
+            "{status} {retry_after}"
+        );
     }
 }
 
@@ -256,7 +285,8 @@ fn a_retry_after_beyond_patience_stops_the_run() {
 
 #[test]
 fn nonsense_in_retry_after_is_ignored() {
-    let server = Scripted::new([Answer::accepted(), Answer::json(429, "").header("Retry-After", "soon")]);
+    let server =
+        Scripted::new([Answer::accepted(), Answer::json(429, "").header("Retry-After", "soon")]);
     let ran = import(2, &server.url(), &["--concurrency", "1"]);
     ran.code(0);
     assert_eq!(ran.statuses(), ["sent", "sent"]);
@@ -265,7 +295,10 @@ fn nonsense_in_retry_after_is_ignored() {
 #[test]
 fn other_refusals_reject_their_row_alone() {
     for status in [400, 409, 413, 415, 422, 501, 505, 402, 418, 451] {
-        let server = Scripted::new([Answer::accepted(), Answer::json(status, r#"{"message":"not this one"}"#)]);
+        let server = Scripted::new([
+            Answer::accepted(),
+            Answer::json(status, r#"{"message":"not this one"}"#),
+        ]);
         let ran = import(3, &server.url(), &["--concurrency", "1"]);
         ran.code(1);
         assert_eq!(ran.rows()[1], triple("rejected", &status.to_string(), "1"), "{status}");
@@ -307,7 +340,8 @@ fn a_bad_certificate_stops_the_run_and_nothing_is_sent() {
 #[test]
 fn a_wrong_address_stops_the_run_at_the_first_request() {
     for status in [403, 404, 405, 410] {
-        let server = Scripted::with_last([], Answer::html(status, "<html><title>No</title></html>"));
+        let server =
+            Scripted::with_last([], Answer::html(status, "<html><title>No</title></html>"));
         let ran = import(9, &server.url(), &[]);
         ran.code(3);
         assert_eq!(server.requests().len(), 1);
@@ -322,7 +356,8 @@ fn one_row_that_a_firewall_dislikes_is_rejected_and_three_in_a_row_stop_the_run(
     ran.code(1);
     assert_eq!(ran.statuses(), ["sent", "rejected", "sent", "sent"]);
 
-    let server = Scripted::with_last([Answer::accepted()], Answer::html(403, "<html>blocked</html>"));
+    let server =
+        Scripted::with_last([Answer::accepted()], Answer::html(403, "<html>blocked</html>"));
     let ran = import(9, &server.url(), &["--concurrency", "1"]);
     ran.code(3);
     assert_eq!(server.requests().len(), 4);
@@ -341,7 +376,10 @@ fn terminal_escapes_in_an_answer_reach_neither_terminal_nor_results() {
     let hostile = Answer::json(409, "{\"message\":\"\\u001b]52;c;ZXZpbA==\\u0007 gone\"}");
     let ran = import(2, &Scripted::new([hostile]).url(), &[]);
     ran.code(1);
-    assert!(!ran.run.stderr.contains('\u{1b}') && !ran.workdir.read("orders.results.csv").contains('\u{1b}'));
+    assert!(
+        !ran.run.stderr.contains('\u{1b}')
+            && !ran.workdir.read("orders.results.csv").contains('\u{1b}')
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `lateship ledger adopt`: what was accepted without the ledger's knowledge, remembered from an export or from results.
+//! `lateship ledger adopt`: what was accepted without the ledger's knowledge, remembered from an
+//! export or from results.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +26,8 @@ pub(super) struct Adopt {
     /// The mapping of the export: a file, or the name of a built-in one
     #[arg(short, long, value_name = "MAPPING")]
     mapping: Option<String>,
-    /// The export that is joined, in place of the one that the mapping names [default: the file of [join]]
+    /// The export that is joined, in place of the one that the mapping names [default: the file of
+    /// [join]]
     #[arg(long, value_name = "PATH", requires = "mapping")]
     join: Option<PathBuf>,
     /// The encoding of the export, over the mapping [default: found by looking at it]
@@ -61,15 +63,21 @@ impl Adopt {
             mapping.pin_encoding(encoding);
         }
         let (input, folder) = (Input::Path(self.input), std::env::temp_dir());
-        let inputs = Inputs::prepare(&[input], Arc::new(mapping), self.set, self.join.as_deref(), &folder)?;
+        let inputs =
+            Inputs::prepare(&[input], Arc::new(mapping), self.set, self.join.as_deref(), &folder)?;
         let scope = Scope { endpoint: self.endpoint.unwrap_or_default().shown(), account };
         remember(ledger, &scope, &inputs, |_, _| true)
     }
 }
 
-/// Adopts what the results at `path` say was accepted; the shipments are made anew from the inputs, for the results do
-/// not say all that tells one shipment from another.
-fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account: String) -> Result<u64, Error> {
+/// Adopts what the results at `path` say was accepted; the shipments are made anew from the inputs,
+/// for the results do not say all that tells one shipment from another.
+fn adopt_results(
+    ledger: &Path,
+    path: &Path,
+    endpoint: Option<Endpoint>,
+    account: String,
+) -> Result<u64, Error> {
     let summary_path = path.with_extension("json");
     let summary = Summary::read(&summary_path)?;
     let folder = summary_path.parent().unwrap_or(Path::new(""));
@@ -83,13 +91,19 @@ fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account
         Some(path) => folder.join(path).to_string_lossy().into_owned(),
         None => summary.mapping.name.clone(),
     };
-    let set = summary.set.iter().filter_map(|(field, value)| Some((Field::by_name(field)?, value.clone()))).collect();
-    let join = summary.join.as_ref().and_then(|join| join.path.as_ref()).map(|path| folder.join(path));
+    let set = summary
+        .set
+        .iter()
+        .filter_map(|(field, value)| Some((Field::by_name(field)?, value.clone())))
+        .collect();
+    let join =
+        summary.join.as_ref().and_then(|join| join.path.as_ref()).map(|path| folder.join(path));
     let mut mapping = settings::load_mapping(&mapping)?;
     if let ([Input::Path(path)], Some(used)) = (&inputs[..], &summary.form) {
         mapping.assume(&settings::form_used(used, path));
     }
-    let inputs = Inputs::prepare(&inputs, Arc::new(mapping), set, join.as_deref(), &std::env::temp_dir())?;
+    let inputs =
+        Inputs::prepare(&inputs, Arc::new(mapping), set, join.as_deref(), &std::env::temp_dir())?;
     let mut accepted = std::collections::HashSet::new();
     for entry in results::Reader::open(path)? {
         let entry = entry?;
@@ -99,13 +113,20 @@ fn adopt_results(ledger: &Path, path: &Path, endpoint: Option<Endpoint>, account
             accepted.insert((entry.fingerprint, payload));
         }
     }
-    let scope = Scope { endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()), account };
+    let scope =
+        Scope { endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()), account };
     remember(ledger, &scope, &inputs, |row, key| accepted.contains(&(row.fingerprint, key.payload)))
 }
 
-/// Remembers the shipments of `inputs` that are `wanted`; gives how many. All is read twice: nothing is remembered before
-/// it is known that it can be read to its end, and it is never all in memory.
-fn remember(ledger: &Path, scope: &Scope, inputs: &Inputs, wanted: impl Fn(&Row, Key) -> bool) -> Result<u64, Error> {
+/// Remembers the shipments of `inputs` that are `wanted`; gives how many. All is read twice:
+/// nothing is remembered before it is known that it can be read to its end, and it is never all in
+/// memory.
+fn remember(
+    ledger: &Path,
+    scope: &Scope,
+    inputs: &Inputs,
+    wanted: impl Fn(&Row, Key) -> bool,
+) -> Result<u64, Error> {
     let mut row = Row::default();
     for index in 0..inputs.len() {
         let (mut source, _) = inputs.open(index)?;

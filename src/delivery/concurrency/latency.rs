@@ -1,19 +1,23 @@
 //! Whether fewer requests at a time would do as well: what round trips tell of it.
 //!
-//! A server that is busy to the brim answers more slowly the more it is asked at once, and no faster altogether; then
-//! fewer in flight cost nothing and spare it. Whether that is so can't be seen from slow answers alone (the line may
-//! be slow, the night's backup may run), so it is tried: a quarter less for a while, and by Little's law (throughput
-//! is requests in flight by round trip) the throughput of both is compared. It stays so only when next to nothing was
-//! lost, else the old limit comes back. A trial begins when round trips have risen clearly and for several rounds, and
-//! once in a long while without a reason, since a run begins at the cap and may never have seen better.
+//! A server that is busy to the brim answers more slowly the more it is asked at once, and no
+//! faster altogether; then fewer in flight cost nothing and spare it. Whether that is so can't be
+//! seen from slow answers alone (the line may be slow, the night's backup may run), so it is tried:
+//! a quarter less for a while, and by Little's law (throughput is requests in flight by round trip)
+//! the throughput of both is compared. It stays so only when next to nothing was lost, else the old
+//! limit comes back. A trial begins when round trips have risen clearly and for several rounds, and
+//! once in a long while without a reason, since a run begins at the cap and may never have seen
+//! better.
 //!
-//! Round trips may also swing for reasons of the endpoint's own, and a limit that is tried while they happen to fall
-//! seems to do well. So a trial goes to and fro: less, the old limit, less again, and each stage is compared with the
-//! one before it. One that loses ends the trial. Stages differ in length, lest they keep step with the swings.
+//! Round trips may also swing for reasons of the endpoint's own, and a limit that is tried while
+//! they happen to fall seems to do well. So a trial goes to and fro: less, the old limit, less
+//! again, and each stage is compared with the one before it. One that loses ends the trial. Stages
+//! differ in length, lest they keep step with the swings.
 //!
-//! Invariants: a stage takes as many answers as their scatter asks for, and none begins where they scatter too much to
-//! tell anything; trials on a healthy endpoint cost about 2 % of the throughput at first and less each time. Called
-//! by [`Concurrency`](super::Concurrency) alone, which owns the limit.
+//! Invariants: a stage takes as many answers as their scatter asks for, and none begins where they
+//! scatter too much to tell anything; trials on a healthy endpoint cost about 2 % of the throughput
+//! at first and less each time. Called by [`Concurrency`](super::Concurrency) alone, which owns the
+//! limit.
 
 /// Answers that are remembered; older ones fade.
 const MEMORY: u32 = 512;
@@ -27,12 +31,14 @@ const ODD_RATIO: f64 = 1.25;
 const SUSTAINED_ROUNDS: u32 = 3;
 /// The part of the limit that a trial takes away.
 const TRIAL_PART: usize = 4;
-/// Answers that a stage of a trial needs for each unit of squared scatter, so that a quarter is no accident (four
-/// deviations).
+/// Answers that a stage of a trial needs for each unit of squared scatter, so that a quarter is no
+/// accident (four deviations).
 const ANSWERS_PER_SCATTER: f64 = 500.0;
-/// Answers before the first trial without a reason, for each answer that a stage needs; they double with the rest.
+/// Answers before the first trial without a reason, for each answer that a stage needs; they double
+/// with the rest.
 const ANSWERS_BETWEEN: u32 = 24;
-/// The share of the throughput that must be left for a smaller limit to stay, on average over the comparisons.
+/// The share of the throughput that must be left for a smaller limit to stay, on average over the
+/// comparisons.
 const KEPT: f64 = 0.95;
 /// The share that must be left by each comparison alone, if the trial is to go on.
 const PROMISING: f64 = 0.9;
@@ -42,8 +48,8 @@ const TOO_GOOD: f64 = 1.5;
 const STAGES: u32 = 3;
 /// The golden ratio, whose multiples have fractions that are spread evenly and never come again.
 const GOLDEN: f64 = 0.618_033_988_75;
-/// Rounds without a trial at the beginning, while connections are made, and after one that did not help; they double
-/// each time, for trials with and without a reason apart.
+/// Rounds without a trial at the beginning, while connections are made, and after one that did not
+/// help; they double each time, for trials with and without a reason apart.
 const LEAST_REST: u32 = 16;
 const LONGEST_REST: u32 = 256;
 /// Below this mean, in seconds, nobody suffers, and it is more likely this machine that is busy.
@@ -74,7 +80,8 @@ impl Trips {
         let share = f64::from(other.count) / f64::from(count);
         let off = other.mean - self.mean;
         self.mean += off * share;
-        self.variance += (other.variance - self.variance) * share + off * off * share * (1.0 - share);
+        self.variance +=
+            (other.variance - self.variance) * share + off * off * share * (1.0 - share);
         self.count = count.min(MEMORY);
     }
 
@@ -82,7 +89,11 @@ impl Trips {
     fn needed(&self, limit: usize) -> Option<u32> {
         let scatter = self.variance / (self.mean * self.mean);
         let least = u32::try_from(limit).unwrap_or(u32::MAX).saturating_mul(3).clamp(6, MEMORY);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number by the guard")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a small number by the guard"
+        )]
         (scatter * ANSWERS_PER_SCATTER <= f64::from(MEMORY))
             .then(|| least.max((scatter * ANSWERS_PER_SCATTER).ceil() as u32))
     }
@@ -139,7 +150,8 @@ impl Trial {
     /// The share of the throughput that the smaller limit keeps by this stage and the one before.
     #[expect(clippy::cast_precision_loss, reason = "limits are small")]
     fn kept(&self) -> f64 {
-        let (with_less, full) = if self.is_less() { (self.seen, self.before) } else { (self.before, self.seen) };
+        let (with_less, full) =
+            if self.is_less() { (self.seen, self.before) } else { (self.before, self.seen) };
         (self.less as f64 / with_less.mean) / (self.from as f64 / full.mean)
     }
 
@@ -166,7 +178,8 @@ pub(super) struct Latency {
     trial: Option<Trial>,
     /// Answers in a row at this limit, with the limit reached.
     steady: u32,
-    /// Rounds since the last trial, and how many there must be before one without a reason, and before one for a rise.
+    /// Rounds since the last trial, and how many there must be before one without a reason, and
+    /// before one for a rise.
     rested: u32,
     rest: u32,
     rest_for_rise: u32,
@@ -202,7 +215,8 @@ impl Latency {
         self.steady = 0;
     }
 
-    /// A round trip's worth of answers is in. `reached` says whether as many as `limit` were in flight.
+    /// A round trip's worth of answers is in. `reached` says whether as many as `limit` were in
+    /// flight.
     pub(super) fn end_round(&mut self, limit: usize, reached: bool) -> Advice {
         let round = std::mem::take(&mut self.round);
         if let Some(trial) = &mut self.trial {
@@ -243,7 +257,9 @@ impl Latency {
             }
             (Trend::Low, _) => Advice::Well,
             _ if !sustained || self.rested < self.rest_for_rise => Advice::Wait,
-            (_, Some(needed)) if self.lately.count >= needed => self.begin(limit, self.lately, needed),
+            (_, Some(needed)) if self.lately.count >= needed => {
+                self.begin(limit, self.lately, needed)
+            }
             (_, Some(_)) => Advice::Wait,
             (_, None) => self.accept(),
         }
@@ -307,7 +323,11 @@ impl Latency {
     fn uneven(&mut self, least: u32) -> u32 {
         self.stages = self.stages.wrapping_add(1);
         let more = f64::from(least) * (f64::from(self.stages) * GOLDEN).fract();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "less than `least`")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "less than `least`"
+        )]
         (least + more as u32).min(MEMORY)
     }
 
@@ -344,8 +364,14 @@ impl Latency {
 mod tests {
     use super::*;
 
-    /// Rounds under a limit that follows the advice, `trip` being the round trip in seconds at a limit.
-    fn rounds(latency: &mut Latency, limit: &mut usize, count: usize, trip: impl Fn(u32) -> f64) -> Vec<usize> {
+    /// Rounds under a limit that follows the advice, `trip` being the round trip in seconds at a
+    /// limit.
+    fn rounds(
+        latency: &mut Latency,
+        limit: &mut usize,
+        count: usize,
+        trip: impl Fn(u32) -> f64,
+    ) -> Vec<usize> {
         let mut limits = Vec::new();
         for _ in 0..count {
             let seconds = trip(u32::try_from(*limit).expect("small"));
@@ -371,7 +397,10 @@ mod tests {
         left.merge(right);
         for trips in [whole, left] {
             assert_eq!(trips.count, 6);
-            assert!((trips.mean - 5.0).abs() < 1e-9 && (trips.variance - 34.0 / 3.0).abs() < 1e-9, "{trips:?}");
+            assert!(
+                (trips.mean - 5.0).abs() < 1e-9 && (trips.variance - 34.0 / 3.0).abs() < 1e-9,
+                "{trips:?}"
+            );
         }
     }
 
@@ -398,14 +427,20 @@ mod tests {
         assert_eq!(rounds(&mut latency, &mut limit, 2, |_| 1.0), [16, 16], "two rounds");
         assert_eq!(rounds(&mut latency, &mut limit, 1, |_| 0.1), [16]);
         let limits = rounds(&mut latency, &mut limit, 9, |_| 1.0);
-        assert_eq!(limits, [16, 16, 16, 16, 12, 12, 12, 12, 16], "looked into, and back since it did not help");
+        assert_eq!(
+            limits,
+            [16, 16, 16, 16, 12, 12, 12, 12, 16],
+            "looked into, and back since it did not help"
+        );
     }
 
     #[test]
     fn nothing_is_tried_where_nobody_suffers_or_nothing_could_be_told() {
         let (mut latency, mut limit) = (Latency::new(), 16);
         assert!(
-            rounds(&mut latency, &mut limit, 500, |limit| 0.0005 * f64::from(limit)).iter().all(|limit| *limit == 16)
+            rounds(&mut latency, &mut limit, 500, |limit| 0.0005 * f64::from(limit))
+                .iter()
+                .all(|limit| *limit == 16)
         );
         let mut latency = Latency::new();
         for number in 0..10_000 {

@@ -23,7 +23,8 @@ impl Work {
         self.concurrency.limit()
     }
 
-    /// Sends as many as may go, and has the first `pushed` of them pushed back after a round trip, the others not.
+    /// Sends as many as may go, and has the first `pushed` of them pushed back after a round trip,
+    /// the others not.
     fn round(&mut self, pushed: usize) {
         let (sent, limit) = (self.now, self.limit());
         (1..=limit).for_each(|in_flight| self.concurrency.started(in_flight));
@@ -98,7 +99,8 @@ fn a_limit_that_is_too_much_is_tried_again_seldom_and_more_seldom() {
         }
         work.round(too_many);
     }
-    let pauses: Vec<_> = tries.windows(2).map(|two| two[1] - two[0]).filter(|pause| *pause > 10).collect();
+    let pauses: Vec<_> =
+        tries.windows(2).map(|two| two[1] - two[0]).filter(|pause| *pause > 10).collect();
     assert!((5..=8).contains(&pauses.len()), "{pauses:?}");
     assert!(pauses.windows(2).all(|two| two[0] < two[1]), "{pauses:?}");
 }
@@ -125,14 +127,28 @@ fn what_an_answer_tells() {
         (Verdict::Accepted, Sent::Plainly, 1, Answer::Good),
         (Verdict::Accepted, probe, 1, Answer::Back),
         (Verdict::Rejected("no".to_owned()), Sent::Plainly, 1, Answer::Neutral),
-        (Verdict::Throttled { reason: "HTTP 429".to_owned(), after: None }, Sent::Plainly, 9, Answer::Pushback),
+        (
+            Verdict::Throttled { reason: "HTTP 429".to_owned(), after: None },
+            Sent::Plainly,
+            9,
+            Answer::Pushback,
+        ),
         (Verdict::Lost("reset".to_owned()), Sent::Plainly, 2, Answer::Pushback),
         (failed(), Sent::Plainly, 1, Answer::Pushback),
         (failed(), Sent::Plainly, 3, Answer::Neutral),
         (failed(), probe, 1, Answer::Neutral),
-        (Verdict::Unreachable { name: false, reason: "refused".to_owned() }, Sent::Plainly, 1, Answer::Neutral),
+        (
+            Verdict::Unreachable { name: false, reason: "refused".to_owned() },
+            Sent::Plainly,
+            1,
+            Answer::Neutral,
+        ),
     ] {
-        assert_eq!(Answer::of(&verdict, sent, attempt), expected, "{verdict:?}, {sent:?}, attempt {attempt}");
+        assert_eq!(
+            Answer::of(&verdict, sent, attempt),
+            expected,
+            "{verdict:?}, {sent:?}, attempt {attempt}"
+        );
     }
 }
 

@@ -48,7 +48,10 @@ fn the_log_stays_as_small_as_a_group_however_much_is_adopted() {
     let bound = MAX_LOG + 3 * GROUP * 4096;
     assert!(largest <= bound, "{largest} bytes of log, of {bound}; {grown} grown, {bytes} in all");
     archive.close().expect("closed");
-    assert_eq!(std::fs::metadata(shelf.path().with_extension("db-wal")).map_or(0, |log| log.len()), 0);
+    assert_eq!(
+        std::fs::metadata(shelf.path().with_extension("db-wal")).map_or(0, |log| log.len()),
+        0
+    );
 }
 
 #[test]
@@ -71,6 +74,9 @@ fn a_failure_in_the_midst_is_the_last_word_and_whole_groups_stay() {
     assert!(matches!(failed, Err(Error::NoSpace { .. })), "{failed:?}");
     archive.close().expect("closed");
     let run = shelf.open();
-    assert!((0..u128::from(GROUP)).all(|shipment| run.look_up(key(shipment, 1)).expect("a memory").accepted_before));
+    assert!(
+        (0..u128::from(GROUP))
+            .all(|shipment| run.look_up(key(shipment, 1)).expect("a memory").accepted_before)
+    );
     assert!(!run.look_up(key(1, 3)).expect("a memory").seen_in_this_run);
 }

@@ -27,7 +27,10 @@ fn a_ledger_is_counted_and_told_row_by_row() {
     let stats = archive.stats().expect("counted");
     assert!(stats.bytes > 4096);
     let [ours] = &stats.scopes[..] else { panic!("{stats:?}") };
-    assert_eq!((&ours.scope, ours.shipments, ours.payloads, ours.doubts, ours.runs), (&shelf.scope, 2, 3, 1, 1));
+    assert_eq!(
+        (&ours.scope, ours.shipments, ours.payloads, ours.doubts, ours.runs),
+        (&shelf.scope, 2, 3, 1, 1)
+    );
     assert!(ours.first.is_some() && ours.first <= ours.last);
     let mut all = Vec::new();
     let gather = |remembered| {
@@ -36,11 +39,17 @@ fn a_ledger_is_counted_and_told_row_by_row() {
     };
     archive.export(gather).expect("told");
     assert_eq!(all.iter().map(|r| r.key).collect::<Vec<_>>(), [key(1, 1), key(1, 2), key(2, 1)]);
-    assert_eq!((all[0].order_no.as_str(), all[0].trackingnumber.as_str(), all[0].last_run), ("A1", "1Z999", 1));
+    assert_eq!(
+        (all[0].order_no.as_str(), all[0].trackingnumber.as_str(), all[0].last_run),
+        ("A1", "1Z999", 1)
+    );
     assert_eq!(all[2].order_no, "ü".repeat(50), "no cell may bloat the ledger");
     assert_eq!(archive.doubts().expect("told"), all[2..]);
     let strangers = archive.of_account("bob@example.com".to_owned());
-    assert_eq!((strangers.stats().expect("counted").scopes.len(), strangers.doubts().expect("told").len()), (0, 0));
+    assert_eq!(
+        (strangers.stats().expect("counted").scopes.len(), strangers.doubts().expect("told").len()),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -105,7 +114,10 @@ fn a_person_decides_what_is_in_doubt() {
     run.close().expect("closed");
     let archive = Archive::open(&shelf.path()).expect("a ledger");
     let orders = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    assert_eq!(archive.resolve(&orders(&["A1", "C3", "nobody"]), Decision::Resend), Ok(vec![1, 0, 0]));
+    assert_eq!(
+        archive.resolve(&orders(&["A1", "C3", "nobody"]), Decision::Resend),
+        Ok(vec![1, 0, 0])
+    );
     assert_eq!(archive.resolve(&orders(&["B2"]), Decision::Sent), Ok(vec![2]));
     assert_eq!(archive.doubts(), Ok(Vec::new()));
     let run = shelf.open();

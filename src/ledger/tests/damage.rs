@@ -1,4 +1,5 @@
-//! A damaged, foreign, newer or outdated ledger: right memory or an error, never a shipment that looks unknown.
+//! A damaged, foreign, newer or outdated ledger: right memory or an error, never a shipment that
+//! looks unknown.
 
 use std::fs;
 
@@ -33,7 +34,11 @@ fn examine(shelf: &Shelf, what: &str) -> bool {
         for payload in 1..=3 {
             let Ok(memory) = run.look_up(key(shipment, payload)) else { return true };
             let sent = payload == 1 + shipment % 2;
-            assert_eq!(memory.accepted.is_some(), sent, "{what}: shipment {shipment}, payload {payload}");
+            assert_eq!(
+                memory.accepted.is_some(),
+                sent,
+                "{what}: shipment {shipment}, payload {payload}"
+            );
             assert!(memory.accepted_before && memory.in_doubt.is_none(), "{what}");
             assert!(!memory.seen_in_this_run, "{what}");
         }
@@ -58,12 +63,15 @@ fn a_damaged_byte_anywhere_never_makes_a_shipment_look_unsent() {
     let (shelf, whole) = damaged_shelf();
     let mut random = fastrand::Rng::with_seed(0x1a7e);
     // How many places; all of the header are among them.
-    let places: usize = std::env::var("LATESHIP_TEST_DAMAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
+    let places: usize =
+        std::env::var("LATESHIP_TEST_DAMAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
     let mut errors = 0;
     for turn in 0..places {
         let at = if turn < 100 { turn } else { random.usize(..whole.len()) };
         let with = 1 << random.u8(..8);
-        errors += u32::from(harmed(&shelf, &whole, &format!("byte {at} ^ {with}"), |bytes| bytes[at] ^= with));
+        errors += u32::from(harmed(&shelf, &whole, &format!("byte {at} ^ {with}"), |bytes| {
+            bytes[at] ^= with
+        }));
     }
     assert!(errors > 10, "something was noticed");
 }
@@ -75,11 +83,15 @@ fn a_damaged_page_never_makes_a_shipment_look_unsent() {
     let pages = whole.len() / 4096;
     let page = |number: usize| number * 4096..(number + 1) * 4096;
     for number in 0..pages {
-        harmed(&shelf, &whole, &format!("page {number} is empty"), |bytes| bytes[page(number)].fill(0));
+        harmed(&shelf, &whole, &format!("page {number} is empty"), |bytes| {
+            bytes[page(number)].fill(0)
+        });
         let other = (number + pages / 2) % pages;
         let swapped = |bytes: &mut Vec<u8>| bytes.copy_within(page(other), number * 4096);
         harmed(&shelf, &whole, &format!("page {number} is page {other}"), swapped);
-        harmed(&shelf, &whole, &format!("it ends at page {number}"), |bytes| bytes.truncate(number.max(1) * 4096 - 7));
+        harmed(&shelf, &whole, &format!("it ends at page {number}"), |bytes| {
+            bytes.truncate(number.max(1) * 4096 - 7)
+        });
     }
 }
 
@@ -90,7 +102,9 @@ fn what_is_no_ledger_is_left_alone() {
     fs::write(shelf.path(), "order,tracking\n".repeat(100)).expect("written");
     assert!(matches!(open(), Err(Error::Foreign { .. })));
     fs::remove_file(shelf.path()).expect("removed");
-    rusqlite::Connection::open(shelf.path()).and_then(|c| c.execute_batch("CREATE TABLE mine (a)")).expect("made");
+    rusqlite::Connection::open(shelf.path())
+        .and_then(|c| c.execute_batch("CREATE TABLE mine (a)"))
+        .expect("made");
     assert!(matches!(open(), Err(Error::Foreign { .. })));
     assert!(matches!(Run::open(shelf.folder.path(), &shelf.scope), Err(Error::Foreign { .. })));
 }
@@ -136,7 +150,9 @@ fn an_older_copy_a_deleted_ledger_or_a_lost_log_is_noticed_until_the_lock_is_del
         fs::remove_file(&log).expect("removed");
     }
     fs::remove_file(shelf.path()).expect("removed");
-    let Err(Error::Older { lock, .. }) = Run::open(&shelf.path(), &shelf.scope) else { panic!("it is gone") };
+    let Err(Error::Older { lock, .. }) = Run::open(&shelf.path(), &shelf.scope) else {
+        panic!("it is gone")
+    };
     fs::write(shelf.path(), &older).expect("written");
     fs::remove_file(lock).expect("removed");
     let run = shelf.open();

@@ -1,4 +1,5 @@
-//! What a killed run has left in its journal is known to whoever opens the ledger next, and nothing else is.
+//! What a killed run has left in its journal is known to whoever opens the ledger next, and nothing
+//! else is.
 
 use std::fs;
 
@@ -7,13 +8,22 @@ use crate::ledger::Archive;
 
 /// Where the journal of the shelf's scope lies.
 fn journal(shelf: &Shelf) -> PathBuf {
-    let files = fs::read_dir(shelf.folder.path()).expect("a folder").map(|file| file.expect("a file").path());
-    files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "journal")).expect("a journal")
+    let files = fs::read_dir(shelf.folder.path())
+        .expect("a folder")
+        .map(|file| file.expect("a file").path());
+    files
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|ending| ending == "journal"))
+        .expect("a journal")
 }
 
 /// Copies of all files of a run as they are at this moment: what a kill would leave.
 fn killed(shelf: &Shelf) -> Shelf {
-    let left = Shelf { folder: tempfile::tempdir().expect("a folder"), name: shelf.name, scope: shelf.scope.clone() };
+    let left = Shelf {
+        folder: tempfile::tempdir().expect("a folder"),
+        name: shelf.name,
+        scope: shelf.scope.clone(),
+    };
     for file in fs::read_dir(shelf.folder.path()).expect("a folder") {
         let file = file.expect("a file");
         fs::copy(file.path(), left.folder.path().join(file.file_name())).expect("copied");
@@ -34,11 +44,9 @@ fn what_was_answered_is_in_the_journal_and_a_person_sees_it_before_the_next_run(
     assert!(next.knows(key(1, 1)) && !next.knows(key(2, 1)));
     next.close().expect("closed");
     run.close().expect("closed");
-    assert!(
-        !fs::read_dir(shelf.folder.path())
-            .expect("a folder")
-            .any(|file| { file.expect("a file").path().extension().is_some_and(|ending| ending == "journal") })
-    );
+    assert!(!fs::read_dir(shelf.folder.path()).expect("a folder").any(|file| {
+        file.expect("a file").path().extension().is_some_and(|ending| ending == "journal")
+    }));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Runs in processes of their own that are killed, or whose system calls fail: what they were answered is known,
-//! and in doubt is what they intended and did not conclude.
+//! Runs in processes of their own that are killed, or whose system calls fail: what they were
+//! answered is known, and in doubt is what they intended and did not conclude.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -32,7 +32,9 @@ fn conclusion(shipment: u128) -> Conclusion {
 fn say(stage: Stage, shipment: u128) {
     // Not by print!, which the test harness keeps back.
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{} {shipment}", stage as u8).and_then(|()| stdout.flush()).expect("the parent listens");
+    writeln!(stdout, "{} {shipment}", stage as u8)
+        .and_then(|()| stdout.flush())
+        .expect("the parent listens");
 }
 
 #[test]
@@ -41,8 +43,11 @@ fn child() {
     let Some(path) = std::env::var_os(LEDGER) else { return };
     let work = std::env::var(WORK).expect("work");
     let (from, count) = work.split_once('+').expect("two numbers");
-    let (from, count): (u128, u128) = (from.parse().expect("a number"), count.parse().expect("a number"));
-    let Ok(ledger) = Ledger::open(Path::new(&path), &scope("ann@example.com"), "child") else { return };
+    let (from, count): (u128, u128) =
+        (from.parse().expect("a number"), count.parse().expect("a number"));
+    let Ok(ledger) = Ledger::open(Path::new(&path), &scope("ann@example.com"), "child") else {
+        return;
+    };
     let send = async |shipment: u128| {
         let key = key(shipment, 1);
         say(Stage::AsksToIntend, shipment);
@@ -68,7 +73,8 @@ fn child() {
         None
     });
     if let Some(first) = failed {
-        let again = wait(ledger.look_up(vec![key(from, 1)])).expect_err("the first failure is the last");
+        let again =
+            wait(ledger.look_up(vec![key(from, 1)])).expect_err("the first failure is the last");
         assert_eq!(again, first);
     } else {
         // A failure at the end is one, too; what was answered is safe all the same.
@@ -82,9 +88,19 @@ fn start(shelf: &Shelf, tool: &[String], (from, count): (u128, u128)) -> Child {
     let mut line: Vec<std::ffi::OsString> = tool.iter().map(Into::into).collect();
     line.push(test);
     let mut command = Command::new(&line[0]);
-    command.args(&line[1..]).args(["--ignored", "--exact", "--nocapture", "ledger::tests::kill::child"]);
+    command.args(&line[1..]).args([
+        "--ignored",
+        "--exact",
+        "--nocapture",
+        "ledger::tests::kill::child",
+    ]);
     command.env(LEDGER, shelf.path()).env(WORK, format!("{from}+{count}"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started")
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started")
 }
 
 /// How far each shipment came by what the child says; it is killed after `lines` of that.
@@ -93,7 +109,9 @@ fn follow(mut child: Child, lines: usize, stages: &mut BTreeMap<u128, Stage>) {
     let mut heard = 0;
     for line in voice.lines() {
         let line = line.expect("text");
-        let told = line.split_once(' ').and_then(|(stage, number)| Some((stage.parse().ok()?, number.parse().ok()?)));
+        let told = line
+            .split_once(' ')
+            .and_then(|(stage, number)| Some((stage.parse().ok()?, number.parse().ok()?)));
         let Some((stage, shipment)) = told else { continue };
         let stage = match stage {
             0_u8 => Stage::AsksToIntend,
@@ -112,7 +130,8 @@ fn follow(mut child: Child, lines: usize, stages: &mut BTreeMap<u128, Stage>) {
 
 /// Holds the ledger against all that its runs were answered.
 fn verify(shelf: &Shelf, stages: &BTreeMap<u128, Stage>, what: &str) {
-    let run = Run::open(&shelf.path(), &shelf.scope).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let run =
+        Run::open(&shelf.path(), &shelf.scope).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut doubts = Vec::new();
     for (shipment, stage) in stages {
         let key = key(*shipment, 1);
@@ -128,7 +147,10 @@ fn verify(shelf: &Shelf, stages: &BTreeMap<u128, Stage>, what: &str) {
             Stage::Concluded => assert_eq!((accepted, in_doubt), concluded, "{what}"),
             Stage::Intended => assert_eq!((accepted, in_doubt), (false, true), "{what}"),
             Stage::AsksToConclude => {
-                assert!((accepted, in_doubt) == (false, true) || (accepted, in_doubt) == concluded, "{what}");
+                assert!(
+                    (accepted, in_doubt) == (false, true) || (accepted, in_doubt) == concluded,
+                    "{what}"
+                );
             }
             Stage::AsksToIntend => assert!(!accepted, "{what}"),
         }
@@ -164,8 +186,13 @@ fn after_a_kill_everything_answered_is_known_and_what_was_in_flight_is_in_doubt(
 /// Fails the `nth` call of `call` on the ledger's files with `error`, and all later ones, too.
 #[cfg(target_os = "linux")]
 fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
-    let mut line =
-        vec!["strace".to_owned(), "-f".to_owned(), "-qq".to_owned(), "-o".to_owned(), "/dev/null".to_owned()];
+    let mut line = vec![
+        "strace".to_owned(),
+        "-f".to_owned(),
+        "-qq".to_owned(),
+        "-o".to_owned(),
+        "/dev/null".to_owned(),
+    ];
     for ending in ["", "-wal", "-shm"] {
         line.extend(["-P".to_owned(), format!("{}{ending}", shelf.path().display())]);
     }
@@ -182,7 +209,11 @@ fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
 #[test]
 fn a_read_write_or_sync_that_fails_at_any_time_leads_to_an_error_and_to_no_wrong_memory() {
     let works = |line: &[&str]| {
-        let quiet = Command::new(line[0]).args(&line[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let quiet = Command::new(line[0])
+            .args(&line[1..])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         quiet.is_ok_and(|status| status.success())
     };
     if !works(&["strace", "-o", "/dev/null", "true"]) {
@@ -207,7 +238,8 @@ fn a_read_write_or_sync_that_fails_at_any_time_leads_to_an_error_and_to_no_wrong
             let mut stages = BTreeMap::new();
             let child = start(&shelf, &strace(&shelf, call, error, nth), (0, 60));
             follow(child, usize::MAX, &mut stages);
-            failures += u32::from(stages.values().filter(|stage| **stage == Stage::Concluded).count() < 60);
+            failures +=
+                u32::from(stages.values().filter(|stage| **stage == Stage::Concluded).count() < 60);
             verify(&shelf, &stages, &format!("{call} fails with {error} from call {nth} on"));
         }
     }

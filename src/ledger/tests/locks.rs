@@ -9,7 +9,9 @@ fn a_second_run_of_the_same_shop_is_refused_and_told_by_whom() {
     let first = shelf.open();
     let refused = Run::open(&shelf.path(), &shelf.scope).err().expect("refused");
     let told = refused.to_string();
-    let Error::Locked { holder: Holder::Known { pid, what, .. }, .. } = refused else { panic!("{told}") };
+    let Error::Locked { holder: Holder::Known { pid, what, .. }, .. } = refused else {
+        panic!("{told}")
+    };
     assert_eq!((pid, what.as_str()), (std::process::id(), "orders.csv"));
     assert!(told.contains("orders.csv") && told.contains(&pid.to_string()), "{told}");
     first.close().expect("closed");
@@ -40,7 +42,11 @@ fn everything_is_made_for_its_owner_alone() {
     assert_eq!(rights(&folder), 0o700);
     let files: Vec<PathBuf> =
         std::fs::read_dir(&folder).expect("a folder").map(|e| e.expect("a file").path()).collect();
-    assert_eq!(files.len(), 7, "the ledger, its log, its index, its door, a lock and a journal of two: {files:?}");
+    assert_eq!(
+        files.len(),
+        7,
+        "the ledger, its log, its index, its door, a lock and a journal of two: {files:?}"
+    );
     for file in files {
         assert_eq!(rights(&file), 0o600, "{}", file.display());
     }
@@ -54,7 +60,8 @@ fn the_runs_of_many_shops_start_and_write_at_the_same_time() {
         for shop in 0..4 {
             let path = &path;
             threads.spawn(move || {
-                let run = Run::open(path, &scope(&format!("{shop}@example.com"))).expect("a ledger of its own");
+                let run = Run::open(path, &scope(&format!("{shop}@example.com")))
+                    .expect("a ledger of its own");
                 for shipment in 0..100 {
                     run.send(key(shipment, 1));
                 }
@@ -64,7 +71,9 @@ fn the_runs_of_many_shops_start_and_write_at_the_same_time() {
     });
     let stats = Archive::open(&path).and_then(|archive| archive.stats()).expect("counted");
     assert_eq!(stats.scopes.len(), 4);
-    assert!(stats.scopes.iter().all(|shop| (shop.shipments, shop.doubts, shop.runs) == (100, 0, 1)));
+    assert!(
+        stats.scopes.iter().all(|shop| (shop.shipments, shop.doubts, shop.runs) == (100, 0, 1))
+    );
 }
 
 #[test]
@@ -83,7 +92,11 @@ fn what_a_run_goes_by_is_not_changed_beneath_it() {
     assert!(matches!(archive.forget(&all), Err(Error::Locked { .. })));
     let adopted = archive.adopt(&shelf.scope, "adopt", |adoption| adoption.add(key(9, 9), "", ""));
     assert!(matches!(adopted, Err(Error::Locked { .. })));
-    assert_eq!(archive.forget(&Forget::Run(2)), Ok(1), "another shop's shipments may be forgotten meanwhile");
+    assert_eq!(
+        archive.forget(&Forget::Run(2)),
+        Ok(1),
+        "another shop's shipments may be forgotten meanwhile"
+    );
     assert!(run.knows(key(1, 1)));
     run.close().expect("closed");
     assert_eq!(archive.forget(&all), Ok(1));

@@ -25,7 +25,11 @@ struct Shelf {
 
 impl Shelf {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), name: "ledger.db", scope: scope("ann@example.com") }
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            name: "ledger.db",
+            scope: scope("ann@example.com"),
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -43,7 +47,8 @@ fn scope(account: &str) -> Scope {
 
 fn key(identity: u128, payload: u128) -> Key {
     // Spread like hashes, as the real ones are.
-    let spread = |number: u128| (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    let spread =
+        |number: u128| (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     Key { identity: spread(identity), payload: spread(payload) }
 }
 

@@ -1,4 +1,5 @@
-//! The rule, by examples and against a model that keeps the whole history and reads it by the rule's own words.
+//! The rule, by examples and against a model that keeps the whole history and reads it by the
+//! rule's own words.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,8 @@ use super::*;
 /// Sends all of a night's payloads that are not already sent; gives those.
 fn night(shelf: &Shelf, file: &[Key]) -> Vec<Key> {
     let run = shelf.open();
-    let sent: Vec<Key> = file.iter().copied().filter(|key| !run.knows(*key)).inspect(|key| run.send(*key)).collect();
+    let sent: Vec<Key> =
+        file.iter().copied().filter(|key| !run.knows(*key)).inspect(|key| run.send(*key)).collect();
     run.close().expect("closed");
     sent
 }
@@ -58,7 +60,12 @@ fn a_payload_that_went_back_stays_unsent_until_it_is_accepted() {
     night(&shelf, &[b]);
     let run = shelf.open();
     let memory = run.look_up(a).expect("a memory");
-    assert!(memory.accepted.is_none() && memory.accepted_before && memory.other_payload && !memory.seen_in_this_run);
+    assert!(
+        memory.accepted.is_none()
+            && memory.accepted_before
+            && memory.other_payload
+            && !memory.seen_in_this_run
+    );
     drop(run); // killed before it was sent
     let run = shelf.open();
     assert!(!run.knows(a));
@@ -105,18 +112,26 @@ fn a_night_in_whatever_order_finds_what_is_known_and_another_payload_of_it() {
     let sent = |shipment: u128| 1 + u128::from(shipment.is_multiple_of(7));
     let run = shelf.open();
     for payload in 1..=2 {
-        (0..1_000).filter(|shipment| sent(*shipment) >= payload).for_each(|shipment| run.send(key(shipment, payload)));
+        (0..1_000)
+            .filter(|shipment| sent(*shipment) >= payload)
+            .for_each(|shipment| run.send(key(shipment, payload)));
     }
     run.close().expect("closed");
     let orders: [&dyn Fn(u128) -> u128; 4] =
-        [&|at| at, &|at| 999 - at, &|at| at * 617 % 1_000, &|at| if at % 3 == 0 { at + 2_000 } else { at }];
+        [&|at| at, &|at| 999 - at, &|at| at * 617 % 1_000, &|at| {
+            if at % 3 == 0 { at + 2_000 } else { at }
+        }];
     for order in orders {
         let run = shelf.open();
         for shipment in (0..1_000).map(order) {
             let memory = run.look_up(key(shipment, 1)).expect("a memory");
             let other = shipment < 1_000 && sent(shipment) == 2;
             assert_eq!(memory.accepted.is_some(), shipment < 1_000, "{shipment}: {memory:?}");
-            assert_eq!((memory.other_payload, memory.seen_in_this_run), (other, false), "{shipment}");
+            assert_eq!(
+                (memory.other_payload, memory.seen_in_this_run),
+                (other, false),
+                "{shipment}"
+            );
             if shipment < 1_000 {
                 let again = run.look_up(key(shipment, 1)).expect("a memory");
                 assert!(again.seen_in_this_run, "{shipment}");
@@ -136,15 +151,22 @@ fn a_ledger_of_the_version_before_is_brought_to_this_one_and_knows_what_it_knew(
         run.send(key(shipment, 2));
     }
     run.close().expect("closed");
-    // Rows of a shipment with two payloads are what they were before there was a column for being alone.
+    // Rows of a shipment with two payloads are what they were before there was a column for being
+    // alone.
     let connection = rusqlite::Connection::open(shelf.path()).expect("opened");
-    connection.execute_batch("ALTER TABLE payload DROP COLUMN alone; PRAGMA user_version = 2").expect("taken back");
+    connection
+        .execute_batch("ALTER TABLE payload DROP COLUMN alone; PRAGMA user_version = 2")
+        .expect("taken back");
     drop(connection);
     for _ in 0..2 {
         let run = shelf.open();
         for shipment in 0..51 {
             let memory = run.look_up(key(shipment, 2)).expect("a memory");
-            assert_eq!((memory.accepted.is_some(), memory.other_payload), (shipment < 50, shipment < 50), "{shipment}");
+            assert_eq!(
+                (memory.accepted.is_some(), memory.other_payload),
+                (shipment < 50, shipment < 50),
+                "{shipment}"
+            );
         }
         run.close().expect("closed");
     }
@@ -182,7 +204,10 @@ fn the_same_payload_twice_in_one_run_is_noticed() {
     let (shelf, a) = (Shelf::new(), key(1, 1));
     let run = shelf.open();
     for _ in 0..2 {
-        assert!(!run.look_up(a).expect("a memory").seen_in_this_run, "a look at something unknown leaves no trace");
+        assert!(
+            !run.look_up(a).expect("a memory").seen_in_this_run,
+            "a look at something unknown leaves no trace"
+        );
     }
     run.intend(a).expect("recorded");
     run.conclude(a, Conclusion::NotAccepted).expect("recorded");
@@ -190,8 +215,11 @@ fn the_same_payload_twice_in_one_run_is_noticed() {
     run.close().expect("closed");
     night(&shelf, &[a]);
     let run = shelf.open();
-    let seen: Vec<bool> =
-        wait(run.0.look_up(vec![a, a])).expect("memories").iter().map(|m| m.seen_in_this_run).collect();
+    let seen: Vec<bool> = wait(run.0.look_up(vec![a, a]))
+        .expect("memories")
+        .iter()
+        .map(|m| m.seen_in_this_run)
+        .collect();
     assert_eq!(seen, [false, true]);
 }
 
@@ -232,7 +260,8 @@ fn shops_do_not_know_each_others_shipments() {
 #[test]
 fn shipments_that_share_half_of_their_identity_are_kept_apart() {
     let shelf = Shelf::new();
-    let keys = [(7, 1), (7, 2), (8, 1)].map(|(head, tail)| Key { identity: head << 64 | tail, payload: 5 });
+    let keys = [(7, 1), (7, 2), (8, 1)]
+        .map(|(head, tail)| Key { identity: head << 64 | tail, payload: 5 });
     for count in 1..=keys.len() {
         assert_eq!(night(&shelf, &keys[..count]), keys[count - 1..count]);
     }
@@ -277,17 +306,28 @@ impl History {
 
     /// An attempt got lost, and none was accepted since.
     fn in_doubt(&self, key: Key) -> bool {
-        self.last(|k, e| k == key && e == Event::Lost) > self.last(|k, e| k == key && e == Event::Accepted)
+        self.last(|k, e| k == key && e == Event::Lost)
+            > self.last(|k, e| k == key && e == Event::Accepted)
     }
 
-    /// Accepted, and no other payload arrived, or may have, in a run after the last that saw this one.
+    /// Accepted, and no other payload arrived, or may have, in a run after the last that saw this
+    /// one.
     fn already_sent(&self, key: Key) -> bool {
         let accepted = self.last(|k, e| k == key && e == Event::Accepted).is_some();
-        let seen = self.run(self.last(|k, e| k == key && matches!(e, Event::Accepted | Event::Seen)));
-        let others: BTreeSet<Key> =
-            self.0.iter().map(|(_, other, _)| *other).filter(|o| o.identity == key.identity && *o != key).collect();
+        let seen =
+            self.run(self.last(|k, e| k == key && matches!(e, Event::Accepted | Event::Seen)));
+        let others: BTreeSet<Key> = self
+            .0
+            .iter()
+            .map(|(_, other, _)| *other)
+            .filter(|o| o.identity == key.identity && *o != key)
+            .collect();
         let arrived = others.into_iter().any(|other| {
-            let lost = if self.in_doubt(other) { self.last(|k, e| k == other && e == Event::Lost) } else { None };
+            let lost = if self.in_doubt(other) {
+                self.last(|k, e| k == other && e == Event::Lost)
+            } else {
+                None
+            };
             self.run(self.last(|k, e| k == other && e == Event::Accepted).max(lost)) > seen
         });
         accepted && !arrived

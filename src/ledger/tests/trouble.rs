@@ -1,4 +1,5 @@
-//! Full, read-only and vanishing disks: an error that says so, once and for ever, and nothing forgotten of what was answered.
+//! Full, read-only and vanishing disks: an error that says so, once and for ever, and nothing
+//! forgotten of what was answered.
 
 use super::*;
 use crate::ledger::book::Book;
@@ -9,7 +10,9 @@ use crate::ledger::store::{Entered, Store};
 /// Sends until an error comes; gives how many were accepted.
 fn fill(run: &Run) -> (u128, Error) {
     for shipment in 0.. {
-        let done = run.intend(key(shipment, 1)).and_then(|()| run.conclude(key(shipment, 1), Conclusion::Accepted));
+        let done = run
+            .intend(key(shipment, 1))
+            .and_then(|()| run.conclude(key(shipment, 1), Conclusion::Accepted));
         if let Err(error) = done {
             return (shipment, error);
         }
@@ -29,14 +32,22 @@ fn a_ledger_that_can_grow_no_more_says_no_space_and_keeps_what_it_has() {
     let shelf = Shelf::new();
     let store = Store::open_or_make(&shelf.path()).expect("a ledger");
     let mut lock = Lock::take(store.path(), &shelf.scope, "test").expect("free");
-    let Entered { scope, run, .. } = store.register(&shelf.scope, "test", 0, &mut lock).expect("entered");
+    let Entered { scope, run, .. } =
+        store.register(&shelf.scope, "test", 0, &mut lock).expect("entered");
     store.connection.execute_batch("PRAGMA max_page_count = 14").expect("set");
-    let ledger = Ledger::begin(store, lock, journal::Run { id: run, started: 0, scope }, Book::first(scope, run))
-        .expect("begun");
+    let ledger = Ledger::begin(
+        store,
+        lock,
+        journal::Run { id: run, started: 0, scope },
+        Book::first(scope, run),
+    )
+    .expect("begun");
     let mut failed = 0;
     let error = loop {
         let key = key(failed, 1);
-        let done = ledger.intend(key, "A1", "1Z999").and_then(|()| ledger.conclude(key, Conclusion::Accepted));
+        let done = ledger
+            .intend(key, "A1", "1Z999")
+            .and_then(|()| ledger.conclude(key, Conclusion::Accepted));
         let done = done.and_then(|()| ledger.write());
         match done {
             Ok(()) => failed += 1,

@@ -1,4 +1,5 @@
-//! What a date of a format looks like, for the people who have to mend one: `31.12.2026 (%d.%m.%Y)`.
+//! What a date of a format looks like, for the people who have to mend one:
+//! `31.12.2026 (%d.%m.%Y)`.
 
 use super::format::{DateFormat, Way};
 use super::pattern::{Item, Unit};

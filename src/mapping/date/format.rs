@@ -23,7 +23,8 @@ pub struct DateFormat {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Way {
-    /// ISO 8601 with all its usual variants: a blank for the `T`, no seconds, no separators, with or without offset.
+    /// ISO 8601 with all its usual variants: a blank for the `T`, no seconds, no separators, with
+    /// or without offset.
     Iso8601,
     /// Seconds since 1970.
     Unix,
@@ -42,7 +43,9 @@ pub enum DateFormatError {
     #[error("{} is not known in a date format; known are {}", text::quoted(.0), pattern::KNOWN)]
     UnknownLetter(String),
     /// A `%` at the end.
-    #[error("the % at the end of the date format lacks its letter; a per cent sign itself is written %%")]
+    #[error(
+        "the % at the end of the date format lacks its letter; a per cent sign itself is written %%"
+    )]
     Dangling,
     /// It gives no whole date.
     #[error("the date format does not give {}; each needs year (%Y or %y), month (%m or %b) and day (%d)", .0.join(" and "))]
@@ -51,7 +54,9 @@ pub enum DateFormatError {
     #[error("the date format gives {0} twice")]
     Twice(&'static str),
     /// `%I` or `%p` without the other, or with `%H`.
-    #[error("hours on the 12-hour clock need both %I and %p (AM or PM), hours on the 24-hour clock %H alone")]
+    #[error(
+        "hours on the 12-hour clock need both %I and %p (AM or PM), hours on the 24-hour clock %H alone"
+    )]
     HalfClock,
     /// Minutes without hours, or seconds without minutes.
     #[error("the date format gives {0} but not {1}")]
@@ -87,11 +92,12 @@ pub(super) enum Mismatch {
 }
 
 impl DateFormat {
-    /// Reads a format: `iso8601`, `unix`, `unix_ms`, `excel`, or a pattern of strftime's letters that gives year, month
-    /// and day.
+    /// Reads a format: `iso8601`, `unix`, `unix_ms`, `excel`, or a pattern of strftime's letters
+    /// that gives year, month and day.
     ///
     /// # Errors
-    /// Letters without a meaning, and patterns that do not give a whole date or contradict themselves.
+    /// Letters without a meaning, and patterns that do not give a whole date or contradict
+    /// themselves.
     pub fn parse(text: &str) -> Result<Self, DateFormatError> {
         let way = match text.trim() {
             "iso8601" => Way::Iso8601,
@@ -117,7 +123,9 @@ impl DateFormat {
         match &self.way {
             Way::Iso8601 | Way::Unix | Way::UnixMs => true,
             Way::Excel => false,
-            Way::Pattern(items) => items.iter().any(|item| matches!(item, Item::Offset | Item::ZoneLetters)),
+            Way::Pattern(items) => {
+                items.iter().any(|item| matches!(item, Item::Offset | Item::ZoneLetters))
+            }
         }
     }
 
@@ -152,7 +160,11 @@ fn iso8601(text: &str) -> Option<Letters> {
     letters.hour = scan::digits(&mut rest, 2, 2)?;
     let separated = scan::byte(&mut rest, b':');
     letters.minute = scan::digits(&mut rest, 2, 2)?;
-    let seconds = if separated { scan::byte(&mut rest, b':') } else { rest.first().is_some_and(u8::is_ascii_digit) };
+    let seconds = if separated {
+        scan::byte(&mut rest, b':')
+    } else {
+        rest.first().is_some_and(u8::is_ascii_digit)
+    };
     if seconds {
         letters.second = scan::digits(&mut rest, 2, 2)?;
         if matches!(rest.first(), Some(b'.' | b',')) {
@@ -177,8 +189,9 @@ fn unix(text: &str, units: i64) -> Result<Moment, Mismatch> {
     Ok(Moment { wall, origin: Origin::Offset(Offset::UTC) })
 }
 
-/// Days since 1899-12-30 with the time of day as a fraction, rounded to the second. (Spreadsheets count from 1900-01-01
-/// as day 1 and believe in a 1900-02-29; from March 1900 on that is the same.)
+/// Days since 1899-12-30 with the time of day as a fraction, rounded to the second. (Spreadsheets
+/// count from 1900-01-01 as day 1 and believe in a 1900-02-29; from March 1900 on that is the
+/// same.)
 fn excel(text: &str) -> Result<Moment, Mismatch> {
     const EPOCH: Date = date(1899, 12, 30);
     const SECONDS: u64 = 86_400;
@@ -192,8 +205,9 @@ fn excel(text: &str) -> Result<Moment, Mismatch> {
     }
     seconds += (part * SECONDS + unit / 2) / unit;
     let days = i64::try_from(seconds / SECONDS).map_err(|_| Mismatch::Shape)?;
-    let day =
-        EPOCH.checked_add(jiff::SignedDuration::from_hours(days.min(1 << 30) * 24)).map_err(|_| Mismatch::Shape)?;
+    let day = EPOCH
+        .checked_add(jiff::SignedDuration::from_hours(days.min(1 << 30) * 24))
+        .map_err(|_| Mismatch::Shape)?;
     in_years(day)?;
     let time = |unit: u64, most: u64| i8::try_from(seconds / unit % most).unwrap_or(0);
     let wall = day.at(time(3600, 24), time(60, 60), time(1, 60), 0);
@@ -204,7 +218,8 @@ fn excel(text: &str) -> Result<Moment, Mismatch> {
 fn decimal(text: &str) -> Option<(u64, &str)> {
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(whole) && digits(fraction)).then(|| whole.parse().ok().map(|whole| (whole, fraction)))?
+    (digits(whole) && digits(fraction))
+        .then(|| whole.parse().ok().map(|whole| (whole, fraction)))?
 }
 
 fn in_years(day: Date) -> Result<(), Mismatch> {
@@ -214,7 +229,8 @@ fn in_years(day: Date) -> Result<(), Mismatch> {
 impl Letters {
     /// The moment that was read, if the calendar has it.
     fn moment(&self) -> Result<Moment, Mismatch> {
-        if self.hour > 23 || self.minute > 59 || self.second > 59 || !(1..=12).contains(&self.month) {
+        if self.hour > 23 || self.minute > 59 || self.second > 59 || !(1..=12).contains(&self.month)
+        {
             return Err(Mismatch::Shape);
         }
         let small = |number: i16| i8::try_from(number).map_err(|_| Mismatch::Shape);

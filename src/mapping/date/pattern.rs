@@ -1,7 +1,7 @@
 //! A strftime format, parsed once into items; `scan` reads values by them.
 //!
-//! What would let a date be read wrongly is refused here: a part that is missing or given twice, a 12-hour clock
-//! without its half of the day.
+//! What would let a date be read wrongly is refused here: a part that is missing or given twice, a
+//! 12-hour clock without its half of the day.
 
 use super::format::DateFormatError;
 
@@ -27,7 +27,8 @@ pub(super) enum Item {
     Weekday,
     /// `AM` or `p.m.`
     HalfDay,
-    /// Digits behind the decimal point of the seconds; with `true` the point too, and all of it optional.
+    /// Digits behind the decimal point of the seconds; with `true` the point too, and all of it
+    /// optional.
     Fraction(bool),
     /// `+02:00`, `+0200`, `+02`, `Z`, `UTC`.
     Offset,
@@ -93,14 +94,19 @@ fn push_all(text: &str, items: &mut Vec<Item>) -> Result<(), DateFormatError> {
             letter = chars.next().ok_or(DateFormatError::Dangling)?;
         }
         let dot = letter == '.';
-        while letter == '.' || letter == ':' || (letter.is_ascii_digit() && chars.as_str().starts_with('f')) {
+        while letter == '.'
+            || letter == ':'
+            || (letter.is_ascii_digit() && chars.as_str().starts_with('f'))
+        {
             letter = chars.next().ok_or(DateFormatError::Dangling)?;
         }
         let written = &start[..start.len() - chars.as_str().len()];
         match (letter, written.len()) {
             ('f', _) => items.push(Item::Fraction(dot)),
             ('z', _) if !dot => items.push(Item::Offset),
-            _ if written.starts_with(['.', ':']) => return Err(DateFormatError::UnknownLetter(format!("%{written}"))),
+            _ if written.starts_with(['.', ':']) => {
+                return Err(DateFormatError::UnknownLetter(format!("%{written}")));
+            }
             ('Y', _) => items.push(number(Unit::Year)),
             ('y', _) => items.push(number(Unit::YearOfCentury)),
             ('m', _) => items.push(number(Unit::Month)),
@@ -143,7 +149,8 @@ fn push_text(c: char, items: &mut Vec<Item>) {
 /// Whether a format gives a whole date, each part once, and hours that are certain.
 fn check(items: &[Item]) -> Result<(), DateFormatError> {
     let count = |wanted: &dyn Fn(&Item) -> bool| items.iter().filter(|item| wanted(item)).count();
-    let number = |unit: Unit| count(&|item| matches!(item, Item::Number(found, _) if *found == unit));
+    let number =
+        |unit: Unit| count(&|item| matches!(item, Item::Number(found, _) if *found == unit));
     let parts = [
         ("the year", number(Unit::Year) + number(Unit::YearOfCentury)),
         ("the month", number(Unit::Month) + count(&|item| *item == Item::Month)),
@@ -155,7 +162,8 @@ fn check(items: &[Item]) -> Result<(), DateFormatError> {
         ("the weekday", count(&|item| *item == Item::Weekday)),
         ("the offset", count(&|item| matches!(item, Item::Offset))),
     ];
-    let missing: Vec<_> = parts[..3].iter().filter(|(_, times)| *times == 0).map(|(name, _)| *name).collect();
+    let missing: Vec<_> =
+        parts[..3].iter().filter(|(_, times)| *times == 0).map(|(name, _)| *name).collect();
     if !missing.is_empty() {
         return Err(DateFormatError::Incomplete(missing));
     }
@@ -197,13 +205,20 @@ mod tests {
             assert_eq!(DateFormat::parse(text), Err(error), "{text}");
         }
         let message = DateFormat::parse("%Q").expect_err("unknown").to_string();
-        assert!(message.starts_with("\"%Q\" is not known in a date format; known are %Y %y (year)"), "{message}");
+        assert!(
+            message.starts_with("\"%Q\" is not known in a date format; known are %Y %y (year)"),
+            "{message}"
+        );
     }
 
     #[test]
     fn what_has_no_letters_is_answered_with_how_to_write_a_format() {
         let message = |text| DateFormat::parse(text).expect_err("no format").to_string();
-        assert!(message("ISO-8601").ends_with("(did you mean iso8601?)"), "{}", message("ISO-8601"));
+        assert!(
+            message("ISO-8601").ends_with("(did you mean iso8601?)"),
+            "{}",
+            message("ISO-8601")
+        );
         assert!(message("DD.MM.YYYY").contains("as %d.%m.%Y or"), "{}", message("DD.MM.YYYY"));
     }
 }

@@ -1,8 +1,9 @@
 //! A value read by the items of a format, and the small steps that `iso8601` takes too.
 //!
-//! Stricter than most readers of such formats, since a date that is read wrongly looks right: numbers have one or two
-//! digits (exactly two, and years four, where digits follow digits), a blank needs a blank, nothing may be left over.
-//! Each step takes what it reads from the front of `rest`; after a `None` the value does not match.
+//! Stricter than most readers of such formats, since a date that is read wrongly looks right:
+//! numbers have one or two digits (exactly two, and years four, where digits follow digits), a
+//! blank needs a blank, nothing may be left over. Each step takes what it reads from the front of
+//! `rest`; after a `None` the value does not match.
 
 use jiff::civil::Weekday;
 use jiff::tz::Offset;
@@ -27,7 +28,17 @@ pub(super) struct Letters {
 impl Default for Letters {
     fn default() -> Self {
         let (afternoon, weekday, origin) = (None, None, Origin::Unsaid);
-        Self { year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0, afternoon, weekday, origin }
+        Self {
+            year: 0,
+            month: 0,
+            day: 0,
+            hour: 0,
+            minute: 0,
+            second: 0,
+            afternoon,
+            weekday,
+            origin,
+        }
     }
 }
 
@@ -42,12 +53,15 @@ pub(super) fn read(items: &[Item], text: &str) -> Option<Letters> {
             Item::Padding => _ = blanks(&mut rest),
             Item::Number(unit, width) => {
                 let most = if *unit == Unit::Year { 4 } else { 2 };
-                let least = if *width == Width::Full || *unit == Unit::YearOfCentury { most } else { 1 };
+                let least =
+                    if *width == Width::Full || *unit == Unit::YearOfCentury { most } else { 1 };
                 let number = digits(&mut rest, least, most)?;
                 match unit {
                     Unit::Year => letters.year = number,
                     // POSIX: 69 to 99 are of the last century.
-                    Unit::YearOfCentury => letters.year = number + if number < 69 { 2000 } else { 1900 },
+                    Unit::YearOfCentury => {
+                        letters.year = number + if number < 69 { 2000 } else { 1900 }
+                    }
                     Unit::Month => letters.month = number,
                     Unit::Day => letters.day = number,
                     Unit::Hour | Unit::HalfDayHour => letters.hour = number,
@@ -113,13 +127,16 @@ pub(super) fn byte(rest: &mut &[u8], wanted: u8) -> bool {
     found
 }
 
-/// Takes blanks, also the hard and narrow ones that some exports put before AM and PM; whether there were any.
+/// Takes blanks, also the hard and narrow ones that some exports put before AM and PM; whether
+/// there were any.
 pub(super) fn blanks(rest: &mut &[u8]) -> bool {
     let before = rest.len();
     loop {
         *rest = match *rest {
             // U+00A0; U+2009 and U+202F
-            [b' ' | b'\t', after @ ..] | [0xC2, 0xA0, after @ ..] | [0xE2, 0x80, 0x89 | 0xAF, after @ ..] => after,
+            [b' ' | b'\t', after @ ..]
+            | [0xC2, 0xA0, after @ ..]
+            | [0xE2, 0x80, 0x89 | 0xAF, after @ ..] => after,
             _ => return rest.len() < before,
         };
     }
@@ -139,9 +156,11 @@ const MONTHS: [&str; 12] = [
     "november",
     "december",
 ];
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const WEEKDAYS: [&str; 7] =
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// Takes one of `names` in any case, whole or cut to three letters (four: `Sept`, `Tues`, `Thur`); its index.
+/// Takes one of `names` in any case, whole or cut to three letters (four: `Sept`, `Tues`, `Thur`);
+/// its index.
 fn name(rest: &mut &[u8], names: &[&str]) -> Option<usize> {
     let word = letters(rest);
     let index = names.iter().position(|name| {
@@ -155,7 +174,10 @@ fn name(rest: &mut &[u8], names: &[&str]) -> Option<usize> {
 
 fn letters<'a>(rest: &&'a [u8]) -> &'a [u8] {
     // A letter beyond ASCII belongs to the word too, so that it does not match: `Déc`, `März`.
-    let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic() && byte.is_ascii()).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| !byte.is_ascii_alphabetic() && byte.is_ascii())
+        .unwrap_or(rest.len());
     &rest[..end]
 }
 
@@ -182,7 +204,8 @@ pub(super) fn offset(rest: &mut &[u8]) -> Option<Offset> {
         _ => {
             let word = letters(rest);
             *rest = &rest[word.len()..];
-            let utc = [&b"Z"[..], b"UTC", b"GMT"].iter().any(|known| known.eq_ignore_ascii_case(word));
+            let utc =
+                [&b"Z"[..], b"UTC", b"GMT"].iter().any(|known| known.eq_ignore_ascii_case(word));
             return utc.then_some(Offset::UTC);
         }
     };

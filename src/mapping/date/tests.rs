@@ -137,7 +137,10 @@ fn what_could_be_read_wrongly_is_refused() {
         ("%d %b %Y", "1 Ma 2026"),
         ("%d %B %Y", "1 Decem 2026"),
     ] {
-        assert!(matches!(read(format, text), Err(DateTrouble::NotADate { .. })), "{format}: {text}");
+        assert!(
+            matches!(read(format, text), Err(DateTrouble::NotADate { .. })),
+            "{format}: {text}"
+        );
     }
 }
 
@@ -148,8 +151,14 @@ fn a_trouble_says_what_a_date_should_look_like() {
         trouble("%d-%b-%y", "10-Dez-25"),
         "is not a date like 31-Dec-26 (%d-%b-%y); names of months and weekdays are read in English"
     );
-    assert_eq!(trouble("%d.%m.%Y", "1.1.26"), "has the year 26, which is not between 1990 and 2100");
-    assert_eq!(trouble("%y%m%d", "690101"), "has the year 1969, which is not between 1990 and 2100");
+    assert_eq!(
+        trouble("%d.%m.%Y", "1.1.26"),
+        "has the year 26, which is not between 1990 and 2100"
+    );
+    assert_eq!(
+        trouble("%y%m%d", "690101"),
+        "has the year 1969, which is not between 1990 and 2100"
+    );
     assert_eq!(trouble("unix", "1"), "has the year 1970, which is not between 1990 and 2100");
     assert_eq!(trouble("excel", "59"), "has the year 1900, which is not between 1990 and 2100");
     assert_eq!(trouble("%d.%m.%Y", "29.02.2026"), "is a day that the calendar does not have");
@@ -176,15 +185,26 @@ fn examples_are_dates_of_their_own_formats() {
         let shown = example::of_all(&[DateFormat::parse(format).expect("a format")]);
         let value = shown.split(" (").next().expect("an example");
         let read = read(format, value);
-        assert!(read.as_ref().is_ok_and(|wire| wire.starts_with("2026-12-31")), "{format}: {value}: {read:?}");
+        assert!(
+            read.as_ref().is_ok_and(|wire| wire.starts_with("2026-12-31")),
+            "{format}: {value}: {read:?}"
+        );
     }
 }
 
 #[test]
 fn formats_are_tried_in_order_until_one_fits() {
     let rule = rule(&["%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y"], None, None);
-    assert_eq!(apply(&rule, "1.2.26"), Ok("2026-02-01 00:00:00".to_owned()), "26 is no year of the first format");
-    assert_eq!(apply(&rule, "02/03/2024"), Ok("2024-03-02 00:00:00".to_owned()), "the first that fits is taken");
+    assert_eq!(
+        apply(&rule, "1.2.26"),
+        Ok("2026-02-01 00:00:00".to_owned()),
+        "26 is no year of the first format"
+    );
+    assert_eq!(
+        apply(&rule, "02/03/2024"),
+        Ok("2024-03-02 00:00:00".to_owned()),
+        "the first that fits is taken"
+    );
     assert_eq!(apply(&rule, "12/26/2021"), Ok("2021-12-26 00:00:00".to_owned()));
     assert_eq!(apply(&rule, "30/02/2024"), Err(DateTrouble::NoSuchDay));
 }
@@ -218,14 +238,22 @@ fn with_to_a_value_is_converted_from_its_own_offset_or_else_from_the_time_zone()
     let to_york = rule(&formats, None, Some("america/new_york"));
     assert_eq!(apply(&to_york, "1798738200"), Ok("2026-12-31 12:30:00".to_owned()));
     let unset = apply(&to_york, "2026-07-01 12:00:00").expect_err("no offset").to_string();
-    assert_eq!(unset, "has no offset like +02:00, so it cannot be converted: set timezone beside to in the mapping");
+    assert_eq!(
+        unset,
+        "has no offset like +02:00, so it cannot be converted: set timezone beside to in the mapping"
+    );
 }
 
 #[test]
 fn unknown_time_zones_are_answered_with_the_nearest() {
-    let message = |timezone| DateRule::new(vec![], Some(timezone), None).expect_err("no zone").to_string();
+    let message =
+        |timezone| DateRule::new(vec![], Some(timezone), None).expect_err("no zone").to_string();
     assert_eq!(message("Berlin"), "there is no time zone \"Berlin\"; did you mean Europe/Berlin?");
-    assert!(message("Europe/Berln").contains("did you mean Europe/Berlin"), "{}", message("Europe/Berln"));
+    assert!(
+        message("Europe/Berln").contains("did you mean Europe/Berlin"),
+        "{}",
+        message("Europe/Berln")
+    );
     assert_eq!(
         message("xyzzy"),
         "there is no time zone \"xyzzy\"; names are like Europe/Berlin, America/New_York or UTC"

@@ -14,8 +14,8 @@ const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD
 
 /// Names as shops write them, in small letters.
 const WORDS: [&str; 18] = [
-    "kr", "kr.", "zł", "kč", "ft", "lei", "лв", "лв.", "руб", "руб.", "rs", "rs.", "rm", "rp", "fr", "fr.", "sfr.",
-    "tl",
+    "kr", "kr.", "zł", "kč", "ft", "lei", "лв", "лв.", "руб", "руб.", "rs", "rs.", "rm", "rp",
+    "fr", "fr.", "sfr.", "tl",
 ];
 
 /// The dollars and pounds that have letters before their sign: `R$`, `US$`, `NZ$`, `E£`.
@@ -47,7 +47,11 @@ pub(super) fn strip_before(text: &str) -> Option<&str> {
 pub(super) fn strip_behind(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_suffix(is_sign) {
         let letters = rest.len() - rest.trim_end_matches(|c: char| c.is_ascii_uppercase()).len();
-        return Some(if text.ends_with(LETTERED) && letters <= 3 { &rest[..rest.len() - letters] } else { rest });
+        return Some(if text.ends_with(LETTERED) && letters <= 3 {
+            &rest[..rest.len() - letters]
+        } else {
+            rest
+        });
     }
     let dotted = text.strip_suffix('.').unwrap_or(text);
     let start = dotted.trim_end_matches(char::is_alphabetic).len();
@@ -57,7 +61,10 @@ pub(super) fn strip_behind(text: &str) -> Option<&str> {
 
 /// The signs of Unicode's block of currencies and those that are older than it.
 fn is_sign(c: char) -> bool {
-    matches!(c, '$' | '£' | '¥' | '¤' | '฿' | '\u{20A0}'..='\u{20C1}' | '＄' | '￡' | '￥' | '￦' | '﷼')
+    matches!(
+        c,
+        '$' | '£' | '¥' | '¤' | '฿' | '\u{20A0}'..='\u{20C1}' | '＄' | '￡' | '￥' | '￦' | '﷼'
+    )
 }
 
 fn is_code(word: &str) -> bool {
@@ -76,7 +83,8 @@ fn is_code(word: &str) -> bool {
 }
 
 fn is_word(word: &str) -> bool {
-    !word.is_empty() && WORDS.iter().any(|known| known.chars().eq(word.chars().flat_map(char::to_lowercase)))
+    !word.is_empty()
+        && WORDS.iter().any(|known| known.chars().eq(word.chars().flat_map(char::to_lowercase)))
 }
 
 #[cfg(test)]
@@ -86,7 +94,10 @@ mod tests {
     #[test]
     fn every_code_of_the_table_is_found_and_no_other() {
         let codes: Vec<&str> = CODES.split(' ').collect();
-        assert!(codes.is_sorted() && codes.iter().all(|code| code.len() == 3), "the search needs that");
+        assert!(
+            codes.is_sorted() && codes.iter().all(|code| code.len() == 3),
+            "the search needs that"
+        );
         assert!(codes.iter().all(|code| is_code(code) && is_code(&code.to_lowercase())));
         for word in ["", "EU", "PCS", "AAA", "ZZZ", "D A", "EURO", "€"] {
             assert!(!is_code(word), "{word}");

@@ -3,7 +3,12 @@
 use super::*;
 use proptest::prelude::*;
 
-fn read(decimal: char, thousands: Option<char>, decimals: Option<u8>, text: &str) -> Result<String, NumberTrouble> {
+fn read(
+    decimal: char,
+    thousands: Option<char>,
+    decimals: Option<u8>,
+    text: &str,
+) -> Result<String, NumberTrouble> {
     let rule = NumberRule::new(decimal, thousands, decimals).expect("a rule");
     let mut out = "old".to_owned();
     let result = rule.apply(text, &mut out);
@@ -91,7 +96,17 @@ fn what_is_no_number_by_the_rule_is_refused_and_never_guessed() {
     ] {
         assert!(read('.', Some(','), None, text).is_err(), "{text}");
     }
-    for text in ["12.50", "1.23.456", "1234.567", "1.2345", ".123", "1.234.56", "1..234", "1.", "12.34.56,7"] {
+    for text in [
+        "12.50",
+        "1.23.456",
+        "1234.567",
+        "1.2345",
+        ".123",
+        "1.234.56",
+        "1..234",
+        "1.",
+        "12.34.56,7",
+    ] {
         assert!(read(',', Some('.'), None, text).is_err(), "{text}");
     }
     for text in ["1.234,56", "1,234.56", "1,2,3"] {
@@ -103,8 +118,14 @@ fn what_is_no_number_by_the_rule_is_refused_and_never_guessed() {
 fn a_trouble_says_what_a_number_should_look_like() {
     let reason = |text| read(',', Some('.'), None, text).expect_err("no number").to_string();
     assert_eq!(reason("free"), "is not a number with a decimal comma (like 1.234,56)");
-    assert_eq!(reason("12.50"), "has \".\" at odd places for a number with a decimal comma (like 1.234,56)");
-    assert_eq!(reason("1,2E+05"), "is a number that a spreadsheet has shortened: export it again as text");
+    assert_eq!(
+        reason("12.50"),
+        "has \".\" at odd places for a number with a decimal comma (like 1.234,56)"
+    );
+    assert_eq!(
+        reason("1,2E+05"),
+        "is a number that a spreadsheet has shortened: export it again as text"
+    );
     let plain = read('.', None, None, "1,5").expect_err("no number").to_string();
     assert_eq!(plain, "is not a number with a decimal point (like 1234.56)");
 }

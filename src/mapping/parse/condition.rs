@@ -22,9 +22,15 @@ pub(super) fn list(node: &Node<'_>, faults: &mut Faults) -> Vec<Condition<Name>>
 pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name>> {
     if let Some(members) = node.members() {
         if members.is_empty() {
-            faults.at(node.span(), format!("{}: a list of conditions needs at least one", node.path()), "");
+            faults.at(
+                node.span(),
+                format!("{}: a list of conditions needs at least one", node.path()),
+                "",
+            );
         }
-        return Some(Condition::All(members.iter().filter_map(|member| one(member, faults)).collect()));
+        return Some(Condition::All(
+            members.iter().filter_map(|member| one(member, faults)).collect(),
+        ));
     }
     let table = node.table(EXPECTED, faults)?;
     let all_known = table.check_keys(KEYS, faults);
@@ -33,20 +39,27 @@ pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name
     }
     let column = table.get("column").map(|node| node.name("a column's name", faults));
     if column.is_none() && all_known {
-        faults.at(table.span(), format!("{}: a condition needs a column", table.path()), "").advise(EXPECTED);
+        faults
+            .at(table.span(), format!("{}: a condition needs a column", table.path()), "")
+            .advise(EXPECTED);
     }
-    let asks: Vec<&str> = ["is", "is_not", "matches", "empty"].into_iter().filter(|key| table.has(key)).collect();
+    let asks: Vec<&str> =
+        ["is", "is_not", "matches", "empty"].into_iter().filter(|key| table.has(key)).collect();
     let ask = match asks[..] {
         [key] => table.get(key).and_then(|node| ask(key, &node, faults)),
         [] if !all_known => None,
         [] => {
-            let title = format!("{}: a condition needs one of is, is_not, matches, empty", table.path());
+            let title =
+                format!("{}: a condition needs one of is, is_not, matches, empty", table.path());
             faults.at(table.span(), title, "").advise(EXPECTED);
             None
         }
         _ => {
-            let title = format!("{}: a condition takes only one of {}", table.path(), asks.join(", "));
-            faults.at(table.span(), title, "").advise("write a condition for each of them: all in a list must hold");
+            let title =
+                format!("{}: a condition takes only one of {}", table.path(), asks.join(", "));
+            faults
+                .at(table.span(), title, "")
+                .advise("write a condition for each of them: all in a list must hold");
             None
         }
     };
@@ -56,12 +69,18 @@ pub(super) fn one(node: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name
 fn any_of(table: &Table<'_>, any: &Node<'_>, faults: &mut Faults) -> Option<Condition<Name>> {
     if table.entries().len() > 1 {
         let title = format!("{}: any stands alone in its table", table.path());
-        faults.at(table.span(), title, "").advise("put the other conditions beside it, in the list around");
+        faults
+            .at(table.span(), title, "")
+            .advise("put the other conditions beside it, in the list around");
     }
     let members = any.list("a list of conditions", faults);
     if members.is_empty() {
         if any.is_list() {
-            faults.at(any.span(), format!("{}: a list of conditions needs at least one", any.path()), "");
+            faults.at(
+                any.span(),
+                format!("{}: a list of conditions needs at least one", any.path()),
+                "",
+            );
         }
         return None;
     }

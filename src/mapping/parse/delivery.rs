@@ -1,5 +1,5 @@
-//! `[delivery]`: defaults for flags. Where it is sent, with whose key, and what is remembered of it is not a mapping's
-//! affair: a mapping can come from somebody else.
+//! `[delivery]`: defaults for flags. Where it is sent, with whose key, and what is remembered of it
+//! is not a mapping's affair: a mapping can come from somebody else.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -30,7 +30,11 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("endpoint", "where shipments are sent", "give it by --endpoint or LATESHIP_ENDPOINT"),
     ("url", "where shipments are sent", "give it by --endpoint or LATESHIP_ENDPOINT"),
     ("sandbox", "where shipments are sent", "give --sandbox"),
-    ("credentials", "the credentials", "give them by LATESHIPMENT_EMAIL and LATESHIPMENT_API_KEY, or by --credentials"),
+    (
+        "credentials",
+        "the credentials",
+        "give them by LATESHIPMENT_EMAIL and LATESHIPMENT_API_KEY, or by --credentials",
+    ),
     ("email", "the credentials", "give it by LATESHIPMENT_EMAIL, or by --credentials"),
     ("api_key", "the credentials", "give it by LATESHIPMENT_API_KEY, or by --credentials"),
     ("ledger", "what is remembered of a run", "give --ledger or --no-ledger"),
@@ -50,7 +54,8 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
     }
     table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, faults);
 
-    let mut duration = |key: &str| table.get(key).and_then(|node| read(&node, parse_duration, faults));
+    let mut duration =
+        |key: &str| table.get(key).and_then(|node| read(&node, parse_duration, faults));
     let [timeout, connect_timeout, give_up_after, max_duration, wait] =
         ["timeout", "connect_timeout", "give_up_after", "max_duration", "wait"].map(&mut duration);
     Delivery {
@@ -75,7 +80,12 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
         wait,
         answers: table
             .get("answers")
-            .map(|node| node.list("a list, as [{ status = 409, message = \"already\", is = \"sent\" }]", faults))
+            .map(|node| {
+                node.list(
+                    "a list, as [{ status = 409, message = \"already\", is = \"sent\" }]",
+                    faults,
+                )
+            })
             .unwrap_or_default()
             .iter()
             .filter_map(|node| answer(node, faults))
@@ -83,8 +93,13 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
     }
 }
 
-/// A text that one of the values of `limits` is read from; what that expects stands beside the caret.
-fn read<T>(node: &Node<'_>, parse: impl Fn(&str) -> Result<T, Unfit>, faults: &mut Faults) -> Option<T> {
+/// A text that one of the values of `limits` is read from; what that expects stands beside the
+/// caret.
+fn read<T>(
+    node: &Node<'_>,
+    parse: impl Fn(&str) -> Result<T, Unfit>,
+    faults: &mut Faults,
+) -> Option<T> {
     match parse(node.as_text().unwrap_or_default()) {
         Ok(value) => Some(value),
         Err(unfit) => {
@@ -102,11 +117,14 @@ fn max_failures(node: &Node<'_>, faults: &mut Faults) -> Option<MaxFailures> {
         return read(node, str::parse, faults);
     }
     let count = node.whole(0..=u64::from(u32::MAX), faults)?;
-    Some(NonZeroU32::new(u32::try_from(count).ok()?).map_or(MaxFailures::Never, MaxFailures::InARow))
+    Some(
+        NonZeroU32::new(u32::try_from(count).ok()?).map_or(MaxFailures::Never, MaxFailures::InARow),
+    )
 }
 
 fn answer(node: &Node<'_>, faults: &mut Faults) -> Option<AnswerRule> {
-    let table = node.table("a table, as { status = 409, message = \"already\", is = \"sent\" }", faults)?;
+    let table =
+        node.table("a table, as { status = 409, message = \"already\", is = \"sent\" }", faults)?;
     table.check_keys(&["status", "message", "is"], faults);
     for key in ["status", "is"] {
         if !table.has(key) {
@@ -128,5 +146,9 @@ fn answer(node: &Node<'_>, faults: &mut Faults) -> Option<AnswerRule> {
         }
         is
     });
-    Some(AnswerRule { status: u16::try_from(status?).ok()?, message: message.map(toml::Spanned::into_inner), is: is? })
+    Some(AnswerRule {
+        status: u16::try_from(status?).ok()?,
+        message: message.map(toml::Spanned::into_inner),
+        is: is?,
+    })
 }

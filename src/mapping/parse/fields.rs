@@ -19,7 +19,11 @@ const EXPECTED: &str = "a column's name, a template, a table, or a list of them"
 const TAKES: &[&str] = &["column", "template", "value", "infer_carrier"];
 
 /// Reads the table: the sources of each field, in the order of the wire.
-pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Vec<(Field, Vec<Source>)> {
+pub(super) fn parse(
+    table: &Table<'_>,
+    lookups: &Lookups,
+    faults: &mut Faults,
+) -> Vec<(Field, Vec<Source>)> {
     let mut fields = Vec::new();
     for (key, span, node) in table.entries() {
         let field = known(key, &span, table.path(), faults);
@@ -31,12 +35,21 @@ pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -
 }
 
 /// The field of that name; an unknown one is noted as a trouble.
-pub(super) fn known(key: &str, span: &Range<usize>, path: &str, faults: &mut Faults) -> Option<Field> {
+pub(super) fn known(
+    key: &str,
+    span: &Range<usize>,
+    path: &str,
+    faults: &mut Faults,
+) -> Option<Field> {
     let field = Field::by_name(key);
     if field.is_none() {
         let names: Vec<&str> = Field::all().map(Field::name).collect();
         faults
-            .at(span.clone(), format!("{path}: the payload has no field {}", text::quoted(key)), "unknown field")
+            .at(
+                span.clone(),
+                format!("{path}: the payload has no field {}", text::quoted(key)),
+                "unknown field",
+            )
             .nearest(key, &names, "its fields are");
     }
     field
@@ -70,11 +83,21 @@ fn sources(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Vec<Sourc
 
 fn one(node: &Node<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<Source> {
     if let Some(text) = node.as_text() {
-        let take = if text.contains(['{', '}']) { template(node, text, faults) } else { column(node, faults) };
-        return Some(Source { when: None, take: take?, steps: Arc::new(Steps::default()), optional: false });
+        let take = if text.contains(['{', '}']) {
+            template(node, text, faults)
+        } else {
+            column(node, faults)
+        };
+        return Some(Source {
+            when: None,
+            take: take?,
+            steps: Arc::new(Steps::default()),
+            optional: false,
+        });
     }
     let table = node.table(EXPECTED, faults)?;
-    let known: Vec<&str> = ["when", "optional"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
+    let known: Vec<&str> =
+        ["when", "optional"].iter().chain(TAKES).chain(steps::KEYS).copied().collect();
     let all_known = table.check_keys(&known, faults);
     let when = table.get("when").map(|node| condition::one(&node, faults));
     let take = take(&table, all_known, faults);
@@ -109,7 +132,8 @@ fn take(table: &Table<'_>, all_known: bool, faults: &mut Faults) -> Option<Take>
             None
         }
         _ => {
-            let title = format!("{}: a source takes only one of {}", table.path(), present.join(", "));
+            let title =
+                format!("{}: a source takes only one of {}", table.path(), present.join(", "));
             faults
                 .at(table.span(), title, "")
                 .advise("write a list of sources where one stands in for another: the first that gives a value wins");
@@ -126,7 +150,8 @@ fn template(node: &Node<'_>, text: &str, faults: &mut Faults) -> Option<Take> {
     match Template::parse(text) {
         Ok(template) => Some(Take::Template(Spanned::new(node.span(), template))),
         Err(error) => {
-            let title = format!("{}: not a template like \"{{First Name}} {{Last Name}}\"", node.path());
+            let title =
+                format!("{}: not a template like \"{{First Name}} {{Last Name}}\"", node.path());
             let added = faults.at(node.span(), title, error.to_string());
             added.advise("a column whose name has braces is written { column = \"…\" }");
             None
@@ -139,7 +164,10 @@ impl Source {
     fn settles(&self) -> bool {
         let always = match &self.take {
             Take::Value(value) => !value.is_empty(),
-            _ => self.steps.required || self.steps.default.as_ref().is_some_and(|default| !default.is_empty()),
+            _ => {
+                self.steps.required
+                    || self.steps.default.as_ref().is_some_and(|default| !default.is_empty())
+            }
         };
         self.when.is_none() && always
     }

@@ -1,4 +1,5 @@
-//! `[lookups.NAME]`: tables of what is written instead of what stands in a cell, in the mapping or in a file.
+//! `[lookups.NAME]`: tables of what is written instead of what stands in a cell, in the mapping or
+//! in a file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ const FILE_KEYS: [&str; 3] = ["file", "key", "value"];
 pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Lookups {
     let mut lookups = HashMap::new();
     for (name, _, node) in table.entries() {
-        let Some(entries) = node.table("a table of texts, as \"United Parcel Service\" = \"UPS\"", faults) else {
+        let Some(entries) =
+            node.table("a table of texts, as \"United Parcel Service\" = \"UPS\"", faults)
+        else {
             continue;
         };
         lookups.insert(name.to_owned(), Arc::new(lookup(name, &entries, faults)));

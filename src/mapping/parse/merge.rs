@@ -1,13 +1,13 @@
 //! One mapping over the one that it extends: tables key by key, lookups entry by entry.
 //!
-//! The places (spans) of what is left are kept, so that every later error shows the file that is to blame. Called by
-//! `parse` alone.
+//! The places (spans) of what is left are kept, so that every later error shows the file that is to
+//! blame. Called by `parse` alone.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// `own` over `base`. `[fields]` goes by field, `[lookups.NAME]` by entry, the others by key. A field with an empty list of
-/// sources loses the ones it has in `base`.
+/// `own` over `base`. `[fields]` goes by field, `[lookups.NAME]` by entry, the others by key. A
+/// field with an empty list of sources loses the ones it has in `base`.
 pub(super) fn over<'a>(mut base: DeTable<'a>, own: DeTable<'a>) -> DeTable<'a> {
     base.remove("extends");
     for (key, value) in own {
@@ -33,7 +33,8 @@ pub(super) fn over<'a>(mut base: DeTable<'a>, own: DeTable<'a>) -> DeTable<'a> {
 
 type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 
-/// Puts the table `value` into the one that stands under `key`, entry by entry; whatever is no table takes its place.
+/// Puts the table `value` into the one that stands under `key`, entry by entry; whatever is no
+/// table takes its place.
 fn merged<'a>(
     base: &mut DeTable<'a>,
     key: Key<'a>,
@@ -60,5 +61,7 @@ fn put<'a>(base: &mut DeTable<'a>, key: Key<'a>, value: Spanned<DeValue<'a>>) {
 /// Whether a lookup stands in a file of its own: its keys are no entries.
 fn is_file(lookup: &Spanned<DeValue<'_>>) -> bool {
     let table = lookup.get_ref().as_table();
-    table.is_some_and(|table| table.contains_key("file") && (table.contains_key("key") || table.contains_key("value")))
+    table.is_some_and(|table| {
+        table.contains_key("file") && (table.contains_key("key") || table.contains_key("value"))
+    })
 }

@@ -15,7 +15,9 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> (bool, Vec<(Field
     let send_empty = table.get("send_empty").and_then(|node| node.flag(faults)).unwrap_or(false);
     let rename = table
         .get("rename")
-        .and_then(|node| node.table(r#"a table, as { Number_of_items = "number_of_items" }"#, faults))
+        .and_then(|node| {
+            node.table(r#"a table, as { Number_of_items = "number_of_items" }"#, faults)
+        })
         .map(|table| rename(&table, faults))
         .unwrap_or_default();
     (send_empty, rename)
@@ -32,12 +34,18 @@ fn rename(table: &Table<'_>, faults: &mut Faults) -> Vec<(Field, String)> {
             renamed.push((field, name.into_inner()));
         }
     }
-    // What a name collides with can be a field that keeps its own name or another one that takes the same.
+    // What a name collides with can be a field that keeps its own name or another one that takes
+    // the same.
     for (field, name) in &renamed {
         let span = spans.get(&field.index()).cloned().unwrap_or_default();
-        let other = renamed.iter().find(|(other, theirs)| other.index() < field.index() && theirs == name);
+        let other =
+            renamed.iter().find(|(other, theirs)| other.index() < field.index() && theirs == name);
         if let Some((other, _)) = other {
-            let title = format!("{}: {field} and {other} cannot both be called {}", table.path(), text::quoted(name));
+            let title = format!(
+                "{}: {field} and {other} cannot both be called {}",
+                table.path(),
+                text::quoted(name)
+            );
             faults.at(span, title, "taken already");
             continue;
         }
@@ -45,7 +53,8 @@ fn rename(table: &Table<'_>, faults: &mut Faults) -> Vec<(Field, String)> {
         if let Some(owner) = owner
             && !renamed.iter().any(|(moved, _)| *moved == owner)
         {
-            let title = format!("{}: {field} cannot take the name of another field, {owner}", table.path());
+            let title =
+                format!("{}: {field} cannot take the name of another field, {owner}", table.path());
             faults
                 .at(span, title, "taken by a field")
                 .advise(format!("to fill {owner} from this column, map it in [fields]"));

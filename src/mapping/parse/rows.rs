@@ -8,7 +8,8 @@ use crate::mapping::spec::Rows;
 use crate::mapping::toml_tree::{Name, Node, Table};
 use crate::shipment::Field;
 
-const KEYS: &[&str] = &["keep", "drop", "fill_down", "group_by", "group", "split", "identity", "not_older_than"];
+const KEYS: &[&str] =
+    &["keep", "drop", "fill_down", "group_by", "group", "split", "identity", "not_older_than"];
 
 /// The most days that an order may be old, about a hundred years.
 const MOST_DAYS: i64 = 36_500;
@@ -59,7 +60,10 @@ fn split(node: &Node<'_>, faults: &mut Faults) -> Option<(Name, Regex)> {
     }
     let at = at.flatten()?;
     if at.is_match("") {
-        let title = format!("{}: the expression must not match nothing, or every letter would be a piece", node.path());
+        let title = format!(
+            "{}: the expression must not match nothing, or every letter would be a piece",
+            node.path()
+        );
         faults.at(node.span(), title, "").advise("write + for once or more, where * is");
         return None;
     }
@@ -70,21 +74,28 @@ fn identity(node: &Node<'_>, faults: &mut Faults) -> Vec<Field> {
     let mut identity = Vec::new();
     for member in node.one_or_more() {
         let Some(name) = member.text(faults) else { continue };
-        let Some(field) = fields::known(name, &member.span(), member.path(), faults) else { continue };
+        let Some(field) = fields::known(name, &member.span(), member.path(), faults) else {
+            continue;
+        };
         if !identity.contains(&field) {
             identity.push(field);
         }
     }
     if node.members().is_some_and(|members| members.is_empty()) {
         let title = format!("{}: without any field all shipments would be one", node.path());
-        faults.at(node.span(), title, "").advise(r#"the usual ones are ["order_no", "trackingnumber", "productid"]"#);
+        faults
+            .at(node.span(), title, "")
+            .advise(r#"the usual ones are ["order_no", "trackingnumber", "productid"]"#);
     }
     identity
 }
 
 fn age(node: &Node<'_>, faults: &mut Faults) -> Option<(i64, String)> {
     let text = node.as_text().unwrap_or_default();
-    let days = text.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| (1..=MOST_DAYS).contains(days));
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse().ok())
+        .filter(|days| (1..=MOST_DAYS).contains(days));
     if days.is_none() {
         node.expected_one_of(r#"a number of days, as "90d""#, faults);
     }

@@ -17,10 +17,15 @@ pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> (Form, Vec<String
         encoding: table.get("encoding").and_then(|node| encoding(&node, faults)),
     };
     let empty = table.get("empty").map(|node| texts(&node, faults)).unwrap_or_default();
-    if let (Some(delimiter), Some(Quote::By(quote)), Some(node)) = (form.delimiter, form.quote, table.get("quote"))
+    if let (Some(delimiter), Some(Quote::By(quote)), Some(node)) =
+        (form.delimiter, form.quote, table.get("quote"))
         && delimiter == quote
     {
-        faults.at(node.span(), format!("{}: the delimiter cannot be the quote too", node.path()), "");
+        faults.at(
+            node.span(),
+            format!("{}: the delimiter cannot be the quote too", node.path()),
+            "",
+        );
     }
     (form, empty)
 }
@@ -44,7 +49,10 @@ fn delimiter(node: &Node<'_>, faults: &mut Faults) -> Option<u8> {
         Some("," | ";" | "|" | "\t") => node.as_text().and_then(|text| text.bytes().next()),
         Some("tab" | "\\t") => Some(b'\t'),
         _ => {
-            node.expected_one_of(r#"the character between two cells: "," or ";" or "|" or "\t""#, faults);
+            node.expected_one_of(
+                r#"the character between two cells: "," or ";" or "|" or "\t""#,
+                faults,
+            );
             None
         }
     }
@@ -55,7 +63,10 @@ fn quote(node: &Node<'_>, faults: &mut Faults) -> Option<Quote> {
         Some([]) => Some(Quote::Never),
         Some(&[byte]) if byte.is_ascii_punctuation() => Some(Quote::By(byte)),
         _ => {
-            node.expected_one_of(r#"the character around a cell, as '"', or "" where quotes are data"#, faults);
+            node.expected_one_of(
+                r#"the character around a cell, as '"', or "" where quotes are data"#,
+                faults,
+            );
             None
         }
     }

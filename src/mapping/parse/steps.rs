@@ -63,13 +63,17 @@ pub(super) fn parse(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -
             .get("max_length")
             .and_then(|node| node.whole(1..=1_000_000, faults))
             .and_then(|length| usize::try_from(length).ok()),
-        default: table.get("default").and_then(|node| node.text(faults)).map(|text| text.trim().to_owned()),
+        default: table
+            .get("default")
+            .and_then(|node| node.text(faults))
+            .map(|text| text.trim().to_owned()),
         required: table.get("required").and_then(|node| node.flag(faults)).unwrap_or(false),
     }
 }
 
 fn replace(node: &Node<'_>, faults: &mut Faults) -> Vec<(regex::Regex, String)> {
-    const EXPECTED: &str = r#"a list of pairs, as [['\s+', " "]]: an expression, and what to write instead"#;
+    const EXPECTED: &str =
+        r#"a list of pairs, as [['\s+', " "]]: an expression, and what to write instead"#;
     let mut pairs = Vec::new();
     for pair in node.list(EXPECTED, faults) {
         match pair.members().as_deref() {
@@ -86,11 +90,13 @@ fn replace(node: &Node<'_>, faults: &mut Faults) -> Vec<(regex::Regex, String)> 
     pairs
 }
 
-/// Notes groups that the expression does not have: they would be replaced by nothing, in silence. `$1x` is the group `1x`.
+/// Notes groups that the expression does not have: they would be replaced by nothing, in silence.
+/// `$1x` is the group `1x`.
 fn check_groups(regex: &regex::Regex, with: &str, node: &Node<'_>, faults: &mut Faults) {
     let mut rest = with;
     while let Some((_, after)) = rest.split_once('$') {
-        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let end =
+            after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
         let (name, next) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
             Some(braced) => braced,
             None => (&after[..end], &after[end..]),
@@ -100,7 +106,8 @@ fn check_groups(regex: &regex::Regex, with: &str, node: &Node<'_>, faults: &mut 
             Err(_) => name.is_empty() || regex.capture_names().flatten().any(|known| known == name),
         };
         if !known {
-            let title = format!("{}: the expression has no group {}", node.path(), text::quoted(name));
+            let title =
+                format!("{}: the expression has no group {}", node.path(), text::quoted(name));
             faults
                 .at(node.span(), title, "no such group")
                 .advise("write ${1}x for the first group before an x, $$ for a dollar");
@@ -126,13 +133,18 @@ fn lookup(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<L
     };
     let Some(found) = lookups.get(name).or_else(|| none.get(name)) else {
         let names: Vec<&str> = lookups.keys().map(String::as_str).collect();
-        let title = format!("{}: there is no table [lookups.{}]", node.path(), text::printable(name));
+        let title =
+            format!("{}: there is no table [lookups.{}]", node.path(), text::printable(name));
         faults.at(node.span(), title, "no such lookup").nearest(name, &names, "the lookups are");
         return None;
     };
     if ignore_case {
-        let mut unclear: Vec<&str> =
-            found.folded.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str()).collect();
+        let mut unclear: Vec<&str> = found
+            .folded
+            .iter()
+            .filter(|(_, value)| value.is_none())
+            .map(|(key, _)| key.as_str())
+            .collect();
         unclear.sort_unstable();
         for key in unclear {
             let title = format!(
@@ -141,7 +153,9 @@ fn lookup(table: &Table<'_>, lookups: &Lookups, faults: &mut Faults) -> Option<L
                 text::printable(name),
                 text::quoted(key)
             );
-            faults.at(node.span(), title, "").advise("take one of them out, or leave ignore_case out");
+            faults
+                .at(node.span(), title, "")
+                .advise("take one of them out, or leave ignore_case out");
         }
     }
     Some(LookUp { table: Arc::clone(found), ignore_case, carriers, otherwise })
@@ -158,7 +172,11 @@ fn otherwise(node: &Node<'_>, faults: &mut Faults) -> Otherwise {
             let Some(table) = node.table(EXPECTED, faults) else { return Otherwise::Error };
             table.check_keys(&["value"], faults);
             match table.get("value") {
-                Some(value) => return Otherwise::Value(value.text(faults).unwrap_or_default().trim().to_owned()),
+                Some(value) => {
+                    return Otherwise::Value(
+                        value.text(faults).unwrap_or_default().trim().to_owned(),
+                    );
+                }
                 None => node.expected(EXPECTED, faults),
             }
         }
@@ -168,7 +186,8 @@ fn otherwise(node: &Node<'_>, faults: &mut Faults) -> Otherwise {
 
 fn shape(table: &Table<'_>, faults: &mut Faults) -> Option<Shape> {
     if table.has("date") && (table.has("number") || table.has("decimals")) {
-        let title = format!("{}: a value is read as a date or as a number, not as both", table.path());
+        let title =
+            format!("{}: a value is read as a date or as a number, not as both", table.path());
         faults.at(table.span(), title, "");
         return None;
     }
@@ -176,7 +195,11 @@ fn shape(table: &Table<'_>, faults: &mut Faults) -> Option<Shape> {
         return date(table, &node, faults).map(Shape::Date);
     }
     needs(table, &["timezone", "to"], "date", faults);
-    if table.has("number") || table.has("decimals") { number(table, faults).map(Shape::Number) } else { None }
+    if table.has("number") || table.has("decimals") {
+        number(table, faults).map(Shape::Number)
+    } else {
+        None
+    }
 }
 
 fn date(table: &Table<'_>, node: &Node<'_>, faults: &mut Faults) -> Option<DateRule> {
@@ -194,7 +217,8 @@ fn date(table: &Table<'_>, node: &Node<'_>, faults: &mut Faults) -> Option<DateR
         match DateFormat::parse(text) {
             Ok(format) => formats.push(format),
             Err(error) => {
-                let title = format!("{}: {} is not a date format", member.path(), text::quoted(text));
+                let title =
+                    format!("{}: {} is not a date format", member.path(), text::quoted(text));
                 faults.at(member.span(), title, "").advise(error.to_string());
             }
         }
@@ -257,9 +281,16 @@ fn combine(table: &Table<'_>, faults: &mut Faults) -> Combine {
         node.expected_one_of(Combine::WORDS, faults);
         return Combine::First;
     };
-    if let (Some(separator), false) = (table.get("separator"), matches!(combine, Combine::Join | Combine::Unique)) {
-        let title = format!("{}: it stands between values that are joined, and these are not", separator.path());
-        faults.at(separator.span(), title, "").advise("write combine = \"join\" or \"unique\", or leave it out");
+    if let (Some(separator), false) =
+        (table.get("separator"), matches!(combine, Combine::Join | Combine::Unique))
+    {
+        let title = format!(
+            "{}: it stands between values that are joined, and these are not",
+            separator.path()
+        );
+        faults
+            .at(separator.span(), title, "")
+            .advise("write combine = \"join\" or \"unique\", or leave it out");
     }
     combine
 }
@@ -270,7 +301,9 @@ fn pad_left(node: &Node<'_>, faults: &mut Faults) -> Option<Pad> {
     table.check_keys(&["to", "with"], faults);
     let with = table.get("with").map_or(Some('0'), |node| character(&node, faults));
     let Some(to) = table.get("to") else {
-        faults.at(table.span(), format!("{}: to is missing", table.path()), "").advise(format!("write {EXPECTED}"));
+        faults
+            .at(table.span(), format!("{}: to is missing", table.path()), "")
+            .advise(format!("write {EXPECTED}"));
         return None;
     };
     let to = to.whole(1..=MOST_PADDED, faults)?;
@@ -290,7 +323,11 @@ fn character(node: &Node<'_>, faults: &mut Faults) -> Option<char> {
 fn needs(table: &Table<'_>, keys: &[&str], other: &str, faults: &mut Faults) {
     for key in keys {
         if let Some(node) = table.get(key) {
-            faults.at(node.span(), format!("{}: {key} means nothing without {other}", table.path()), "");
+            faults.at(
+                node.span(),
+                format!("{}: {key} means nothing without {other}", table.path()),
+                "",
+            );
         }
     }
 }

@@ -6,7 +6,8 @@ use super::*;
 fn built_in(name: &str, delimiter: char) -> (Bound, Vec<String>) {
     let mapping = Mapping::load(name).unwrap_or_else(|error| panic!("{error}"));
     let text = crate::mapping::builtin::text(name).expect("built in");
-    let columns: String = text.lines().filter_map(|line| line.strip_prefix("#   ")).collect::<Vec<_>>().concat();
+    let columns: String =
+        text.lines().filter_map(|line| line.strip_prefix("#   ")).collect::<Vec<_>>().concat();
     let header: Vec<String> = columns.split(delimiter).map(str::to_owned).collect();
     let bound = mapping.bind("orders.csv", &header, &[]).unwrap_or_else(|error| panic!("{error}"));
     (bound, header)
@@ -31,11 +32,15 @@ fn every_built_in_mapping_parses() {
 fn every_built_in_mapping_without_a_join_fits_the_header_that_its_comment_shows() {
     for (name, text) in crate::mapping::builtin::all() {
         let head = crate::mapping::builtin::head(text);
-        assert!(head.from.is_some() || matches!(name, "orders" | "erp-de"), "{name} says where its file comes from");
+        assert!(
+            head.from.is_some() || matches!(name, "orders" | "erp-de"),
+            "{name} says where its file comes from"
+        );
         if head.join.is_some() {
             continue;
         }
-        let delimiter = [';', '\t'].into_iter().find(|other| head.header.contains(*other)).unwrap_or(',');
+        let delimiter =
+            [';', '\t'].into_iter().find(|other| head.header.contains(*other)).unwrap_or(',');
         let (_, header) = built_in(name, delimiter);
         assert!(header.len() > 1, "{name}");
     }
@@ -132,5 +137,9 @@ fn erp_de_makes_a_payload_of_a_german_row() {
     }
     let mut unknown = cells;
     unknown[6] = "Brieftaube";
-    assert_eq!(payload(&mut bound, &unknown)["carrier_type"], "Brieftaube", "an unlisted method is sent as it stands");
+    assert_eq!(
+        payload(&mut bound, &unknown)["carrier_type"],
+        "Brieftaube",
+        "an unlisted method is sent as it stands"
+    );
 }

@@ -39,19 +39,28 @@ fn all_troubles_are_shown_with_file_line_and_place() {
 #[test]
 fn broken_toml_is_shown_where_it_breaks() {
     assert_shows(&error("[fields]\norder_no = \"Order\n"), &["not valid TOML", "shop.toml:2"]);
-    assert_shows(&error("[fields]\na = \"x\"\na = \"y\"\n"), &["duplicate key", "shop.toml:3", "a list of them"]);
+    assert_shows(
+        &error("[fields]\na = \"x\"\na = \"y\"\n"),
+        &["duplicate key", "shop.toml:3", "a list of them"],
+    );
 }
 
 #[test]
 fn a_lookup_in_a_file_says_file_key_and_value() {
     let text = "[lookups.t]\nfile = \"a.csv\"\nkey = \"K\"";
-    assert_shows(&error(text), &["[lookups.t]: value is missing", "the column that is taken", "shop.toml:1"]);
+    assert_shows(
+        &error(text),
+        &["[lookups.t]: value is missing", "the column that is taken", "shop.toml:1"],
+    );
 }
 
 #[test]
 fn a_mapping_decides_neither_endpoint_nor_credentials_nor_ledger() {
     for key in ["endpoint", "credentials", "email", "api_key", "ledger"] {
-        assert_shows(&error(&format!("[delivery]\n{key} = \"x\"")), &["a mapping does not decide", "not allowed here"]);
+        assert_shows(
+            &error(&format!("[delivery]\n{key} = \"x\"")),
+            &["a mapping does not decide", "not allowed here"],
+        );
     }
 }
 
@@ -71,7 +80,12 @@ fn delivery_holds_typed_limits() {
         &error(
             "[delivery]\nrate = \"fast\"\nconcurrency = 0\ntimeout = 30\nanswers = [{ status = 409, is = \"fine\" }]",
         ),
-        &["expected a rate like 10/s", "from 1 to 10000", "30s, 10m or 2h, in quotes", "one of \"sent\""],
+        &[
+            "expected a rate like 10/s",
+            "from 1 to 10000",
+            "30s, 10m or 2h, in quotes",
+            "one of \"sent\"",
+        ],
     );
 }
 
@@ -96,8 +110,14 @@ fn sources_that_make_no_sense_are_refused() {
         ("{ column = \"A\", max_length = 0 }", "a whole number from 1"),
         ("{ column = \"A\", lookup = \"carrie\" }", "did you mean \"carrier\""),
         ("{ column = \"A\", otherwise = \"keep\" }", "means nothing without lookup"),
-        ("{ column = \"A\", lookup = \"carrier\", otherwise = \"drop\" }", "one of \"keep\", \"empty\", \"error\""),
-        ("{ column = \"A\", lookup = \"carrier\", ignore_case = true }", "different things for \"ups\""),
+        (
+            "{ column = \"A\", lookup = \"carrier\", otherwise = \"drop\" }",
+            "one of \"keep\", \"empty\", \"error\"",
+        ),
+        (
+            "{ column = \"A\", lookup = \"carrier\", ignore_case = true }",
+            "different things for \"ups\"",
+        ),
         ("{ column = \"A\", replace = [\"x\"] }", "a list of pairs"),
         ("{ column = \"A\", replace = [[\"(x)\", \"$1y\"]] }", "no group \"1y\""),
         ("{ colum = \"A\" }", "did you mean \"column\""),
@@ -106,10 +126,14 @@ fn sources_that_make_no_sense_are_refused() {
         ("[[\"A\"]]", "expected a column's name"),
         ("{ when = { is = \"x\" }, value = \"y\" }", "a condition needs a column"),
         ("{ when = { column = \"A\" }, value = \"y\" }", "needs one of is, is_not, matches, empty"),
-        ("{ when = { column = \"A\", is = \"x\", empty = true }, value = \"y\" }", "takes only one of is, empty"),
+        (
+            "{ when = { column = \"A\", is = \"x\", empty = true }, value = \"y\" }",
+            "takes only one of is, empty",
+        ),
         ("{ when = { any = [] }, value = \"y\" }", "at least one"),
     ] {
-        let text = format!("[fields]\nproduct = {source}\n[lookups.carrier]\nUPS = \"a\"\nups = \"b\"\n");
+        let text =
+            format!("[fields]\nproduct = {source}\n[lookups.carrier]\nUPS = \"a\"\nups = \"b\"\n");
         let shown = error(&text);
         assert_shows(&shown, &[part, "shop.toml:2:"]);
     }
@@ -121,8 +145,17 @@ fn names_on_the_wire_do_not_collide() {
         &error("[payload]\nrename = { product = \"x\", productid = \"x\" }"),
         &["cannot both be called \"x\"", "taken already"],
     );
-    assert_shows(&error("[payload]\nrename = { product = \"amount\" }"), &["the name of another field, amount"]);
-    assert!(Mapping::parse("m", "[payload]\nrename = { product = \"productid\", productid = \"product\" }").is_ok());
+    assert_shows(
+        &error("[payload]\nrename = { product = \"amount\" }"),
+        &["the name of another field, amount"],
+    );
+    assert!(
+        Mapping::parse(
+            "m",
+            "[payload]\nrename = { product = \"productid\", productid = \"product\" }"
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -163,9 +196,13 @@ fn a_required_field_needs_a_source() {
 
 #[test]
 fn a_column_asked_in_a_condition_must_exist() {
-    let fields =
-        format!("{REQUIRED}product = [{{ when = {{ column = \"Stat\", is = \"x\" }}, value = \"y\" }}, \"Order\"]");
-    assert_shows(&bind_error(&fields, "Order,Tracking,Carrier,Status"), &["no column \"Stat\"", "\"Status\""]);
+    let fields = format!(
+        "{REQUIRED}product = [{{ when = {{ column = \"Stat\", is = \"x\" }}, value = \"y\" }}, \"Order\"]"
+    );
+    assert_shows(
+        &bind_error(&fields, "Order,Tracking,Carrier,Status"),
+        &["no column \"Stat\"", "\"Status\""],
+    );
 }
 
 #[test]
@@ -173,7 +210,10 @@ fn a_built_in_name_that_is_none_lists_what_there_is() {
     let shown = Mapping::load("ordrs").expect_err("no such mapping").to_string();
     assert_shows(
         &shown,
-        &["there is no built-in mapping \"ordrs\"", "did you mean orders? lateship mappings lists the built-in ones"],
+        &[
+            "there is no built-in mapping \"ordrs\"",
+            "did you mean orders? lateship mappings lists the built-in ones",
+        ],
     );
     let shown = Mapping::load("./no/such.toml").expect_err("no such file").to_string();
     assert_shows(&shown, &["cannot read the mapping \"./no/such.toml\""]);
@@ -204,5 +244,8 @@ proptest! {
 #[test]
 fn a_mapping_is_known_by_the_hash_of_its_text() {
     let mapping = Mapping::parse("m", "").expect("an empty mapping");
-    assert_eq!(mapping.sha256(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_eq!(
+        mapping.sha256(),
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    );
 }

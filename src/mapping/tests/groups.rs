@@ -7,7 +7,11 @@ use crate::row::Reading;
 fn shop(rows: &str) -> Bound {
     let fields = "product = { column = \"Item\", combine = \"join\", separator = \" + \" }\n\
                   quantity = { column = \"Qty\", combine = \"sum\" }\namount = \"Total\"\n";
-    bound("Item,Qty,Total,Status", fields, &format!("[rows]\ngroup_by = [\"Order\", \"Tracking\"]\n{rows}"))
+    bound(
+        "Item,Qty,Total,Status",
+        fields,
+        &format!("[rows]\ngroup_by = [\"Order\", \"Tracking\"]\n{rows}"),
+    )
 }
 
 fn push(bound: &mut Bound, number: u64, line: &str) {
@@ -23,7 +27,8 @@ fn units(bound: &mut Bound) -> Vec<(Vec<u64>, Vec<String>)> {
     let told = |worked: Worked| match worked.made {
         Made::Shipment(shipment) => {
             let sent: serde_json::Value = serde_json::from_slice(&shipment.body).expect("JSON");
-            format!("{} {} {}", sent["trackingnumber"], sent["product"], sent["quantity"]).replace('"', "")
+            format!("{} {} {}", sent["trackingnumber"], sent["product"], sent["quantity"])
+                .replace('"', "")
         }
         Made::Skipped(reason) => format!("skipped: {reason}"),
         Made::Invalid(problems) => format!("invalid: {}", crate::problem::join(&problems)),
@@ -72,14 +77,17 @@ fn an_empty_key_is_a_group_of_its_own_and_a_flawed_row_ends_one() {
     bound.push(flawed);
     bound.push(row(&["1", "e"]));
     bound.finish();
-    let sizes: Vec<usize> = std::iter::from_fn(|| bound.pop()).map(|unit| unit.members.len()).collect();
+    let sizes: Vec<usize> =
+        std::iter::from_fn(|| bound.pop()).map(|unit| unit.members.len()).collect();
     assert_eq!(sizes, [1; 5]);
 }
 
 #[test]
 fn rows_that_disagree_and_sums_of_equal_values_are_told_once_a_group() {
     let mut bound = shop("");
-    for (number, line) in (1..).zip(["1,T1,UPS,mug,2,30,", "1,T1,UPS,cup,2,31,", "1,T1,UPS,tray,2,32,"]) {
+    for (number, line) in
+        (1..).zip(["1,T1,UPS,mug,2,30,", "1,T1,UPS,cup,2,31,", "1,T1,UPS,tray,2,32,"])
+    {
         push(&mut bound, number, line);
     }
     bound.finish();
@@ -97,7 +105,10 @@ fn what_is_wrong_in_a_group_is_told_with_its_row() {
     let unit = bound.pop().expect("a unit");
     let Made::Invalid(problems) = &unit.made[0].made else { panic!("not invalid") };
     let told = unit.explain(problems);
-    assert!(told.starts_with("row 8: quantity: column \"Qty\" (E): \"two\" is not a number"), "{told}");
+    assert!(
+        told.starts_with("row 8: quantity: column \"Qty\" (E): \"two\" is not a number"),
+        "{told}"
+    );
     assert_eq!(unit.lines().count(), 2);
 }
 
@@ -111,7 +122,11 @@ fn a_key_without_end_is_not_kept_in_memory() {
     let made = units(&mut bound);
     let rows: usize = made.iter().map(|(rows, _)| rows.len()).sum();
     assert_eq!((made.len(), rows), (4, 10_004));
-    assert!(made[..3].iter().all(|(_, told)| told[0].contains("more than 10,000 rows")), "{:?}", made[1].1);
+    assert!(
+        made[..3].iter().all(|(_, told)| told[0].contains("more than 10,000 rows")),
+        "{:?}",
+        made[1].1
+    );
     assert_eq!(made[3].1, ["T2 mug 1"]);
 }
 
@@ -123,12 +138,21 @@ fn a_cell_with_several_values_makes_a_shipment_for_each_and_warns() {
     push(&mut bound, 3, "2,T3;,UPS,tray,1,9,");
     bound.finish();
     let unit = bound.pop().expect("a unit");
-    let numbers: Vec<_> = unit.shipments().map(|shipment| shipment.trackingnumber.as_str()).collect();
+    let numbers: Vec<_> =
+        unit.shipments().map(|shipment| shipment.trackingnumber.as_str()).collect();
     assert_eq!(numbers, ["T1", "T2"]);
     assert_eq!(unit.lines().count(), 4, "each row has a line for each shipment");
-    assert!(unit.made[0].warnings.iter().any(|warning| warning.reason.contains("a shipment is made for each")));
+    assert!(
+        unit.made[0]
+            .warnings
+            .iter()
+            .any(|warning| warning.reason.contains("a shipment is made for each"))
+    );
     let single = bound.pop().expect("a unit");
-    assert_eq!(single.shipments().map(|shipment| shipment.trackingnumber.as_str()).collect::<Vec<_>>(), ["T3"]);
+    assert_eq!(
+        single.shipments().map(|shipment| shipment.trackingnumber.as_str()).collect::<Vec<_>>(),
+        ["T3"]
+    );
     assert!(single.made[0].warnings.is_empty());
 }
 
@@ -149,7 +173,13 @@ fn old_orders_are_left_out_by_their_date() {
     let mut bound = bound("Date", "order_date = \"Date\"", "[rows]\nnot_older_than = \"90d\"");
     let today = jiff::ZonedDateTime::now().date().to_string();
     assert!(made(&mut bound, &[&format!("{today} 08:00:00")]).is_ok());
-    assert!(made(&mut bound, &["2015-12-24"]).expect_err("left out").contains("older than [rows] not_older_than"));
+    assert!(
+        made(&mut bound, &["2015-12-24"])
+            .expect_err("left out")
+            .contains("older than [rows] not_older_than")
+    );
     let undated = worked(&mut bound, row(&["1001", "T1", "UPS", "soon"]));
-    assert!(matches!(undated.made, Made::Shipment(_)) && undated.warnings[0].reason.contains("age"));
+    assert!(
+        matches!(undated.made, Made::Shipment(_)) && undated.warnings[0].reason.contains("age")
+    );
 }

@@ -1,4 +1,5 @@
-//! The mapping as a whole, through its public face: text, header and row in, shipment or problem out.
+//! The mapping as a whole, through its public face: text, header and row in, shipment or problem
+//! out.
 
 mod builtins;
 mod errors;
@@ -12,8 +13,10 @@ use super::{Bound, Made, Mapping, Unit, Worked};
 use crate::row::Row;
 use crate::shipment::Field;
 
-/// The three required fields of a header `Order,Tracking,Carrier`, in front of what a test is about.
-const REQUIRED: &str = "order_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = \"Carrier\"\n";
+/// The three required fields of a header `Order,Tracking,Carrier`, in front of what a test is
+/// about.
+const REQUIRED: &str =
+    "order_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = \"Carrier\"\n";
 
 fn header(names: &str) -> Vec<String> {
     names.split(',').map(str::to_owned).collect()
@@ -56,7 +59,9 @@ fn made(bound: &mut Bound, cells: &[&str]) -> Result<serde_json::Value, String> 
     let mut all = vec!["1001", "T1", "UPS"];
     all.extend(cells);
     match worked(bound, row(&all)).made {
-        Made::Shipment(shipment) => Ok(serde_json::from_slice(&shipment.body).expect("a body is JSON")),
+        Made::Shipment(shipment) => {
+            Ok(serde_json::from_slice(&shipment.body).expect("a body is JSON"))
+        }
         Made::Skipped(reason) => Err(format!("skipped: {reason}")),
         Made::Invalid(problems) => Err(crate::problem::join(&problems)),
     }
@@ -64,7 +69,11 @@ fn made(bound: &mut Bound, cells: &[&str]) -> Result<serde_json::Value, String> 
 
 /// The value of `product`, which has this source, for cells A and B.
 fn product(source: &str, cells: [&str; 2]) -> Result<String, String> {
-    let mut bound = bound("A,B", &format!("product = {source}"), "[lookups.names]\nmug = \"Mug\"\nCUP = \"Cup\"\n");
+    let mut bound = bound(
+        "A,B",
+        &format!("product = {source}"),
+        "[lookups.names]\nmug = \"Mug\"\nCUP = \"Cup\"\n",
+    );
     let payload = made(&mut bound, &cells)?;
     Ok(payload.get("product").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned())
 }

@@ -17,7 +17,10 @@ fn keep_and_drop_leave_rows_out_with_a_reason() {
         made(&mut bound, &["Shipped", "a Test"]),
         Err("skipped: Note is \"a Test\": left out by [rows] drop".to_owned())
     );
-    assert_eq!(made(&mut bound, &["Shipped", ""]), Err("skipped: Note is empty: left out by [rows] drop".to_owned()));
+    assert_eq!(
+        made(&mut bound, &["Shipped", ""]),
+        Err("skipped: Note is empty: left out by [rows] drop".to_owned())
+    );
 }
 
 #[test]
@@ -28,7 +31,10 @@ fn what_reading_says_of_a_row_stands() {
     assert_eq!(worked(&mut bound, row.clone()).made, Made::Skipped("an empty row".to_owned()));
     row.reading = Reading::Flawed("a quote is never closed".to_owned());
     let flawed = worked(&mut bound, row);
-    assert_eq!(flawed.made, Made::Invalid(vec![crate::problem::Problem::of_row("a quote is never closed")]));
+    assert_eq!(
+        flawed.made,
+        Made::Invalid(vec![crate::problem::Problem::of_row("a quote is never closed")])
+    );
     assert_eq!(flawed.order_no, "");
 }
 
@@ -49,7 +55,9 @@ fn the_three_required_fields_must_not_be_empty() {
                 { column = \"Carrier\", extract = \"UPS\" }";
     let mapping = Mapping::parse("m", text).expect("a mapping");
     let mut bound = mapping.bind("f", &header("Order,Tracking,Carrier"), &[]).expect("bound");
-    let Made::Invalid(problems) = worked(&mut bound, row(&["", " - ", "TNT"])).made else { panic!("not invalid") };
+    let Made::Invalid(problems) = worked(&mut bound, row(&["", " - ", "TNT"])).made else {
+        panic!("not invalid")
+    };
     let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
@@ -65,13 +73,19 @@ fn the_three_required_fields_must_not_be_empty() {
 fn a_number_that_a_spreadsheet_rounded_makes_the_row_invalid() {
     let text = "[fields]\norder_no = \"X-{Order}\"\ntrackingnumber = { column = \"Tracking\", extract = '\\d' }\ncarrier_type = \
                 { value = \"UPS\" }";
-    let mut bound =
-        Mapping::parse("m", text).expect("a mapping").bind("f", &header("Order,Tracking"), &[]).expect("bound");
-    let Made::Invalid(problems) = worked(&mut bound, row(&["1.23457E+17", "9,40011E+21"])).made else {
+    let mut bound = Mapping::parse("m", text)
+        .expect("a mapping")
+        .bind("f", &header("Order,Tracking"), &[])
+        .expect("bound");
+    let Made::Invalid(problems) = worked(&mut bound, row(&["1.23457E+17", "9,40011E+21"])).made
+    else {
         panic!("not invalid")
     };
     assert_eq!(problems.len(), 2);
-    assert_eq!((problems[0].value.as_str(), problems[1].value.as_str()), ("1.23457E+17", "9,40011E+21"));
+    assert_eq!(
+        (problems[0].value.as_str(), problems[1].value.as_str()),
+        ("1.23457E+17", "9,40011E+21")
+    );
     assert!(problems.iter().all(|problem| problem.reason.contains("spreadsheet")));
     assert!(problems.iter().all(|problem| !problem.reason.contains("E+")));
 }
@@ -93,11 +107,18 @@ fn what_is_odd_is_said_and_does_not_stop_the_row() {
 
 #[test]
 fn constants_given_by_hand_override_the_mapping_and_its_columns() {
-    let mapping = Mapping::parse("m", "[fields]\norder_no = \"Order\"\ncarrier_type = \"Gone\"").expect("a mapping");
-    let given = [set("carrier_type", "UPS"), set("trackingnumber", "T0"), set("trackingnumber", " T1 ")];
+    let mapping = Mapping::parse("m", "[fields]\norder_no = \"Order\"\ncarrier_type = \"Gone\"")
+        .expect("a mapping");
+    let given =
+        [set("carrier_type", "UPS"), set("trackingnumber", "T0"), set("trackingnumber", " T1 ")];
     let mut bound = mapping.bind("f", &header("Order,Extra"), &given).expect("bound");
-    let Made::Shipment(shipment) = worked(&mut bound, row(&["7", ""])).made else { panic!("no shipment") };
-    assert_eq!(shipment.body.as_ref(), br#"{"order_no":"7","trackingnumber":"T1","carrier_type":"UPS"}"#);
+    let Made::Shipment(shipment) = worked(&mut bound, row(&["7", ""])).made else {
+        panic!("no shipment")
+    };
+    assert_eq!(
+        shipment.body.as_ref(),
+        br#"{"order_no":"7","trackingnumber":"T1","carrier_type":"UPS"}"#
+    );
     assert_eq!(shipment.payload, xxhash_rust::xxh3::xxh3_128(&shipment.body));
     assert_eq!(bound.unused_columns(), ["Extra"]);
     assert_eq!(bound.unmapped_fields().len(), Field::COUNT - 3);
@@ -118,7 +139,8 @@ fn nothing_of_a_row_stays_for_the_next() {
 
 #[test]
 fn a_postal_code_of_the_united_states_gets_its_zeros_back_and_no_other_does() {
-    let mut bound = bound("Zip,Country", "shipping_zip = \"Zip\"\nshipping_country = \"Country\"", "");
+    let mut bound =
+        bound("Zip,Country", "shipping_zip = \"Zip\"\nshipping_country = \"Country\"", "");
     for (zip, country, sent) in [
         ("2482", "US", "02482"),
         ("2482-1234", "United States", "02482-1234"),
@@ -131,6 +153,10 @@ fn a_postal_code_of_the_united_states_gets_its_zeros_back_and_no_other_does() {
         let warned = worked.warnings.iter().any(|warning| warning.field == Some("shipping_zip"));
         let Made::Shipment(shipment) = worked.made else { panic!("no shipment") };
         let payload: serde_json::Value = serde_json::from_slice(&shipment.body).expect("JSON");
-        assert_eq!((payload["shipping_zip"].as_str(), warned), (Some(sent), sent != zip), "{zip} {country}");
+        assert_eq!(
+            (payload["shipping_zip"].as_str(), warned),
+            (Some(sent), sent != zip),
+            "{zip} {country}"
+        );
     }
 }

@@ -23,7 +23,8 @@ fn found(table: &Table, key: &str) -> Vec<String> {
 
 #[test]
 fn keys_match_without_case_spaces_and_a_leading_number_sign() {
-    let table = table(&[["#1001", "", "T1"], ["ab 7", "", "T2"], ["1001", "", "T3"], ["", "", "T4"]]);
+    let table =
+        table(&[["#1001", "", "T1"], ["ab 7", "", "T2"], ["1001", "", "T3"], ["", "", "T4"]]);
     assert_eq!(found(&table, " #1001"), ["T1", "T3"]);
     assert_eq!(found(&table, "AB7"), ["T2"]);
     assert_eq!(found(&table, "100"), Vec::<String>::new());

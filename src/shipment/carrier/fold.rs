@@ -1,4 +1,5 @@
-//! Finds the signs of carriers in a text: by an index of their first letters, so that the rows of an export wait for nothing.
+//! Finds the signs of carriers in a text: by an index of their first letters, so that the rows of
+//! an export wait for nothing.
 
 use std::sync::LazyLock;
 
@@ -12,7 +13,8 @@ const LONGEST: usize = 64;
 /// As many bytes as fit a number.
 const HEAD: usize = 8;
 
-/// A post's name of so many letters is known among other words (`Russian Post EMS`); a shorter one only alone.
+/// A post's name of so many letters is known among other words (`Russian Post EMS`); a shorter one
+/// only alone.
 const LONG: usize = 7;
 
 /// The carrier that `text` means; `None` where it is none that is known.
@@ -24,7 +26,10 @@ pub fn fold(text: &str) -> Option<&'static str> {
 fn itself(text: &str) -> Option<&'static str> {
     let first = text.bytes().next().filter(u8::is_ascii_alphanumeric)?;
     let signs = &INDEX[place(first.to_ascii_lowercase())];
-    signs.iter().find(|sign| sign.reach == Reach::Whole && sign.carrier == text).map(|sign| sign.carrier)
+    signs
+        .iter()
+        .find(|sign| sign.reach == Reach::Whole && sign.carrier == text)
+        .map(|sign| sign.carrier)
 }
 
 fn by_signs(folded: &Folded) -> Option<&'static str> {
@@ -33,22 +38,27 @@ fn by_signs(folded: &Folded) -> Option<&'static str> {
         signs.iter().find(|sign| sign.has_head(head) && sign.fits(folded, start))
     });
     // Of two that are equally long, the one that stands first.
-    found.reduce(|best, sign| if sign.text.len() > best.text.len() { sign } else { best }).map(|sign| sign.carrier)
+    found
+        .reduce(|best, sign| if sign.text.len() > best.text.len() { sign } else { best })
+        .map(|sign| sign.carrier)
 }
 
-/// The known carrier that is written nearly like `text`, for "did you mean"; it starts with the same letter.
+/// The known carrier that is written nearly like `text`, for "did you mean"; it starts with the
+/// same letter.
 pub fn nearest(text: &str) -> Option<&'static str> {
     let folded = Folded::of(text);
     let first = *folded.text().first()?;
     let letters = letters(folded.text());
     let written = std::str::from_utf8(folded.text()).ok()?;
-    let near = INDEX[place(first)].iter().filter(|sign| sign.reach == Reach::Whole).filter(|sign| {
-        // A letter that is written otherwise is one less and one more. Most names are told by that to be far away.
-        let allowed = sign.text.len() / MISSPELT;
-        sign.text.len().abs_diff(folded.length) <= allowed
-            && (sign.letters ^ letters).count_ones() as usize <= 2 * allowed
-            && strsim::osa_distance(&sign.text, written) <= allowed
-    });
+    let near =
+        INDEX[place(first)].iter().filter(|sign| sign.reach == Reach::Whole).filter(|sign| {
+            // A letter that is written otherwise is one less and one more. Most names are told by
+            // that to be far away.
+            let allowed = sign.text.len() / MISSPELT;
+            sign.text.len().abs_diff(folded.length) <= allowed
+                && (sign.letters ^ letters).count_ones() as usize <= 2 * allowed
+                && strsim::osa_distance(&sign.text, written) <= allowed
+        });
     text::nearest(text, near.map(|sign| sign.carrier)).first().copied()
 }
 
@@ -85,8 +95,8 @@ enum Class {
 }
 
 impl Folded {
-    /// A word starts after anything that is no letter or digit, between letters and digits, and at a capital after a small
-    /// letter or before one (`UPSGround`, `YamatoTransport`).
+    /// A word starts after anything that is no letter or digit, between letters and digits, and at
+    /// a capital after a small letter or before one (`UPSGround`, `YamatoTransport`).
     fn of(text: &str) -> Self {
         let mut folded = Self { bytes: [0; LONGEST + HEAD], length: 0, starts: 0 };
         let mut before = [Class::Other; 2];
@@ -103,7 +113,8 @@ impl Folded {
                 break;
             }
             if class != Class::Other {
-                let joins = before[1] == class || before[1] == Class::Upper && class == Class::Lower;
+                let joins =
+                    before[1] == class || before[1] == Class::Upper && class == Class::Lower;
                 folded.starts |= u64::from(!joins) << folded.length;
                 if class == Class::Lower && before == [Class::Upper; 2] {
                     folded.starts |= 1 << (folded.length - 1);
@@ -151,7 +162,8 @@ struct Known {
     carrier: &'static str,
     /// The letters that it has.
     letters: u64,
-    /// Its first bytes, and which of them there are: nearly all signs are told apart by these, without a look elsewhere.
+    /// Its first bytes, and which of them there are: nearly all signs are told apart by these,
+    /// without a look elsewhere.
     head: u64,
     mask: u64,
 }
@@ -185,7 +197,14 @@ impl Known {
             (head[place], mask[place]) = (*byte, u8::MAX);
         }
         let (head, mask) = (u64::from_le_bytes(head), u64::from_le_bytes(mask));
-        Self { text: String::from_utf8_lossy(text).into(), reach, carrier, letters: letters(text), head, mask }
+        Self {
+            text: String::from_utf8_lossy(text).into(),
+            reach,
+            carrier,
+            letters: letters(text),
+            head,
+            mask,
+        }
     }
 
     fn has_head(&self, head: u64) -> bool {
@@ -206,9 +225,13 @@ impl Known {
 /// All signs by the letter or digit they start with, the longest first.
 static INDEX: LazyLock<[Vec<Known>; 36]> = LazyLock::new(|| {
     let mut index = [const { Vec::new() }; 36];
-    let signs = CARRIERS.iter().flat_map(|(name, signs)| signs.iter().map(|sign| Known::of(*sign, name)));
+    let signs =
+        CARRIERS.iter().flat_map(|(name, signs)| signs.iter().map(|sign| Known::of(*sign, name)));
     let alone = names().map(|name| Known::name(name, Reach::Whole));
-    let long = POSTS.iter().map(|(_, name)| Known::name(name, Reach::Word)).filter(|known| known.text.len() >= LONG);
+    let long = POSTS
+        .iter()
+        .map(|(_, name)| Known::name(name, Reach::Word))
+        .filter(|known| known.text.len() >= LONG);
     for known in signs.chain(alone).chain(long) {
         index[place(known.text.as_bytes()[0])].push(known);
     }

@@ -1,4 +1,5 @@
-//! The names of carriers, and the signs by which other spellings, services and abbreviations are known.
+//! The names of carriers, and the signs by which other spellings, services and abbreviations are
+//! known.
 
 /// How a text is known to mean a carrier; all in lower case, without spaces, signs and accents.
 #[derive(Clone, Copy)]
@@ -44,24 +45,52 @@ pub(super) static CARRIERS: &[(&str, &[Sign])] = &[
             Word("surepost"),
         ],
     ),
-    ("UPS Mail Innovations", &[Begins("mailinnovations"), Begins("upsmailinnovations"), Word("upsmi")]),
+    (
+        "UPS Mail Innovations",
+        &[Begins("mailinnovations"), Begins("upsmailinnovations"), Word("upsmi")],
+    ),
     ("UPS Freight", &[Begins("upsfreight")]),
     ("FedEx", &[Begins("fedex"), Begins("federalexpress"), Word("fdx")]),
     (
         "FedEx SmartPost",
-        &[Begins("smartpost"), Begins("fedexsmartpost"), Word("groundeconomy"), Begins("fedexgroundeconomy")],
+        &[
+            Begins("smartpost"),
+            Begins("fedexsmartpost"),
+            Word("groundeconomy"),
+            Begins("fedexgroundeconomy"),
+        ],
     ),
     ("DHL", &[Begins("dhl")]),
-    ("DHL eCommerce", &[Begins("dhlecommerce"), Begins("dhlglobalmail"), Word("globalmail"), Begins("dhlsmartmail")]),
+    (
+        "DHL eCommerce",
+        &[
+            Begins("dhlecommerce"),
+            Begins("dhlglobalmail"),
+            Word("globalmail"),
+            Begins("dhlsmartmail"),
+        ],
+    ),
     ("Royal Mail", &[Word("royalmail")]),
     ("Parcelforce", &[Begins("parcelforce"), Begins("royalmailparcelforce")]),
-    ("Australia Post", &[Begins("auspost"), Begins("australiapost"), Word("eparcel"), Begins("startrack")]),
+    (
+        "Australia Post",
+        &[Begins("auspost"), Begins("australiapost"), Word("eparcel"), Begins("startrack")],
+    ),
     ("Canada Post", &[Begins("canadapost"), Begins("postescanada")]),
     ("Purolator", &[Begins("purolator")]),
     ("Canpar", &[Begins("canpar")]),
     ("DPD", &[Begins("dpd"), Begins("geopost")]),
     ("GLS", &[Word("gls"), Begins("generallogistics")]),
-    ("Evri", &[Word("evri"), Word("hermes"), Begins("myhermes"), Begins("hermesuk"), Begins("hermeslogistik")]),
+    (
+        "Evri",
+        &[
+            Word("evri"),
+            Word("hermes"),
+            Begins("myhermes"),
+            Begins("hermesuk"),
+            Begins("hermeslogistik"),
+        ],
+    ),
     ("Yodel", &[Word("yodel")]),
     ("OnTrac", &[Word("ontrac"), Begins("lasership")]),
     (
@@ -92,10 +121,16 @@ pub(super) static CARRIERS: &[(&str, &[Sign])] = &[
     ("Correos Chile", &[Word("correosdechile")]),
     ("Correos de Mexico", &[Word("correosmexico"), Word("sepomex")]),
     ("Correos Panama", &[Word("correosdepanama")]),
-    ("CTT", &[Word("ctt"), Begins("cttexpress"), Begins("cttcorreios"), Begins("correiosdeportugal")]),
+    (
+        "CTT",
+        &[Word("ctt"), Begins("cttexpress"), Begins("cttcorreios"), Begins("correiosdeportugal")],
+    ),
     ("Correios", &[Word("correios"), Word("sedex")]),
     ("Austrian Post", &[Word("osterreichischepost"), Word("oesterreichischepost")]),
-    ("Swiss Post", &[Word("swisspost"), Word("schweizerischepost"), Word("postsuisse"), Word("lapostesuisse")]),
+    (
+        "Swiss Post",
+        &[Word("swisspost"), Word("schweizerischepost"), Word("postsuisse"), Word("lapostesuisse")],
+    ),
     ("bpost", &[Word("bpost")]),
     ("ELTA", &[Word("hellenicpost")]),
     ("Czech Post", &[Word("ceskaposta")]),
@@ -134,8 +169,8 @@ pub(super) static CARRIERS: &[(&str, &[Sign])] = &[
     ("CEVA", &[Word("cevalogistics")]),
 ];
 
-/// Other carriers that marketplaces list, and the words with which shop systems say that they name none. Each is known by
-/// its name alone: many of them are words of everyday's English.
+/// Other carriers that marketplaces list, and the words with which shop systems say that they name
+/// none. Each is known by its name alone: many of them are words of everyday's English.
 pub(super) static OTHERS: &[&str] = &[
     "A-1",
     "AAA Cooper",

@@ -1,6 +1,8 @@
-//! The posts of the world by the country's code, as it stands at the end of their numbers (S10, which `tracking` reads).
+//! The posts of the world by the country's code, as it stands at the end of their numbers (S10,
+//! which `tracking` reads).
 //!
-//! Only those that alone give a country's numbers, and whose name is well known; without accents, as they are written abroad.
+//! Only those that alone give a country's numbers, and whose name is well known; without accents,
+//! as they are written abroad.
 
 /// The posts that are named, by the country's code, in the order of the codes.
 pub(in crate::shipment) static POSTS: &[([u8; 2], &str)] = &[

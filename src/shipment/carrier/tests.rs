@@ -3,7 +3,8 @@
 use super::fold::names;
 use super::*;
 
-/// The names of Amazon's list of carriers, in its spelling; FBA's reports have the codes at the end.
+/// The names of Amazon's list of carriers, in its spelling; FBA's reports have the codes at the
+/// end.
 const AMAZON: &str = "Blue Package|Canada Post|City Link|Chronopost=La Poste|Deutsche Post|DHL|DHL Global Mail=DHL eCommerce|DPD|\
     Fastway|FedEx|FedEx SmartPost|FEDEX_JP=FedEx|GLS|GO!|Hermes Logistik Gruppe=Evri|JP_EXPRESS|La Poste|Newgistics|\
     NipponExpress|NITTSU|OnTrac|OSM|Parcelforce|Parcelnet|Poste Italiane|Royal Mail|SagawaExpress=Sagawa|SDA|Smartmail|\
@@ -125,7 +126,11 @@ fn texts_of_any_length_and_alphabet_are_looked_at() {
     assert_eq!(fold(&"ß".repeat(40)), None);
     assert_eq!(fold("順豐 SF Express"), Some("SF Express"));
     for length in 0..70 {
-        assert_eq!(fold(&format!("{} fedex", "é".repeat(length))).is_some(), length < 64 - 4, "{length}");
+        assert_eq!(
+            fold(&format!("{} fedex", "é".repeat(length))).is_some(),
+            length < 64 - 4,
+            "{length}"
+        );
     }
 }
 

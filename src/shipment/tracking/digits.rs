@@ -1,4 +1,5 @@
-//! The sums behind check digits: each takes the characters before the check and gives the character that must follow.
+//! The sums behind check digits: each takes the characters before the check and gives the character
+//! that must follow.
 //!
 //! The characters are capitals and digits; the callers in `formats` have looked. Pure.
 
@@ -15,17 +16,19 @@ fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
 }
 
-/// What is missing to the next ten of the weighted sum; the weights are those of the even and odd places from the left,
-/// counted from 0.
+/// What is missing to the next ten of the weighted sum; the weights are those of the even and odd
+/// places from the left, counted from 0.
 pub(super) fn mod_10<'a>(body: impl IntoIterator<Item = &'a u8>, even: u32, odd: u32) -> u8 {
     let weights = [even, odd].into_iter().cycle();
     let sum: u32 = body.into_iter().zip(weights).map(|(byte, weight)| value(*byte) * weight).sum();
     digit(10 - sum % 10)
 }
 
-/// The same for a body that may hold letters, as UPS counts them: each is worth its place in ASCII less 3.
+/// The same for a body that may hold letters, as UPS counts them: each is worth its place in ASCII
+/// less 3.
 pub(super) fn mod_10_with_letters(body: &[u8], even: u32, odd: u32) -> u8 {
-    let worth = |byte: u8| if byte.is_ascii_digit() { value(byte) } else { (u32::from(byte) - 3) % 10 };
+    let worth =
+        |byte: u8| if byte.is_ascii_digit() { value(byte) } else { (u32::from(byte) - 3) % 10 };
     let weights = [even, odd].into_iter().cycle();
     let sum: u32 = body.iter().zip(weights).map(|(byte, weight)| worth(*byte) * weight).sum();
     digit(10 - sum % 10)
@@ -33,7 +36,11 @@ pub(super) fn mod_10_with_letters(body: &[u8], even: u32, odd: u32) -> u8 {
 
 /// A weighted sum modulo 11, then modulo 10; the weights repeat.
 pub(super) fn mod_11(body: &[u8], weights: [u32; 3]) -> u8 {
-    let sum: u32 = body.iter().zip(weights.into_iter().cycle()).map(|(byte, weight)| value(*byte) * weight).sum();
+    let sum: u32 = body
+        .iter()
+        .zip(weights.into_iter().cycle())
+        .map(|(byte, weight)| value(*byte) * weight)
+        .sum();
     digit(sum % 11 % 10)
 }
 
@@ -46,14 +53,17 @@ pub(super) fn mod_7(body: &[u8]) -> u8 {
 pub(super) fn luhn(body: &[u8]) -> u8 {
     let doubled = |byte: u8| (value(byte) * 2) / 10 + (value(byte) * 2) % 10;
     let places = body.iter().rev().enumerate();
-    let sum: u32 = places.map(|(place, byte)| if place % 2 == 0 { doubled(*byte) } else { value(*byte) }).sum();
+    let sum: u32 = places
+        .map(|(place, byte)| if place % 2 == 0 { doubled(*byte) } else { value(*byte) })
+        .sum();
     digit(10 - sum % 10)
 }
 
 /// ISO 7064, modulus 37,36: a digit or a capital.
 pub(super) fn iso_7064(body: &[u8]) -> u8 {
     const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let rank = |byte: u8| if byte.is_ascii_digit() { value(byte) } else { u32::from(byte - b'A') + 10 };
+    let rank =
+        |byte: u8| if byte.is_ascii_digit() { value(byte) } else { u32::from(byte - b'A') + 10 };
     let carry = body.iter().fold(36, |carry, byte| {
         let sum = (carry + rank(*byte)) % 36;
         (if sum == 0 { 36 } else { sum }) * 2 % 37

@@ -1,6 +1,8 @@
-//! The formats of tracking numbers, carrier by carrier; each is a function that tells whether a number fits.
+//! The formats of tracking numbers, carrier by carrier; each is a function that tells whether a
+//! number fits.
 //!
-//! A number arrives bare: capitals and digits alone. Where a format has a check digit, only a number with the right one fits.
+//! A number arrives bare: capitals and digits alone. Where a format has a check digit, only a
+//! number with the right one fits.
 
 use super::digits::{all_digits, iso_7064, luhn, mod_7, mod_10, mod_10_with_letters, mod_11};
 
@@ -20,8 +22,9 @@ const fn weak(carrier: &'static str, fits: fn(&[u8]) -> bool) -> Format {
     Format { carrier, fits, sure: false }
 }
 
-/// Every format but S10, which `posts` knows. One that is not sure fits other carriers' numbers too: a tenth of all
-/// numbers of 10, 11, 12, 15, 16, 18, 20 and 34 digits have somebody's check digit, and all of 14.
+/// Every format but S10, which `posts` knows. One that is not sure fits other carriers' numbers
+/// too: a tenth of all numbers of 10, 11, 12, 15, 16, 18, 20 and 34 digits have somebody's check
+/// digit, and all of 14.
 pub(super) static FORMATS: &[Format] = &[
     sure("UPS", ups_1z),
     sure("Amazon", amazon),
@@ -63,7 +66,9 @@ pub(super) static FORMATS: &[Format] = &[
 
 /// Whether `number` is that start and so many digits.
 fn is(number: &[u8], start: &str, digits: usize) -> bool {
-    number.len() == start.len() + digits && number.starts_with(start.as_bytes()) && all_digits(&number[start.len()..])
+    number.len() == start.len() + digits
+        && number.starts_with(start.as_bytes())
+        && all_digits(&number[start.len()..])
 }
 
 /// Whether `number` is so many digits.
@@ -105,16 +110,20 @@ pub(super) fn amazon_international(number: &[u8]) -> bool {
     is_letter_and_digits(number, b"AFC", 10)
 }
 
-/// The parts of a barcode that can be the parcel's number: without `420` and a postal code of 5 or 9 digits in front.
+/// The parts of a barcode that can be the parcel's number: without `420` and a postal code of 5 or
+/// 9 digits in front.
 fn unrouted(number: &[u8]) -> impl Iterator<Item = &[u8]> {
     let cuts: &[usize] = if number.starts_with(b"420") { &[8, 12] } else { &[0] };
     cuts.iter().filter_map(|cut| number.get(*cut..))
 }
 
-/// Whether the number is one of an Intelligent Mail package barcode but for its check digit, so many digits long. The
-/// classes 92, 93 and 95 are the commercial and retail ones (C), 94 those with the mailer anywhere (N).
+/// Whether the number is one of an Intelligent Mail package barcode but for its check digit, so
+/// many digits long. The classes 92, 93 and 95 are the commercial and retail ones (C), 94 those
+/// with the mailer anywhere (N).
 fn is_impb_of(number: &[u8], lengths: &[usize]) -> bool {
-    lengths.contains(&number.len()) && matches!(number, [b'9', b'2'..=b'5', ..]) && all_digits(number)
+    lengths.contains(&number.len())
+        && matches!(number, [b'9', b'2'..=b'5', ..])
+        && all_digits(number)
 }
 
 fn has_impb_check(number: &[u8]) -> bool {
@@ -124,13 +133,15 @@ fn has_impb_check(number: &[u8]) -> bool {
 
 pub(super) fn impb(number: &[u8]) -> bool {
     let parcel = |part: &[u8]| {
-        let known = is_impb_of(part, &[22, 26]) || part.starts_with(b"94") && is_impb_of(part, &[30]);
+        let known =
+            is_impb_of(part, &[22, 26]) || part.starts_with(b"94") && is_impb_of(part, &[30]);
         known && has_impb_check(part)
     };
     all_digits(number) && unrouted(number).any(parcel)
 }
 
-/// Whether the number is an Intelligent Mail package barcode of the usual 22 digits but for its check digit.
+/// Whether the number is an Intelligent Mail package barcode of the usual 22 digits but for its
+/// check digit.
 pub(super) fn has_impb_22_shape(number: &[u8]) -> bool {
     all_digits(number) && unrouted(number).any(|part| is_impb_of(part, &[22]))
 }
@@ -188,7 +199,9 @@ pub(super) fn fedex_astra(number: &[u8]) -> bool {
 
 /// A number of the post without the class 92, which is counted though it is not printed.
 pub(super) fn smartpost_20(number: &[u8]) -> bool {
-    is_digits(number, 20) && number[3] == b'9' && mod_10(b"92".iter().chain(&number[..19]), 3, 1) == number[19]
+    is_digits(number, 20)
+        && number[3] == b'9'
+        && mod_10(b"92".iter().chain(&number[..19]), 3, 1) == number[19]
 }
 
 pub(super) fn dhl_waybill(number: &[u8]) -> bool {
@@ -204,11 +217,15 @@ pub(super) fn dhl_piece_of_its_own(number: &[u8]) -> bool {
 pub(super) fn dhl_piece(number: &[u8]) -> bool {
     let letters = number.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
     let serial = &number[letters..];
-    number[0] == b'J' && matches!(letters, 3 | 4) && matches!(serial.len(), 9 | 10) && all_digits(serial)
+    number[0] == b'J'
+        && matches!(letters, 3 | 4)
+        && matches!(serial.len(), 9 | 10)
+        && all_digits(serial)
 }
 
 pub(super) fn dhl_ecommerce(number: &[u8]) -> bool {
-    const STARTS: [&[u8; 2]; 10] = [b"GM", b"LX", b"RX", b"UV", b"CN", b"SG", b"TH", b"IN", b"HK", b"MY"];
+    const STARTS: [&[u8; 2]; 10] =
+        [b"GM", b"LX", b"RX", b"UV", b"CN", b"SG", b"TH", b"IN", b"HK", b"MY"];
     (12..=41).contains(&number.len()) && STARTS.iter().any(|start| number.starts_with(*start))
 }
 
@@ -252,7 +269,9 @@ pub(super) fn ontrac(number: &[u8]) -> bool {
 pub(super) fn lasership_1ls(number: &[u8]) -> bool {
     let regional = |rest: &[u8]| {
         is_digits(rest, 10)
-            || is_digits(rest, 12) && matches!(rest, [_, _, b'0', b'1', b'1'..=b'4', ..]) && rest[11] == b'1'
+            || is_digits(rest, 12)
+                && matches!(rest, [_, _, b'0', b'1', b'1'..=b'4', ..])
+                && rest[11] == b'1'
     };
     match number.strip_prefix(b"1LS") {
         Some([b'7', b'1' | b'2', rest @ ..]) => regional(rest),
@@ -294,6 +313,7 @@ pub(super) fn landmark(number: &[u8]) -> bool {
 
 /// Freight; the numbers that start with `80` are guaranteed shipments.
 pub(super) fn old_dominion(number: &[u8]) -> bool {
-    let started = ["777", "778", "072", "780", "80"].iter().any(|start| number.starts_with(start.as_bytes()));
+    let started =
+        ["777", "778", "072", "780", "80"].iter().any(|start| number.starts_with(start.as_bytes()));
     is_digits(number, 11) && started && luhn(&number[..10]) == number[10]
 }

@@ -1,4 +1,5 @@
-//! What can be said of a number: its carrier, the carriers it could be of, and whether it is misprinted.
+//! What can be said of a number: its carrier, the carriers it could be of, and whether it is
+//! misprinted.
 
 use std::ops::Deref;
 
@@ -23,8 +24,8 @@ impl Deref for Bare {
     }
 }
 
-/// The number without spaces and dashes, in capitals; `None` where it holds anything but letters and digits then, or is too
-/// short or long for a number.
+/// The number without spaces and dashes, in capitals; `None` where it holds anything but letters
+/// and digits then, or is too short or long for a number.
 fn bare(number: &str) -> Option<Bare> {
     let mut bare = Bare { bytes: [0; LONGEST], length: 0 };
     for c in number.chars() {
@@ -45,13 +46,15 @@ fn bare(number: &str) -> Option<Bare> {
 pub fn infer(number: &str) -> Option<&'static str> {
     let number = bare(number)?;
     let sure = FORMATS.iter().filter(|format| format.sure).find(|format| (format.fits)(&number));
-    sure.map(|format| format.carrier).or_else(|| posts::post_of(&number).filter(|_| posts::is_s10(&number)))
+    sure.map(|format| format.carrier)
+        .or_else(|| posts::post_of(&number).filter(|_| posts::is_s10(&number)))
 }
 
 /// The carriers whose formats and check digits the number satisfies, each once.
 pub fn possible(number: &str) -> Vec<&'static str> {
     let Some(number) = bare(number) else { return Vec::new() };
-    let fitting = FORMATS.iter().filter(|format| (format.fits)(&number)).map(|format| format.carrier);
+    let fitting =
+        FORMATS.iter().filter(|format| (format.fits)(&number)).map(|format| format.carrier);
     let mut carriers = Vec::new();
     for carrier in fitting.chain(posts::post_of(&number).filter(|_| posts::is_s10(&number))) {
         if !carriers.contains(&carrier) {
@@ -61,18 +64,24 @@ pub fn possible(number: &str) -> Vec<&'static str> {
     carriers
 }
 
-/// Whether the number has a format that the carrier always gives a check digit, and the digit is wrong: a misprint as a rule.
+/// Whether the number has a format that the carrier always gives a check digit, and the digit is
+/// wrong: a misprint as a rule.
 ///
-/// Those are the `1Z` numbers of UPS, the barcodes of 22 digits of USPS, `FedEx`'s numbers of 12 and 15 digits, and the posts'
-/// S10 numbers where the stated carrier is a post. Other carriers hand parcels to the post, and shops write down whichever
-/// number they like: what does not look like the stated carrier's number is no error.
+/// Those are the `1Z` numbers of UPS, the barcodes of 22 digits of USPS, `FedEx`'s numbers of 12
+/// and 15 digits, and the posts' S10 numbers where the stated carrier is a post. Other carriers
+/// hand parcels to the post, and shops write down whichever number they like: what does not look
+/// like the stated carrier's number is no error.
 pub fn is_misprint(stated: &str, number: &str) -> bool {
     // The number is looked at first: nearly all are right, and then the carrier need not be known.
     let Some(number) = bare(number) else { return false };
     let stated_is = |carrier: &str| carrier::fold(stated) == Some(carrier);
     match number.len() {
-        12 if number.iter().all(u8::is_ascii_digit) => !formats::fedex_12(&number) && stated_is("FedEx"),
-        15 if number.iter().all(u8::is_ascii_digit) => !formats::fedex_15(&number) && stated_is("FedEx"),
+        12 if number.iter().all(u8::is_ascii_digit) => {
+            !formats::fedex_12(&number) && stated_is("FedEx")
+        }
+        15 if number.iter().all(u8::is_ascii_digit) => {
+            !formats::fedex_15(&number) && stated_is("FedEx")
+        }
         13 if posts::has_s10_shape(&number) => {
             !posts::is_s10(&number) && carrier::fold(stated).is_some_and(posts::is_post)
         }

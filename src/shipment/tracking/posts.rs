@@ -1,7 +1,8 @@
-//! Numbers of the posts: the Universal Postal Union's standard S10, two letters, nine digits and a country.
+//! Numbers of the posts: the Universal Postal Union's standard S10, two letters, nine digits and a
+//! country.
 //!
-//! The country is that of the post which gave the number, and its code is one of ISO 3166; the post is named where one alone
-//! gives them there. Their names are `carrier`'s.
+//! The country is that of the post which gave the number, and its code is one of ISO 3166; the post
+//! is named where one alone gives them there. Their names are `carrier`'s.
 
 use super::digits::{all_digits, s10};
 use crate::shipment::carrier::POSTS;
@@ -24,10 +25,13 @@ fn country_of(number: &[u8]) -> Option<[u8; 2]> {
 
 /// Whether the number is one of S10 but for its check digit.
 pub(super) fn has_s10_shape(number: &[u8]) -> bool {
-    let shaped = number.len() == 13 && number[..2].iter().all(u8::is_ascii_uppercase) && all_digits(&number[2..11]);
+    let shaped = number.len() == 13
+        && number[..2].iter().all(u8::is_ascii_uppercase)
+        && all_digits(&number[2..11]);
     shaped
-        && country_of(number)
-            .is_some_and(|country| named(country).is_some() || OTHER_COUNTRIES.as_chunks().0.contains(&country))
+        && country_of(number).is_some_and(|country| {
+            named(country).is_some() || OTHER_COUNTRIES.as_chunks().0.contains(&country)
+        })
 }
 
 /// Whether the number is one of S10, check digit and all.
@@ -63,7 +67,9 @@ mod tests {
         for number in ["RB123456785GB", "RB123456785US", "RB123456785CV", "RB123456785CF"] {
             assert!(is_s10(number.as_bytes()) && has_s10_shape(number.as_bytes()), "{number}");
         }
-        for number in ["RB123456785XX", "RB123456785YP", "R1123456785GB", "RB12345678GB", "RB123456785G1"] {
+        for number in
+            ["RB123456785XX", "RB123456785YP", "R1123456785GB", "RB12345678GB", "RB123456785G1"]
+        {
             assert!(!has_s10_shape(number.as_bytes()), "{number}");
         }
         assert!(!is_s10(b"RB123456786US") && has_s10_shape(b"RB123456786US"));

@@ -1,4 +1,5 @@
-//! Published numbers of every format, right ones and spoilt ones; what is inferred, and what is called a misprint.
+//! Published numbers of every format, right ones and spoilt ones; what is inferred, and what is
+//! called a misprint.
 
 use super::formats::{self as f, FORMATS};
 use super::*;
@@ -7,8 +8,8 @@ use crate::shipment::carrier;
 /// A format, its carrier, published numbers that have it, and others that are no more than alike.
 type Published = (fn(&[u8]) -> bool, &'static str, &'static str, &'static str);
 
-/// The numbers are those of `tracking_number_data` and of the carriers' own documents; a spoilt one is a published one with
-/// another digit where the collection holds none.
+/// The numbers are those of `tracking_number_data` and of the carriers' own documents; a spoilt one
+/// is a published one with another digit where the collection holds none.
 const PUBLISHED: &[Published] = &[
     (
         f::ups_1z,
@@ -16,8 +17,18 @@ const PUBLISHED: &[Published] = &[
         "1Z999AA10123456784 1Z5R89390357567127 1Z879E930346834440 1Z410E7W0392751591 1Z8V92A70367203024 1ZXX3150YW44070023",
         "1Z9E35W60310239123 2Z5R89390357567127 1A5R89390357567127 1Z1111111111111111",
     ),
-    (f::ups_waybill, "UPS", "K1506235620 K2479825491 J4603636537 V0490119172 V0431105627", "K2479825492 B2479825491"),
-    (f::amazon, "Amazon", "TBA502887274000 TBC000000000000 TBA010000000000", "TBB000000000000 TBA50288727400A"),
+    (
+        f::ups_waybill,
+        "UPS",
+        "K1506235620 K2479825491 J4603636537 V0490119172 V0431105627",
+        "K2479825492 B2479825491",
+    ),
+    (
+        f::amazon,
+        "Amazon",
+        "TBA502887274000 TBC000000000000 TBA010000000000",
+        "TBB000000000000 TBA50288727400A",
+    ),
     (f::amazon_international, "Amazon", "C1004444443 C1004444444", "B1004444443 C100444444"),
     (
         f::impb,
@@ -60,15 +71,30 @@ const PUBLISHED: &[Published] = &[
          9632001560123456789900794808390594",
         "9622001560001234567100794808390595 9622001560001234567100794808390597",
     ),
-    (f::fedex_astra, "FedEx", "32971514560102447849175802862014", "32971514560102447849175802852014"),
-    (f::smartpost_20, "FedEx SmartPost", "61299998820821171811 61290983497923666238", "61299998820821171813"),
+    (
+        f::fedex_astra,
+        "FedEx",
+        "32971514560102447849175802862014",
+        "32971514560102447849175802852014",
+    ),
+    (
+        f::smartpost_20,
+        "FedEx SmartPost",
+        "61299998820821171811 61290983497923666238",
+        "61299998820821171813",
+    ),
     (
         f::dhl_waybill,
         "DHL",
         "3318810025 73891051146 8487135506 1099255990 3821724944 3318810036 3318810014",
         "3318810010 3318810034 3318810011 73891051149 73891051147",
     ),
-    (f::dhl_piece_of_its_own, "DHL", "JJD0099999999 JVGL0999999990", "XJD0099999998 JAB0099999999 JJD0099999999123456"),
+    (
+        f::dhl_piece_of_its_own,
+        "DHL",
+        "JJD0099999999 JVGL0999999990",
+        "XJD0099999998 JAB0099999999 JJD0099999999123456",
+    ),
     (f::dhl_piece, "DHL", "JJD0099999999 JVGL0999999990", "XJD0099999998"),
     (
         f::dhl_ecommerce,
@@ -76,15 +102,30 @@ const PUBLISHED: &[Published] = &[
         "GM2951173225174494 GM295117494011169042 GM9E44608A27984866BA2D",
         "GS295117494011169041",
     ),
-    (f::dhl_ecommerce_14, "DHL eCommerce", "60120172242323 51087693037816 60120174971147", "6012017224232"),
-    (f::canada_post, "Canada Post", "0073938000549297 7035114477138472 4002847016405018", "0073938000549292"),
+    (
+        f::dhl_ecommerce_14,
+        "DHL eCommerce",
+        "60120172242323 51087693037816 60120174971147",
+        "6012017224232",
+    ),
+    (
+        f::canada_post,
+        "Canada Post",
+        "0073938000549297 7035114477138472 4002847016405018",
+        "0073938000549292",
+    ),
     (
         f::purolator,
         "Purolator",
         "320595463938 320606146993 287809468872 320610804900 331426749957 331434972567",
         "320595463939 287809468875",
     ),
-    (f::purolator_with_letters, "Purolator", "KYV009956937 CGK002986959 JFV247545960 TLR000083964", "KY009956937"),
+    (
+        f::purolator_with_letters,
+        "Purolator",
+        "KYV009956937 CGK002986959 JFV247545960 TLR000083964",
+        "KY009956937",
+    ),
     (f::dpd_15, "DPD", "09980000020033F 09980000020034D", "09980000020033G 09980000020034F"),
     (
         f::dpd_28,
@@ -117,7 +158,12 @@ const PUBLISHED: &[Published] = &[
         "JJD0002257639032011 JJD0002255380054291 JD0002242617644732 JD0002254405060992",
         "JD000225440506099 JC0002254405060992",
     ),
-    (f::speedee, "SpeeDee", "SP029692510000920746 SP029692510000901479 SP029692450001607639", "SX029692510000920746"),
+    (
+        f::speedee,
+        "SpeeDee",
+        "SP029692510000920746 SP029692510000901479 SP029692450001607639",
+        "SX029692510000920746",
+    ),
     (
         f::canpar,
         "Canpar",
@@ -126,7 +172,12 @@ const PUBLISHED: &[Published] = &[
     ),
     (f::yunexpress, "YunExpress", "YT2229521272164446 YT2229521272164447", "YT123456789012345"),
     (f::gofo, "GOFO", "GFUS01011884214464 GFUS01011884214272", "GFUS0101188421446"),
-    (f::landmark, "Landmark", "LTN74207623N1 LTN74209518N1 LTN74224021N1", "LSN74209518N2 LSN74209518N1"),
+    (
+        f::landmark,
+        "Landmark",
+        "LTN74207623N1 LTN74209518N1 LTN74224021N1",
+        "LSN74209518N2 LSN74209518N1",
+    ),
     (
         f::old_dominion,
         "Old Dominion",
@@ -157,17 +208,26 @@ fn published_numbers_have_their_carriers_format_and_spoilt_ones_have_not() {
 fn every_format_is_held_to_published_numbers_of_its_carrier() {
     for (at, format) in FORMATS.iter().enumerate() {
         let mut own = PUBLISHED.iter().filter(|(_, carrier, ..)| *carrier == format.carrier);
-        let right =
-            own.any(|(_, _, right, _)| right.split_whitespace().all(|number| (format.fits)(&without_dash(number))));
+        let right = own.any(|(_, _, right, _)| {
+            right.split_whitespace().all(|number| (format.fits)(&without_dash(number)))
+        });
         // Two lengths that the standard allows and nobody has published.
-        assert!(right || std::ptr::fn_addr_eq(format.fits, f::impb_of_rare_length as fn(&[u8]) -> bool), "{at}");
-        assert_eq!(carrier::fold(format.carrier), Some(format.carrier), "a name that the carriers' table has");
+        assert!(
+            right || std::ptr::fn_addr_eq(format.fits, f::impb_of_rare_length as fn(&[u8]) -> bool),
+            "{at}"
+        );
+        assert_eq!(
+            carrier::fold(format.carrier),
+            Some(format.carrier),
+            "a name that the carriers' table has"
+        );
     }
 }
 
 #[test]
 fn barcodes_of_rare_lengths_have_the_same_check_digit() {
-    for (number, fits) in [("940011120621364217300016", true), ("940011120621364217300018", false)] {
+    for (number, fits) in [("940011120621364217300016", true), ("940011120621364217300018", false)]
+    {
         assert_eq!(f::impb_of_rare_length(number.as_bytes()), fits, "{number}");
         assert_eq!(infer(number), None);
     }
@@ -218,7 +278,10 @@ fn a_carrier_is_inferred_only_where_the_format_is_its_own() {
     ] {
         assert_eq!(infer(number), carrier, "{number}");
     }
-    assert!(possible("443656408532").is_empty(), "a number of Yamato, which nobody else's check digit fits");
+    assert!(
+        possible("443656408532").is_empty(),
+        "a number of Yamato, which nobody else's check digit fits"
+    );
 }
 
 #[test]
@@ -226,7 +289,9 @@ fn nothing_is_inferred_from_digits_alone_but_a_barcode() {
     for length in [9, 10, 11, 12, 14, 15, 16, 18, 20, 34] {
         for seed in 0..200_u64 {
             let number: String = (0..length)
-                .map(|place| char::from(b'0' + ((seed * 7919 + place * 104_729 + seed * place) % 10) as u8))
+                .map(|place| {
+                    char::from(b'0' + ((seed * 7919 + place * 104_729 + seed * place) % 10) as u8)
+                })
                 .collect();
             assert_eq!(infer(&number), None, "{number}");
         }
@@ -255,7 +320,9 @@ fn the_posts_numbers_of_carriers_that_hand_parcels_to_it_are_no_misprints() {
     let handing = "DHL|DHL eCommerce|DHL Global Mail|Asendia|Yanwen|SF Express|Landmark|YunExpress|4PX|Cainiao|FedEx SmartPost|\
         SMARTPOST|UPS Mail Innovations|UPS SurePost|UPS|FedEx|OSM|Newgistics|Pigeon Post|Other|";
     for stated in handing.split('|') {
-        for number in ["RB123456784GB", "LX123456784CN", "9400111206213642173008", "9102901001301798807420"] {
+        for number in
+            ["RB123456784GB", "LX123456784CN", "9400111206213642173008", "9102901001301798807420"]
+        {
             assert!(!is_misprint(stated, number), "{stated}: {number}");
         }
     }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lateship::delivery::{
-    self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble, Wish,
+    self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble,
+    Wish,
 };
 use lateship::limits::{InDoubt, Limits};
 use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
@@ -53,15 +54,26 @@ impl Transport for Scripted {
         let answer = (self.script)(ticket, number, self.begin.elapsed());
         tokio::time::sleep(self.latency).await;
         self.in_flight.set(self.in_flight.get() - 1);
-        let reply = |status, body: &str| Reply { status, body: body.to_owned(), ..Reply::default() };
+        let reply =
+            |status, body: &str| Reply { status, body: body.to_owned(), ..Reply::default() };
         match answer {
-            Answer::Accept => Ok(reply(200, r#"{"message":"Request Received Successfully","status":"Success"}"#)),
+            Answer::Accept => {
+                Ok(reply(200, r#"{"message":"Request Received Successfully","status":"Success"}"#))
+            }
             Answer::Status(status) => Ok(reply(status, r#"{"message":"scripted"}"#)),
             Answer::Html => Ok(reply(200, "<html><title>Welcome</title></html>")),
-            Answer::Throttle(seconds) => Ok(Reply { retry_after: Some(seconds.to_string()), ..reply(429, "") }),
-            Answer::Reset => Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() }),
-            Answer::Refuse => Err(Trouble::Unreachable { name: false, detail: "connection refused".to_owned() }),
-            Answer::NoSuchHost => Err(Trouble::Unreachable { name: true, detail: "no such host".to_owned() }),
+            Answer::Throttle(seconds) => {
+                Ok(Reply { retry_after: Some(seconds.to_string()), ..reply(429, "") })
+            }
+            Answer::Reset => {
+                Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() })
+            }
+            Answer::Refuse => {
+                Err(Trouble::Unreachable { name: false, detail: "connection refused".to_owned() })
+            }
+            Answer::NoSuchHost => {
+                Err(Trouble::Unreachable { name: true, detail: "no such host".to_owned() })
+            }
         }
     }
 }
@@ -103,16 +115,27 @@ impl Desk for Shipments {
     }
 
     async fn intend(&self, shipment: &Shipment) -> Result<(), Infallible> {
-        assert!(self.intended.borrow_mut().insert(shipment.identity), "two of one identity in flight");
+        assert!(
+            self.intended.borrow_mut().insert(shipment.identity),
+            "two of one identity in flight"
+        );
         Ok(())
     }
 
     async fn attempted(&self, shipment: &Shipment, _: Conclusion) -> Result<(), Infallible> {
-        assert!(self.intended.borrow_mut().remove(&shipment.identity), "an attempt without an intent");
+        assert!(
+            self.intended.borrow_mut().remove(&shipment.identity),
+            "an attempt without an intent"
+        );
         Ok(())
     }
 
-    fn settle(&self, ticket: Ticket, shipment: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
+    fn settle(
+        &self,
+        ticket: Ticket,
+        shipment: &Shipment,
+        outcome: &Outcome,
+    ) -> Result<(), Infallible> {
         self.intended.borrow_mut().remove(&shipment.identity);
         let before = self.settled.borrow_mut().insert(ticket.0, outcome.clone());
         assert!(before.is_none(), "shipment {} was settled twice", ticket.0);
@@ -257,18 +280,24 @@ async fn nobody_goes_beside_the_canary_until_it_came_back_well() {
         .await;
     assert_eq!(ran.count(Status::Sent), 50);
     let alone: Vec<_> = ran.starts.iter().take(3).map(|(_, at)| *at).collect();
-    assert!(alone[1] >= Duration::from_millis(20) && alone[2] >= Duration::from_millis(1020), "{alone:?}");
+    assert!(
+        alone[1] >= Duration::from_millis(20) && alone[2] >= Duration::from_millis(1020),
+        "{alone:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_rate_is_never_exceeded_retries_included() {
     let mut case = case(300);
     case.limits.rate = "50/s".parse().expect("a rate");
-    let ran = case.run(|_, number, _| if number % 10 == 9 { Answer::Status(500) } else { Answer::Accept }).await;
+    let ran = case
+        .run(|_, number, _| if number % 10 == 9 { Answer::Status(500) } else { Answer::Accept })
+        .await;
     assert_eq!(ran.count(Status::Sent), 300);
     let second = Duration::from_secs(1);
     for (index, (_, start)) in ran.starts.iter().enumerate() {
-        let within = ran.starts[index..].iter().take_while(|(_, other)| *other < *start + second).count();
+        let within =
+            ran.starts[index..].iter().take_while(|(_, other)| *other < *start + second).count();
         assert!(within <= 50, "{within} requests in the second after {start:?}");
     }
 }
@@ -283,11 +312,16 @@ async fn three_hundred_shipments_at_50_a_second_lose_next_to_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shipment_that_always_fails_ends_failed_after_its_attempts_and_the_run_goes_on() {
-    let ran = case(200).run(|ticket, _, _| if ticket == 50 { Answer::Status(500) } else { Answer::Accept }).await;
+    let ran = case(200)
+        .run(|ticket, _, _| if ticket == 50 { Answer::Status(500) } else { Answer::Accept })
+        .await;
     assert_eq!(ran.ending, Ending::Complete);
     assert_eq!(ran.count(Status::Sent), 199);
     let failed = &ran.settled[&50];
-    assert_eq!((failed.status, failed.attempts, failed.http_status), (Status::Failed, 5, Some(500)));
+    assert_eq!(
+        (failed.status, failed.attempts, failed.http_status),
+        (Status::Failed, 5, Some(500))
+    );
     assert!(failed.message.contains("HTTP 500: scripted (5 attempts)"), "{}", failed.message);
 }
 
@@ -307,9 +341,16 @@ async fn one_lost_answer_leaves_a_shipment_in_doubt_unless_it_is_accepted_later(
     assert_eq!(ran.count(Status::Sent), 98);
 
     let lost_once = Cell::new(false);
-    let ran = case(100)
-        .run(move |ticket, _, _| if ticket == 30 && !lost_once.replace(true) { Answer::Reset } else { Answer::Accept })
-        .await;
+    let ran =
+        case(100)
+            .run(move |ticket, _, _| {
+                if ticket == 30 && !lost_once.replace(true) {
+                    Answer::Reset
+                } else {
+                    Answer::Accept
+                }
+            })
+            .await;
     assert_eq!(ran.settled[&30].status, Status::Sent);
     assert!(ran.settled[&30].message.contains("twice"), "its message says that it was sent again");
 }
@@ -333,7 +374,10 @@ async fn a_wish_to_stop_finishes_what_is_in_flight_and_leaves_the_rest() {
     assert_eq!(ran.settled.len() + ran.left, 1000);
     assert!(ran.starts.len() < 130, "nothing new was started: {}", ran.starts.len());
     let tried = &ran.settled[&10];
-    assert!(tried.status == Status::Failed && tried.message.contains("the run stopped"), "{tried:?}");
+    assert!(
+        tried.status == Status::Failed && tried.message.contains("the run stopped"),
+        "{tried:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,11 +387,16 @@ async fn shipments_of_one_identity_go_one_after_the_other_in_order_and_do_not_sl
     case.limits.concurrency = 50.try_into().expect("not zero");
     // The first of identity 7 has a hard time; the desk sees that its successors wait for it.
     let ran = case
-        .run(|ticket, number, _| if ticket == 7 && number < 200 { Answer::Status(500) } else { Answer::Accept })
+        .run(
+            |ticket, number, _| {
+                if ticket == 7 && number < 200 { Answer::Status(500) } else { Answer::Accept }
+            },
+        )
         .await;
     assert_eq!(ran.ending, Ending::Complete);
     assert_eq!(ran.settled.len(), 300);
-    let of_seven: Vec<u64> = ran.starts.iter().map(|(ticket, _)| *ticket).filter(|ticket| ticket % 100 == 7).collect();
+    let of_seven: Vec<u64> =
+        ran.starts.iter().map(|(ticket, _)| *ticket).filter(|ticket| ticket % 100 == 7).collect();
     let last_seven = of_seven.iter().rposition(|ticket| *ticket == 7).expect("it was sent");
     assert!(of_seven[..=last_seven].iter().all(|ticket| *ticket == 7), "{of_seven:?}");
     assert_eq!(of_seven[last_seven + 1..], [107, 207]);
@@ -368,16 +417,20 @@ async fn an_outage_is_probed_while_the_next_row_is_still_being_read() {
     let mut case = case(40);
     case.reading = Duration::from_secs(60);
     let down = Duration::from_secs(30)..Duration::from_secs(200);
-    let ran = case.run(move |_, _, at| if down.contains(&at) { Answer::Refuse } else { Answer::Accept }).await;
+    let ran = case
+        .run(move |_, _, at| if down.contains(&at) { Answer::Refuse } else { Answer::Accept })
+        .await;
     assert_eq!((ran.ending, ran.settled.len()), (Ending::Complete, 40));
     assert!(ran.settled.values().all(|outcome| outcome.status == Status::Sent));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wish_to_stop_is_heard_in_every_kind_of_waiting() {
-    for (rate, answer) in
-        [("1/h", Answer::Accept), ("unlimited", Answer::Refuse), ("unlimited", Answer::Throttle(3600))]
-    {
+    for (rate, answer) in [
+        ("1/h", Answer::Accept),
+        ("unlimited", Answer::Refuse),
+        ("unlimited", Answer::Throttle(3600)),
+    ] {
         let (sender, stop) = delivery::channel();
         let mut case = case(100);
         case.stop = stop;
@@ -396,6 +449,11 @@ async fn a_wish_to_stop_is_heard_in_every_kind_of_waiting() {
 async fn held_shipments_end_with_their_first_lost_answer() {
     let mut case = case(100);
     case.limits.in_doubt = InDoubt::Hold;
-    let ran = case.run(|ticket, _, _| if ticket % 10 == 3 { Answer::Reset } else { Answer::Accept }).await;
-    assert_eq!((ran.count(Status::InDoubt), ran.count(Status::Sent), ran.starts.len()), (10, 90, 100));
+    let ran = case
+        .run(|ticket, _, _| if ticket % 10 == 3 { Answer::Reset } else { Answer::Accept })
+        .await;
+    assert_eq!(
+        (ran.count(Status::InDoubt), ran.count(Status::Sent), ran.starts.len()),
+        (10, 90, 100)
+    );
 }

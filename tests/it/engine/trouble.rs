@@ -8,8 +8,14 @@ async fn an_outage_costs_no_shipment_where_the_ledger_knows_all_but_a_few() {
         let mut case = case(500);
         case.known = (0..500).filter(|ticket| !new.contains(ticket)).collect();
         let down = Duration::from_secs(12);
-        let ran = case.run(move |_, _, at| if at < down { Answer::Status(503) } else { Answer::Accept }).await;
-        assert_eq!((ran.count(Status::Sent), ran.count(Status::AlreadySent)), (new.len(), 500 - new.len()), "{new:?}");
+        let ran = case
+            .run(move |_, _, at| if at < down { Answer::Status(503) } else { Answer::Accept })
+            .await;
+        assert_eq!(
+            (ran.count(Status::Sent), ran.count(Status::AlreadySent)),
+            (new.len(), 500 - new.len()),
+            "{new:?}"
+        );
     }
 }
 
@@ -19,7 +25,9 @@ async fn an_outage_that_meets_the_last_shipments_of_a_run_costs_none() {
     let down = from..from + Duration::from_secs(12);
     let mut case = case(903);
     case.limits.rate = "100/s".parse().expect("a rate");
-    let ran = case.run(move |_, _, at| if down.contains(&at) { Answer::Status(503) } else { Answer::Accept }).await;
+    let ran = case
+        .run(move |_, _, at| if down.contains(&at) { Answer::Status(503) } else { Answer::Accept })
+        .await;
     assert_eq!(ran.count(Status::Sent), 903);
 }
 
@@ -32,12 +40,22 @@ async fn an_outage_of_twenty_minutes_costs_no_shipment_and_few_requests() {
         let mut case = case(20_000);
         case.limits.rate = "100/s".parse().expect("a rate");
         let shown = down.clone();
-        let ran = case.run(move |_, _, at| if is_down(at) { down.clone() } else { Answer::Accept }).await;
+        let ran =
+            case.run(move |_, _, at| if is_down(at) { down.clone() } else { Answer::Accept }).await;
         assert_eq!(ran.count(Status::Sent), 20_000, "{shown:?}");
         let thrown = ran.starts.iter().filter(|(_, at)| is_down(*at)).count();
         assert!(thrown <= 30 + 16, "{shown:?}: {thrown} requests at a dead endpoint");
-        let back = ran.starts.iter().map(|(_, at)| *at).find(|at| *at >= until).expect("a probe after the outage");
-        let soon = ran.starts.iter().filter(|(_, at)| (back..back + Duration::from_secs(2)).contains(at)).count();
+        let back = ran
+            .starts
+            .iter()
+            .map(|(_, at)| *at)
+            .find(|at| *at >= until)
+            .expect("a probe after the outage");
+        let soon = ran
+            .starts
+            .iter()
+            .filter(|(_, at)| (back..back + Duration::from_secs(2)).contains(at))
+            .count();
         assert!(soon >= 100, "{shown:?}: full speed at once, not {soon} in two seconds");
     }
 }
@@ -66,7 +84,9 @@ async fn a_host_name_that_does_not_exist_stops_the_run_within_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_few_hopeless_shipments_at_the_end_fail_and_do_not_hold_the_night() {
-    let ran = case(1000).run(|ticket, _, _| if ticket >= 990 { Answer::Status(500) } else { Answer::Accept }).await;
+    let ran = case(1000)
+        .run(|ticket, _, _| if ticket >= 990 { Answer::Status(500) } else { Answer::Accept })
+        .await;
     assert_eq!(ran.ending, Ending::Complete);
     assert_eq!(ran.count(Status::Sent), 990);
     assert_eq!(ran.count(Status::Failed), 10);
@@ -77,12 +97,17 @@ async fn a_few_hopeless_shipments_at_the_end_fail_and_do_not_hold_the_night() {
 async fn retry_after_holds_everybody_and_costs_no_attempt() {
     let mut case = case(100);
     case.limits.max_attempts = 1.try_into().expect("not zero");
-    let ran = case.run(|_, number, _| if number == 40 { Answer::Throttle(30) } else { Answer::Accept }).await;
+    let ran = case
+        .run(|_, number, _| if number == 40 { Answer::Throttle(30) } else { Answer::Accept })
+        .await;
     assert_eq!(ran.count(Status::Sent), 100);
     // Those that came back in the same millisecond may have been followed by others already.
     let asked_at = ran.starts[40].1 + Duration::from_millis(21);
-    let quiet =
-        ran.starts.iter().filter(|(_, at)| (asked_at..asked_at + Duration::from_millis(29_990)).contains(at)).count();
+    let quiet = ran
+        .starts
+        .iter()
+        .filter(|(_, at)| (asked_at..asked_at + Duration::from_millis(29_990)).contains(at))
+        .count();
     assert_eq!(quiet, 0, "requests within the time it wanted to be left alone");
 }
 
@@ -104,7 +129,9 @@ async fn an_address_that_turns_the_first_request_away_is_wrong() {
 
 #[tokio::test(start_paused = true)]
 async fn a_firewall_that_dislikes_one_shipment_costs_that_one_alone() {
-    let ran = case(1000).run(|ticket, _, _| if ticket == 500 { Answer::Status(403) } else { Answer::Accept }).await;
+    let ran = case(1000)
+        .run(|ticket, _, _| if ticket == 500 { Answer::Status(403) } else { Answer::Accept })
+        .await;
     assert_eq!(ran.ending, Ending::Complete);
     assert_eq!((ran.count(Status::Sent), ran.settled[&500].status), (999, Status::Rejected));
 }
@@ -113,7 +140,9 @@ async fn a_firewall_that_dislikes_one_shipment_costs_that_one_alone() {
 async fn three_shipments_turned_away_in_a_row_stop_the_run() {
     let mut case = case(1000);
     case.limits.concurrency = 1.try_into().expect("not zero");
-    let ran = case.run(|ticket, _, _| if ticket >= 500 { Answer::Status(404) } else { Answer::Accept }).await;
+    let ran = case
+        .run(|ticket, _, _| if ticket >= 500 { Answer::Status(404) } else { Answer::Accept })
+        .await;
     assert!(ran.stopped().contains("3 shipments in a row"), "{}", ran.stopped());
     assert_eq!(ran.starts.len(), 503);
     assert_eq!(ran.settled[&502].status, Status::NotAttempted);

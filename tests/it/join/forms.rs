@@ -31,8 +31,11 @@ fn workbook(rows: &[[&str; 3]]) -> Vec<u8> {
         sheet += "<row>";
         for cell in cells {
             let is_number = cell.bytes().all(|byte| byte.is_ascii_digit());
-            let [before, after] =
-                if is_number { ["<c><v>", "</v></c>"] } else { [r#"<c t="inlineStr"><is><t>"#, "</t></is></c>"] };
+            let [before, after] = if is_number {
+                ["<c><v>", "</v></c>"]
+            } else {
+                [r#"<c t="inlineStr"><is><t>"#, "</t></is></c>"]
+            };
             sheet.extend([before, cell, after]);
         }
         sheet += "</row>";
@@ -66,8 +69,11 @@ fn workbook(rows: &[[&str; 3]]) -> Vec<u8> {
     ];
     let mut out = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, text) in parts {
-        out.start_file(name, SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored))
-            .expect("begun");
+        out.start_file(
+            name,
+            SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored),
+        )
+        .expect("begun");
         out.write_all(text.as_bytes()).expect("packed");
     }
     out.finish().expect("packed").into_inner()
@@ -82,7 +88,12 @@ fn the_joined_export_is_read_in_every_form_in_which_an_input_is() {
         ("windows-1252", latin.clone()),
         (
             "UTF-16",
-            utf16(&SHIPMENTS.replace("\"Münster; Süd\"", "Münster, Süd").replace(';', "\t").replace(", ", "; ")),
+            utf16(
+                &SHIPMENTS
+                    .replace("\"Münster; Süd\"", "Münster, Süd")
+                    .replace(';', "\t")
+                    .replace(", ", "; "),
+            ),
         ),
         ("gzip", gzip(SHIPMENTS.as_bytes())),
         ("windows-1252 in gzip", gzip(&latin)),
@@ -90,7 +101,11 @@ fn the_joined_export_is_read_in_every_form_in_which_an_input_is() {
         ("lines above", format!("Versandliste 11/2026\n\n{SHIPMENTS}").into()),
         (
             "a workbook",
-            workbook(&[["Order", "Tracking", "Stadt"], ["1001", "T1", "Köln"], ["1002", "T2", "Münster; Süd"]]),
+            workbook(&[
+                ["Order", "Tracking", "Stadt"],
+                ["1001", "T1", "Köln"],
+                ["1002", "T2", "Münster; Süd"],
+            ]),
         ),
     ];
     for (form, bytes) in forms {
@@ -99,7 +114,8 @@ fn the_joined_export_is_read_in_every_form_in_which_an_input_is() {
         let run = import(&workdir, &server, &[]);
         assert_eq!(run.code, Some(0), "{form}: {}", run.stderr);
         assert_eq!(arrived(&server), ["T1", "T2"], "{form}");
-        let mut cities: Vec<String> = server.requests().iter().map(|request| request.field("shipping_city")).collect();
+        let mut cities: Vec<String> =
+            server.requests().iter().map(|request| request.field("shipping_city")).collect();
         cities.sort();
         assert_eq!(cities, ["Köln", "Münster; Süd"], "{form}");
     }

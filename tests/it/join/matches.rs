@@ -1,5 +1,5 @@
-//! Which rows belong together, and what an order makes of those that do: pairs of columns, keys as people write them, cells
-//! with several numbers, groups, and orders with none or far too many.
+//! Which rows belong together, and what an order makes of those that do: pairs of columns, keys as
+//! people write them, cells with several numbers, groups, and orders with none or far too many.
 
 use std::fmt::Write;
 
@@ -23,10 +23,18 @@ fn with_several_columns_in_on_all_of_them_must_match() {
     let run = import(&workdir, &server, &[]);
     run.assert_code(0);
     assert_eq!(arrived(&server), ["T1-1", "T1-2"]);
-    assert_eq!(lines(&workdir, "orders.results.csv"), ["1 1 T1-1 sent", "2 1 T1-2 sent", "3   skipped", "4   skipped"]);
-    assert_eq!(workdir.results("orders.results.csv")[2]["message"], "no row of shipments.csv has its Name and Part");
+    assert_eq!(
+        lines(&workdir, "orders.results.csv"),
+        ["1 1 T1-1 sent", "2 1 T1-2 sent", "3   skipped", "4   skipped"]
+    );
+    assert_eq!(
+        workdir.results("orders.results.csv")[2]["message"],
+        "no row of shipments.csv has its Name and Part"
+    );
     assert!(
-        run.stderr.contains("3 rows of shipments.csv matched no order, the first: row 3 (Order 1001, Package 3)"),
+        run.stderr.contains(
+            "3 rows of shipments.csv matched no order, the first: row 3 (Order 1001, Package 3)"
+        ),
         "{}",
         run.stderr
     );
@@ -36,17 +44,27 @@ fn with_several_columns_in_on_all_of_them_must_match() {
 fn keys_are_compared_without_case_spaces_and_a_leading_number_sign() {
     let (workdir, server) = (workdir(MAPPING), accepting());
     workdir.write("orders.csv", "Name\n # 1001 \nex-7a\nÄ 12\n10#02\n01003\n1004.0\n");
-    workdir.write("shipments.csv", "Order,Tracking\n1001,T1\n\"#EX-7 A\",T2\n#ä12,T3\n1002,T4\n1003,T5\n1004,T6\n");
+    workdir.write(
+        "shipments.csv",
+        "Order,Tracking\n1001,T1\n\"#EX-7 A\",T2\n#ä12,T3\n1002,T4\n1003,T5\n1004,T6\n",
+    );
     let run = import(&workdir, &server, &[]);
     run.assert_code(0);
-    assert_eq!(arrived(&server), ["T1", "T2", "T3"], "a # within, zeros in front and .0 are part of a key");
+    assert_eq!(
+        arrived(&server),
+        ["T1", "T2", "T3"],
+        "a # within, zeros in front and .0 are part of a key"
+    );
     assert!(run.stderr.contains("3 rows of shipments.csv matched no order"), "{}", run.stderr);
 }
 
 #[test]
-fn a_joined_cell_with_several_numbers_makes_a_shipment_of_each_and_a_retry_knows_which_was_refused() {
-    let mapping =
-        MAPPING.replace("[fields]", "[rows]\nsplit = { column = \"shipment.Tracking\", at = '; *' }\n[fields]");
+fn a_joined_cell_with_several_numbers_makes_a_shipment_of_each_and_a_retry_knows_which_was_refused()
+{
+    let mapping = MAPPING.replace(
+        "[fields]",
+        "[rows]\nsplit = { column = \"shipment.Tracking\", at = '; *' }\n[fields]",
+    );
     let workdir = workdir(&mapping);
     workdir.write("orders.csv", "Name\n#1001\n#1002\n");
     workdir.write("shipments.csv", "Order,Tracking\n1001,T1; T2\n1002,T4\n1001,T3\n");
@@ -56,7 +74,10 @@ fn a_joined_cell_with_several_numbers_makes_a_shipment_of_each_and_a_retry_knows
     });
     import(&workdir, &refusing, &[]).assert_code(1);
     assert_eq!(arrived(&refusing), ["T1", "T2", "T3", "T4"]);
-    assert_eq!(lines(&workdir, "orders.results.csv"), ["1 1 T1 sent", "1 2 T2 rejected", "1 3 T3 sent", "2 1 T4 sent"]);
+    assert_eq!(
+        lines(&workdir, "orders.results.csv"),
+        ["1 1 T1 sent", "1 2 T2 rejected", "1 3 T3 sent", "2 1 T4 sent"]
+    );
 
     let server = accepting();
     let retry = ["retry", "orders.results.csv", "--rate", "unlimited", "--endpoint", &server.url()];
@@ -71,18 +92,29 @@ fn rows_of_an_order_that_stand_apart_are_joined_once_and_each_has_a_line_for_eac
         "[rows]\ngroup_by = \"Name\"\ngroup = \"anywhere\"\n[fields]\nproduct = { column = \"Item\", combine = \"join\" }",
     );
     let (workdir, server) = (workdir(&mapping), accepting());
-    workdir.write("orders.csv", "Name,Item\n#1001,Mug\n#1002,Pot\n#1001,Cup\n#1003,Lid\n#1002,Pan\n");
+    workdir
+        .write("orders.csv", "Name,Item\n#1001,Mug\n#1002,Pot\n#1001,Cup\n#1003,Lid\n#1002,Pan\n");
     workdir.write("shipments.csv", "Order,Tracking\n1001,T1\n1002,T2\n1001,T3\n");
     import(&workdir, &server, &["--concurrency", "1"]).assert_code(0);
     let sent: Vec<String> = server
         .requests()
         .iter()
-        .map(|request| ["order_no", "trackingnumber", "product"].map(|field| request.field(field)).join(" "))
+        .map(|request| {
+            ["order_no", "trackingnumber", "product"].map(|field| request.field(field)).join(" ")
+        })
         .collect();
     assert_eq!(sent, ["#1001 T1 Mug, Cup", "#1001 T3 Mug, Cup", "#1002 T2 Pot, Pan"]);
     assert_eq!(
         lines(&workdir, "orders.results.csv"),
-        ["1 1 T1 sent", "1 2 T3 sent", "2 1 T2 sent", "3 1 T1 sent", "3 2 T3 sent", "4   skipped", "5 1 T2 sent"]
+        [
+            "1 1 T1 sent",
+            "1 2 T3 sent",
+            "2 1 T2 sent",
+            "3 1 T1 sent",
+            "3 2 T3 sent",
+            "4   skipped",
+            "5 1 T2 sent"
+        ]
     );
 }
 
@@ -110,7 +142,11 @@ fn an_order_with_more_than_a_thousand_rows_is_refused_by_name_and_the_others_are
             assert!(line["message"].contains(part), "{part}: {}", line["message"]);
         }
     }
-    assert!(!run.stderr.contains("matched no order"), "its rows are not said to belong to none: {}", run.stderr);
+    assert!(
+        !run.stderr.contains("matched no order"),
+        "its rows are not said to belong to none: {}",
+        run.stderr
+    );
 
     // One less is served.
     workdir.write("shipments.csv", shipments.trim_end().rsplit_once('\n').expect("lines").0);
@@ -126,12 +162,19 @@ fn where_every_order_must_have_a_row_one_without_is_invalid_and_both_sides_are_n
     let run = import(&workdir, &server, &[]);
     run.assert_code(1);
     assert_eq!(arrived(&server), ["T1", "T2", "T3"]);
-    assert_eq!(lines(&workdir, "orders.results.csv"), ["1 1 T1 sent", "2 1 T2 sent", "2 2 T3 sent", "3   invalid"]);
+    assert_eq!(
+        lines(&workdir, "orders.results.csv"),
+        ["1 1 T1 sent", "2 1 T2 sent", "2 2 T3 sent", "3   invalid"]
+    );
     let line = &workdir.results("orders.results.csv")[3];
     assert_eq!(line["order_no"], "#1003");
-    assert!(line["message"].contains("\"#1003\" [join]: no row of shipments.csv has its Name"), "{line:?}");
     assert!(
-        run.stderr.contains("1 row of shipments.csv matched no order, the first: row 1 (Order 1042)"),
+        line["message"].contains("\"#1003\" [join]: no row of shipments.csv has its Name"),
+        "{line:?}"
+    );
+    assert!(
+        run.stderr
+            .contains("1 row of shipments.csv matched no order, the first: row 1 (Order 1042)"),
         "{}",
         run.stderr
     );
@@ -166,6 +209,10 @@ fn a_row_without_a_tracking_number_counts_as_none_beside_one_that_has_it_and_alo
         assert_eq!(arrived(&server), ["T1", "T2"]);
         let results = workdir.results("orders.results.csv");
         assert_eq!((results.len(), results[2]["status"].as_str()), (3, status));
-        assert!(results[2]["message"].contains("has a tracking number for it yet"), "{:?}", results[2]);
+        assert!(
+            results[2]["message"].contains("has a tracking number for it yet"),
+            "{:?}",
+            results[2]
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What real exports are like, one test for each kind of oddity (numbered Q1 to Q32), on files made up after it and through
-//! the real program: it is served with the right payloads, or left out or refused by name, never sent in a wrong form.
+//! What real exports are like, one test for each kind of oddity (numbered Q1 to Q32), on files made
+//! up after it and through the real program: it is served with the right payloads, or left out or
+//! refused by name, never sent in a wrong form.
 
 mod form;
 mod shapes;
@@ -12,8 +13,7 @@ use crate::support::Workdir;
 use crate::support::workdir::Run;
 
 /// The three fields that must be there, from columns of a plain name.
-const PLAIN: &str =
-    "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n";
+const PLAIN: &str = "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n";
 
 /// [`PLAIN`] with more fields, a line each.
 fn plain(fields: &str) -> String {
@@ -40,7 +40,16 @@ fn attempt(input: impl AsRef<[u8]>, mapping: &str) -> (Workdir, Run) {
     let workdir = Workdir::new();
     workdir.write("orders.csv", input);
     workdir.write("map.toml", mapping);
-    let run = workdir.lateship(&["check", "orders.csv", "-m", "map.toml", "--format", "json", "--show", "100"]);
+    let run = workdir.lateship(&[
+        "check",
+        "orders.csv",
+        "-m",
+        "map.toml",
+        "--format",
+        "json",
+        "--show",
+        "100",
+    ]);
     (workdir, run)
 }
 
@@ -53,10 +62,12 @@ impl Checked {
 
     /// How many shipments, invalid and skipped rows there are.
     fn counts(&self) -> [u64; 3] {
-        ["shipments", "invalid", "skipped"].map(|name| self.report[name].as_u64().expect("a number"))
+        ["shipments", "invalid", "skipped"]
+            .map(|name| self.report[name].as_u64().expect("a number"))
     }
 
-    /// The reasons of `errors`, `warnings` or `skips`, with their fields, and the first row (line) of each.
+    /// The reasons of `errors`, `warnings` or `skips`, with their fields, and the first row (line)
+    /// of each.
     fn reasons(&self, kind: &str) -> Vec<String> {
         let one = |group: &Value| {
             let (field, first) = (group["field"].as_str().unwrap_or("row"), &group["examples"][0]);

@@ -12,7 +12,8 @@ fn grouped(rows: &str) -> String {
 
 #[test]
 fn q09a_columns_that_repeat_on_each_item_row_are_taken_once() {
-    let input = "Order,Name,Total,Tracking,Item,Qty\n1,Ada,9,T1,mug,1\n1,Ada,9,T1,lid,2\n2,Bo,5,T2,cup,1\n";
+    let input =
+        "Order,Name,Total,Tracking,Item,Qty\n1,Ada,9,T1,mug,1\n1,Ada,9,T1,lid,2\n2,Bo,5,T2,cup,1\n";
     let checked = check(input, &grouped("group_by = [\"Order\", \"Tracking\"]"));
     assert_eq!(checked.all("product"), ["mug+lid", "cup"]);
     assert_eq!((checked.all("quantity"), checked.all("amount")), (vec!["3", "1"], vec!["9", "5"]));
@@ -21,10 +22,15 @@ fn q09a_columns_that_repeat_on_each_item_row_are_taken_once() {
 #[test]
 fn q09b_blank_columns_of_further_item_rows_come_from_the_first_row_of_their_order() {
     let input = "Order,Name,Total,Tracking,Item,Qty\n1,Ada,9,T1,mug,1\n1,,,,lid,2\n2,,,T2,cup,1\n";
-    let rows = "fill_down = [\"Name\", \"Total\", \"Tracking\"]\ngroup_by = [\"Order\", \"Tracking\"]";
+    let rows =
+        "fill_down = [\"Name\", \"Total\", \"Tracking\"]\ngroup_by = [\"Order\", \"Tracking\"]";
     let checked = check(input, &grouped(rows));
     assert_eq!(checked.all("product"), ["mug+lid", "cup"]);
-    assert_eq!(checked.all("customer_name"), ["Ada", "-"], "nothing is inherited from another order");
+    assert_eq!(
+        checked.all("customer_name"),
+        ["Ada", "-"],
+        "nothing is inherited from another order"
+    );
     assert_eq!(checked.all("amount"), ["9", "-"]);
 }
 
@@ -33,7 +39,10 @@ fn q09c_a_new_order_begins_where_the_order_number_stands() {
     let input = "Activities,Order,Name,Total,Tracking,Item,Qty\nCall,1,Ada,9,T1,mug,1\n,,,,,lid,2\n,2,Bo,5,T2,cup,1\n,,,,,jug,1\n";
     let rows = "fill_down = [\"Order\", \"Name\", \"Total\", \"Tracking\"]\ngroup_by = [\"Order\", \"Tracking\"]";
     let checked = check(input, &grouped(rows));
-    assert_eq!((checked.all("order_no"), checked.all("product")), (vec!["1", "2"], vec!["mug+lid", "cup+jug"]));
+    assert_eq!(
+        (checked.all("order_no"), checked.all("product")),
+        (vec!["1", "2"], vec!["mug+lid", "cup+jug"])
+    );
     assert_eq!(checked.all("customer_name"), ["Ada", "Bo"]);
 }
 
@@ -45,8 +54,14 @@ fn q09d_a_summary_row_gives_buyer_and_money_and_the_item_rows_the_parcel() {
         "quantity = [{ when = { column = \"Item\", empty = false }, column = \"Qty\", combine = \"last\" }]",
     );
     let checked = check(input, &mapping);
-    assert_eq!((checked.all("product"), checked.all("trackingnumber")), (vec!["mug+lid", "cup"], vec!["T1", "T2"]));
-    assert_eq!((checked.all("customer_name"), checked.all("amount")), (vec!["Ada", "Bo"], vec!["9", "5"]));
+    assert_eq!(
+        (checked.all("product"), checked.all("trackingnumber")),
+        (vec!["mug+lid", "cup"], vec!["T1", "T2"])
+    );
+    assert_eq!(
+        (checked.all("customer_name"), checked.all("amount")),
+        (vec!["Ada", "Bo"], vec!["9", "5"])
+    );
 }
 
 #[test]
@@ -58,10 +73,17 @@ fn q09e_items_packed_into_one_cell_are_recognised_and_named() {
             "Product Name: (.*?), Product",
             "Mug, blue",
         ),
-        ("id:1|name:Mug|sku:MUG|quantity:2;id:2|name:Lid|sku:LID|quantity:1", "name:([^|;]*)", "Mug"),
+        (
+            "id:1|name:Mug|sku:MUG|quantity:2;id:2|name:Lid|sku:LID|quantity:1",
+            "name:([^|;]*)",
+            "Mug",
+        ),
     ] {
         let input = format!("Order,Tracking,Items\n1,T1,\"{packed}\"\n");
-        let checked = check(input, &plain(&format!("product = {{ column = \"Items\", extract = '{extract}' }}")));
+        let checked = check(
+            input,
+            &plain(&format!("product = {{ column = \"Items\", extract = '{extract}' }}")),
+        );
         assert_eq!(checked.all("product"), [first]);
         let remarks = checked.remarks();
         assert!(remarks.contains("\\\"Items\\\" (C)") && remarks.contains("extract"), "{remarks}");
@@ -77,7 +99,9 @@ fn q09f_numbered_item_columns_are_recognised_and_named() {
     assert_eq!(checked.all("product"), ["mug lid", "cup"]);
     let remarks = checked.remarks();
     assert!(
-        remarks.contains("order_item_1") && remarks.contains("order_item_3") && remarks.contains("(E)"),
+        remarks.contains("order_item_1")
+            && remarks.contains("order_item_3")
+            && remarks.contains("(E)"),
         "{remarks}"
     );
 }
@@ -90,21 +114,30 @@ fn q09g_rows_of_several_kinds_give_one_shipment_of_each_fulfilment() {
                    [fields]\norder_no = \"Name\"\ntrackingnumber = \"Tracking\"\ncarrier_type = \"Company\"\n\
                    customer_name = \"Buyer\"\nproduct = \"Item\"\n";
     let checked = check(input, mapping);
-    assert_eq!((checked.all("trackingnumber"), checked.all("carrier_type")), (vec!["T1", "T2"], vec!["UPS", "FedEx"]));
-    assert_eq!((checked.all("customer_name"), checked.all("product")), (vec!["Ada", "Bo"], vec!["mug", "cup"]));
+    assert_eq!(
+        (checked.all("trackingnumber"), checked.all("carrier_type")),
+        (vec!["T1", "T2"], vec!["UPS", "FedEx"])
+    );
+    assert_eq!(
+        (checked.all("customer_name"), checked.all("product")),
+        (vec!["Ada", "Bo"], vec!["mug", "cup"])
+    );
     assert_eq!(checked.counts(), [2, 0, 1]);
 }
 
 #[test]
 fn q09h_a_file_without_a_header_never_sends_its_first_row_as_names() {
-    let (_, run) = super::attempt("\"OH\",\"1\",\"DHL\",\"T1\"\n\"OI\",\"1\",\"mug\"\n", &plain(""));
+    let (_, run) =
+        super::attempt("\"OH\",\"1\",\"DHL\",\"T1\"\n\"OI\",\"1\",\"mug\"\n", &plain(""));
     run.assert_code(2);
     assert!(run.stderr.contains("\"Order\"") && run.stderr.contains("OH"), "{}", run.stderr);
 }
 
 #[test]
 fn q10_several_numbers_in_a_cell_or_in_rows_are_a_shipment_each() {
-    let split = |at: &str| format!("[rows]\nsplit = {{ column = \"Tracking\", at = '{at}' }}\n\n{}", plain(""));
+    let split = |at: &str| {
+        format!("[rows]\nsplit = {{ column = \"Tracking\", at = '{at}' }}\n\n{}", plain(""))
+    };
     let checked = check("Order,Tracking\n1,T1 T2\n2,\"T3, T4;\"\n", &split("[;,\\s]+"));
     assert_eq!(checked.all("trackingnumber"), ["T1", "T2", "T3", "T4"]);
     assert_eq!(checked.all("order_no"), ["1", "1", "2", "2"]);
@@ -113,7 +146,10 @@ fn q10_several_numbers_in_a_cell_or_in_rows_are_a_shipment_each() {
                 tracking_provider:fedex|custom_tracking_provider:|tracking_number:T2|date_shipped:2019-07-26|;";
     let mapping = split(";").replace("\"Tracking\"\ncarrier_type = { value = \"UPS\" }", "{ column = \"Tracking\", extract = 'tracking_number:([^|;]+)' }\ncarrier_type = { column = \"Tracking\", extract = 'tracking_provider:([^|;]+)' }");
     let checked = check(format!("Order,Tracking\n1,{cell}\n"), &mapping);
-    assert_eq!((checked.all("trackingnumber"), checked.all("carrier_type")), (vec!["T1", "T2"], vec!["ups", "fedex"]));
+    assert_eq!(
+        (checked.all("trackingnumber"), checked.all("carrier_type")),
+        (vec!["T1", "T2"], vec!["ups", "fedex"])
+    );
     assert!(checked.remarks().contains("makes a shipment of each"), "{}", checked.remarks());
 
     // An order that stands twice with two parcels is two shipments.
@@ -121,7 +157,8 @@ fn q10_several_numbers_in_a_cell_or_in_rows_are_a_shipment_each() {
     assert_eq!(checked.all("amount"), ["5", "7"]);
     let server = Scripted::new([]);
     let url = server.url();
-    let import = ["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
+    let import =
+        ["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
     checked.workdir.launch(&import).credentials("ops@example.com", "key-1").run().assert_code(0);
     assert_eq!(server.requests().len(), 2);
 }

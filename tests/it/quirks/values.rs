@@ -1,4 +1,5 @@
-//! Q11 to Q13, Q15, Q20, Q21, Q29 and Q31: what spreadsheets and shops do to numbers, dates and formulas.
+//! Q11 to Q13, Q15, Q20, Q21, Q29 and Q31: what spreadsheets and shops do to numbers, dates and
+//! formulas.
 
 use super::{check, plain};
 
@@ -20,7 +21,8 @@ fn q11_the_armour_of_spreadsheets_is_taken_off_every_cell() {
 
 #[test]
 fn q12_a_number_that_a_spreadsheet_destroyed_is_never_sent() {
-    let input = "Order;Tracking;Phone\n1;9,4001E+21;1\n2;1.23E+17;1\n5,43514E+11;T3;1\n4;T4;5,43514E+11\n";
+    let input =
+        "Order;Tracking;Phone\n1;9,4001E+21;1\n2;1.23E+17;1\n5,43514E+11;T3;1\n4;T4;5,43514E+11\n";
     let checked = check(input, &plain("customer_phoneno = \"Phone\""));
     assert_eq!(checked.all("order_no"), ["4"]);
     checked.assert_reason("errors", &["trackingnumber", "spreadsheet", "row 1"]);
@@ -55,8 +57,14 @@ fn q15_placeholders_count_as_empty() {
         "[source]\nempty = [\"-\", \"--\", \"N/A\", \"No informado\", \"not-provided\"]\n\n{}",
         plain("billing_zip = \"Zip\"\ncustomer_name = \"Name\"")
     );
-    let checked = check("Order,Tracking,Zip,Name\n1,T1,-,--\n2,T2,N/A,No informado\n3,not-provided,1,Ada\n", &mapping);
-    assert_eq!((checked.all("billing_zip"), checked.all("customer_name")), (vec!["-", "-"], vec!["-", "-"]));
+    let checked = check(
+        "Order,Tracking,Zip,Name\n1,T1,-,--\n2,T2,N/A,No informado\n3,not-provided,1,Ada\n",
+        &mapping,
+    );
+    assert_eq!(
+        (checked.all("billing_zip"), checked.all("customer_name")),
+        (vec!["-", "-"], vec!["-", "-"])
+    );
     assert!(checked.report["payloads"][0].get("billing_zip").is_none(), "{:#}", checked.report);
     checked.assert_reason("errors", &["trackingnumber: gives no value", "row 3"]);
 }
@@ -67,14 +75,21 @@ fn q20_money_of_the_line_is_summed_and_that_of_the_order_taken_once() {
     let fields = "subtotal_amount = { column = \"Line total\", number = { decimal = \".\" }, decimals = 2, combine = \"sum\" }\n\
                   amount = \"Total\"";
     let checked = check(input, &format!("[rows]\ngroup_by = [\"Order\"]\n\n{}", plain(fields)));
-    assert_eq!((checked.all("subtotal_amount"), checked.all("amount")), (vec!["55.00"], vec!["60.00"]));
+    assert_eq!(
+        (checked.all("subtotal_amount"), checked.all("amount")),
+        (vec!["55.00"], vec!["60.00"])
+    );
 }
 
 #[test]
 fn q21_currencies_signs_and_brackets_are_taken_off_amounts() {
     let dotted = "amount = { column = \"Total\", number = { decimal = \".\", thousands = \",\" } }";
-    let input = "Order;Tracking;Total\n1;T1;$24.97\n2;T2;$1,433.66\n3;T3;155.22-\n4;T4;(3.00)\n5;T5;40\n";
-    assert_eq!(check(input, &plain(dotted)).all("amount"), ["24.97", "1433.66", "-155.22", "-3.00", "40"]);
+    let input =
+        "Order;Tracking;Total\n1;T1;$24.97\n2;T2;$1,433.66\n3;T3;155.22-\n4;T4;(3.00)\n5;T5;40\n";
+    assert_eq!(
+        check(input, &plain(dotted)).all("amount"),
+        ["24.97", "1433.66", "-155.22", "-3.00", "40"]
+    );
     let comma = "amount = { column = \"Total\", number = { decimal = \",\", thousands = \".\" } }";
     let input = "Order;Tracking;Total\n1;T1;116,99 €\n2;T2;1.234,50\u{a0}€\n3;T3;155,22-\n";
     assert_eq!(check(input, &plain(comma)).all("amount"), ["116.99", "1234.50", "-155.22"]);
@@ -83,8 +98,10 @@ fn q21_currencies_signs_and_brackets_are_taken_off_amounts() {
 #[test]
 fn q29_a_date_and_a_time_in_two_columns_are_one_value() {
     let field = "order_date = { template = \"{Day} {Time}\", date = [\"%b %d, %Y %I:%M:%S %p\", \"%b %d, %Y\"] }";
-    let checked =
-        check("Order,Tracking,Day,Time\n1,T1,\"Dec 11, 2024\",2:10:40 PM\n2,T2,\"Dec 1, 2024\",\n", &plain(field));
+    let checked = check(
+        "Order,Tracking,Day,Time\n1,T1,\"Dec 11, 2024\",2:10:40 PM\n2,T2,\"Dec 1, 2024\",\n",
+        &plain(field),
+    );
     assert_eq!(checked.all("order_date"), ["2024-12-11 14:10:40", "2024-12-01 00:00:00"]);
 }
 

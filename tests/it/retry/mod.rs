@@ -1,4 +1,5 @@
-//! A retry as its user sees it: what is left is sent, what was accepted keeps its line, and nothing else happens.
+//! A retry as its user sees it: what is left is sent, what was accepted keeps its line, and nothing
+//! else happens.
 
 mod rounds;
 
@@ -37,7 +38,8 @@ fn launch(workdir: &Workdir, arguments: &[&str]) -> Launch {
 
 fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
     let url = server.url();
-    let mut arguments = vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
+    let mut arguments =
+        vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
     arguments.extend(flags);
     launch(workdir, &arguments).run()
 }
@@ -70,7 +72,11 @@ fn sorted(mut orders: Vec<String>) -> Vec<String> {
 }
 
 fn statuses(workdir: &Workdir, name: &str) -> Vec<String> {
-    workdir.results(name).into_iter().map(|mut row| row.remove("status").expect("a status")).collect()
+    workdir
+        .results(name)
+        .into_iter()
+        .map(|mut row| row.remove("status").expect("a status"))
+        .collect()
 }
 
 fn replace(workdir: &Workdir, name: &str, from: &str, to: &str) {
@@ -96,12 +102,21 @@ fn state(workdir: &Workdir) -> (Vec<String>, String) {
 
 #[test]
 fn only_what_is_left_is_sent_and_all_other_lines_stay_as_they_are() {
-    let workdir = workdir(&orders(6).replace("3,T3,24.11.2026", "3,,").replace("5,T5,24.11.2026", ",,"));
+    let workdir =
+        workdir(&orders(6).replace("3,T3,24.11.2026", "3,,").replace("5,T5,24.11.2026", ",,"));
     let first = refusing(&["2", "6"]);
     let run = import(&workdir, &first, &[]);
     run.assert_code(1);
-    assert!(run.stderr.contains("  lateship retry orders.results.csv --rate unlimited\n"), "{}", run.stderr);
-    assert!(run.stderr.contains("  lateship import orders.failed.csv -m map.toml "), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("  lateship retry orders.results.csv --rate unlimited\n"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("  lateship import orders.failed.csv -m map.toml "),
+        "{}",
+        run.stderr
+    );
     let before = workdir.read("orders.results.csv");
     assert_eq!(arrived(&first, 0).len(), 4);
 
@@ -110,26 +125,42 @@ fn only_what_is_left_is_sent_and_all_other_lines_stay_as_they_are() {
     run.assert_code(1);
     assert_eq!(sorted(arrived(&second, 0)), ["2", "6"]);
     assert!(run.stderr.contains("2 shipments, 1 invalid, 3 carried over"), "{}", run.stderr);
-    assert!(run.stderr.contains("  lateship retry orders.results.csv --rate unlimited\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("  lateship retry orders.results.csv --rate unlimited\n"),
+        "{}",
+        run.stderr
+    );
     let after = workdir.read("orders.results.csv");
     for (index, (old, new)) in before.lines().zip(after.lines()).enumerate() {
         assert!(old == new || [2, 6].contains(&index), "line {index}: {old} → {new}");
     }
-    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "sent", "invalid", "sent", "skipped", "rejected"]);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "sent", "invalid", "sent", "skipped", "rejected"]
+    );
     let failed = workdir.read("orders.failed.csv");
-    assert!(failed.contains("\n3,,,") && failed.contains("\n6,T6,") && failed.lines().count() == 3, "{failed}");
+    assert!(
+        failed.contains("\n3,,,") && failed.contains("\n6,T6,") && failed.lines().count() == 3,
+        "{failed}"
+    );
 }
 
 #[test]
 fn after_a_stop_the_rest_is_sent_and_what_was_refused_before_keeps_its_reason_until_its_turn() {
     let workdir = workdir(&orders(5));
     let server = Scripted::answering(|request| match request.header("x-auth-key") {
-        Some("key-1") if request.field("order_no") == "2" => Answer::json(409, r#"{"message":"no"}"#),
-        Some("key-1") if request.field("order_no").as_str() > "3" => {
-            Answer::json(401, r#"{"message":"Authorization Header Error. Check your email and API key"}"#)
+        Some("key-1") if request.field("order_no") == "2" => {
+            Answer::json(409, r#"{"message":"no"}"#)
         }
+        Some("key-1") if request.field("order_no").as_str() > "3" => Answer::json(
+            401,
+            r#"{"message":"Authorization Header Error. Check your email and API key"}"#,
+        ),
         Some("key-1" | "key-2") => Answer::accepted(),
-        _ => Answer::json(401, r#"{"message":"Authorization Header Error. Check your email and API key"}"#),
+        _ => Answer::json(
+            401,
+            r#"{"message":"Authorization Header Error. Check your email and API key"}"#,
+        ),
     });
     import(&workdir, &server, &["--concurrency", "1"]).assert_code(3);
     assert_eq!(
@@ -147,10 +178,18 @@ fn after_a_stop_the_rest_is_sent_and_what_was_refused_before_keeps_its_reason_un
     let wrong = workdir.launch(&["retry", "orders.results.csv", "--concurrency", "1"]);
     wrong.credentials("ops@example.com", "wrong").run().assert_code(3);
     let lines = workdir.read("orders.results.csv");
-    assert_ne!(lines.lines().nth(2).map(str::to_owned), rejected, "its own answer stopped that run");
+    assert_ne!(
+        lines.lines().nth(2).map(str::to_owned),
+        rejected,
+        "its own answer stopped that run"
+    );
 
     let sent = server.requests().len();
-    workdir.launch(&["retry", "orders.results.csv"]).credentials("ops@example.com", "key-2").run().assert_code(0);
+    workdir
+        .launch(&["retry", "orders.results.csv"])
+        .credentials("ops@example.com", "key-2")
+        .run()
+        .assert_code(0);
     assert_eq!(sorted(arrived(&server, sent)), ["2", "4", "5"]);
     assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent"; 5]);
     assert!(!workdir.names().contains(&"orders.failed.csv".to_owned()));
@@ -161,7 +200,8 @@ fn a_refused_row_whose_turn_does_not_come_keeps_its_line() {
     let workdir = workdir(&orders(3));
     import(&workdir, &refusing(&["1", "3"]), &[]).assert_code(1);
     let before = workdir.read("orders.results.csv");
-    let denying = Scripted::with_last([], Answer::json(401, r#"{"message":"Authorization Header Error."}"#));
+    let denying =
+        Scripted::with_last([], Answer::json(401, r#"{"message":"Authorization Header Error."}"#));
     retry(&workdir, &["--endpoint", &denying.url()]).assert_code(3);
     assert_eq!(arrived(&denying, 0), ["1"]);
     let after = workdir.read("orders.results.csv");
@@ -174,7 +214,10 @@ fn a_mended_mapping_makes_invalid_rows_shipments() {
     let workdir = workdir(&orders(3).replace("2,T2,24.11.2026", "2,T2,2026-11-25"));
     let server = Scripted::new([]);
     import(&workdir, &server, &[]).assert_code(1);
-    workdir.write("map.toml", MAPPING.replace(r#"date = "%d.%m.%Y""#, r#"date = ["%d.%m.%Y", "%Y-%m-%d"]"#));
+    workdir.write(
+        "map.toml",
+        MAPPING.replace(r#"date = "%d.%m.%Y""#, r#"date = ["%d.%m.%Y", "%Y-%m-%d"]"#),
+    );
     retry(&workdir, &[]).assert_code(0);
     assert_eq!(sorted(arrived(&server, 0)), ["1", "2", "3"]);
     assert_eq!(server.requests()[2].field("order_date"), "2026-11-25 00:00:00");
@@ -189,10 +232,19 @@ fn what_was_accepted_is_sent_again_only_as_another_payload_and_with_a_warning() 
     retry(&workdir, &["--set", "product=Cup", "--only", "invalid"]).assert_code(1);
     assert_eq!(server.requests().len(), 2, "the accepted rows are left alone");
     let run = retry(&workdir, &["--set", "product=Mug"]);
-    assert!(run.assert_code(1).stderr.contains("3 rows, 0 shipments, 1 invalid, 2 carried over"), "{}", run.stderr);
+    assert!(
+        run.assert_code(1).stderr.contains("3 rows, 0 shipments, 1 invalid, 2 carried over"),
+        "{}",
+        run.stderr
+    );
     let run = retry(&workdir, &["--set", "product=Cup"]);
-    assert!(run.assert_code(1).stderr.contains("2 shipments, accepted earlier with another payload"), "{}", run.stderr);
-    let products: Vec<_> = server.requests().iter().map(|request| request.field("product")).collect();
+    assert!(
+        run.assert_code(1).stderr.contains("2 shipments, accepted earlier with another payload"),
+        "{}",
+        run.stderr
+    );
+    let products: Vec<_> =
+        server.requests().iter().map(|request| request.field("product")).collect();
     assert_eq!(products, ["Mug", "Mug", "Cup", "Cup"]);
     retry(&workdir, &[]).assert_code(1);
     assert_eq!(server.requests().len(), 4, "and the constant is known from then on");
@@ -220,7 +272,12 @@ fn a_changed_row_that_was_accepted_stops_everything_before_it_starts() {
     replace(&workdir, "orders.csv", "3,,", "3,T3,");
     replace(&workdir, "orders.csv", "4,T4,24", "4,T4,25");
     let run = retry(&workdir, &[]);
-    assert_refused(&workdir, &run, &before, &["row 4 of orders.csv (line 5) was accepted", "put the row back"]);
+    assert_refused(
+        &workdir,
+        &run,
+        &before,
+        &["row 4 of orders.csv (line 5) was accepted", "put the row back"],
+    );
     replace(&workdir, "orders.csv", "4,T4,25", "4,T4,24");
     retry(&workdir, &[]).assert_code(0);
     assert_eq!(arrived(&server, 0).len(), 4);
@@ -246,12 +303,18 @@ fn inputs_and_results_that_are_not_of_each_other_are_refused() {
         let before = state(&workdir);
         assert_refused(&workdir, &retry(&workdir, &[]), &before, says);
     };
-    edited(&[lines[0], lines[1], lines[3], lines[4]], &["a line for row 3 of orders.csv where that of row 2"]);
+    edited(
+        &[lines[0], lines[1], lines[3], lines[4]],
+        &["a line for row 3 of orders.csv where that of row 2"],
+    );
     edited(
         &[lines[0], lines[4], lines[2], lines[3], lines[1]],
         &["a line for row 4 of orders.csv where that of row 1"],
     );
-    edited(&[lines[0], &lines[1].replace("orders.csv", "other.csv")], &["\"other.csv\"", "--summary"]);
+    edited(
+        &[lines[0], &lines[1].replace("orders.csv", "other.csv")],
+        &["\"other.csv\"", "--summary"],
+    );
     edited(&[lines[0], &lines[1].replace("sent", "gone")], &["line 2", "\"gone\" is no status"]);
     edited(&["Order,Tracking", "1,T1"], &["no results of an import"]);
     assert_eq!(server.requests().len(), 3);
@@ -263,7 +326,11 @@ fn rows_without_a_line_are_sent_unless_others_are_asked_for() {
     let server = Scripted::new([]);
     let run = import(&workdir, &server, &["--limit", "2"]);
     run.assert_code(1);
-    assert!(!run.stderr.contains("lateship retry"), "it would send more than the limit: {}", run.stderr);
+    assert!(
+        !run.stderr.contains("lateship retry"),
+        "it would send more than the limit: {}",
+        run.stderr
+    );
     replace(&workdir, "orders.csv", "2,,", "2,T2,");
     retry(&workdir, &["--only", "invalid"]).assert_code(0);
     assert_eq!(arrived(&server, 0), ["1", "2"]);
@@ -283,7 +350,10 @@ fn only_some_statuses_can_be_asked_for() {
     let endpoint = server.url();
     retry(&workdir, &["--only", "failed,in_doubt", "--endpoint", &endpoint]).assert_code(1);
     assert_eq!(workdir.read("orders.results.csv"), before);
-    assert!(workdir.read("orders.failed.csv").contains("4,T4,24.11.2026,\"invalid: "), "mended, but not sent");
+    assert!(
+        workdir.read("orders.failed.csv").contains("4,T4,24.11.2026,\"invalid: "),
+        "mended, but not sent"
+    );
     retry(&workdir, &["--only", "failed,invalid"]).assert_code(1);
     assert_eq!(arrived(&server, 0), ["4"]);
     retry(&workdir, &["--only", "rejected"]).assert_code(0);
@@ -305,14 +375,20 @@ fn a_lost_answer_stays_in_doubt_until_it_is_accepted_or_is_held() {
     let run = retry(&workdir, &["--in-doubt", "hold"]);
     run.assert_code(1);
     assert_eq!(workdir.read("orders.results.csv"), before);
-    assert!(!workdir.names().contains(&"orders.failed.csv".to_owned()), "what is held is not to be sent");
+    assert!(
+        !workdir.names().contains(&"orders.failed.csv".to_owned()),
+        "what is held is not to be sent"
+    );
     retry(&workdir, &[]).assert_code(1);
     assert_eq!(odd.requests().len(), 2, "the summary remembers it");
 
     let broken = refusing(&["2"]);
     retry(&workdir, &["--in-doubt", "resend", "--endpoint", &broken.url()]).assert_code(1);
     let row = &workdir.results("orders.results.csv")[1];
-    assert_eq!(row["status"], "in_doubt", "a refusal does not tell that the first was not accepted: {row:?}");
+    assert_eq!(
+        row["status"], "in_doubt",
+        "a refusal does not tell that the first was not accepted: {row:?}"
+    );
     retry(&workdir, &["--endpoint", &Scripted::new([]).url(), "--only", "failed"]).assert_code(1);
     let server = Scripted::new([]);
     retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);

@@ -1,4 +1,5 @@
-//! Retries in other circumstances: elsewhere, of results that a spreadsheet saved, broken off, with a ledger.
+//! Retries in other circumstances: elsewhere, of results that a spreadsheet saved, broken off, with
+//! a ledger.
 
 use std::fs;
 
@@ -13,7 +14,16 @@ fn a_copied_folder_is_retried_on_another_machine() {
     workdir.write("job/in/orders.csv", orders(3));
     let server = refusing(&["2"]);
     let endpoint = server.url();
-    let arguments = ["import", "job/in/orders.csv", "-m", "job/map.toml", "-o", "job/out.csv", "--endpoint", &endpoint];
+    let arguments = [
+        "import",
+        "job/in/orders.csv",
+        "-m",
+        "job/map.toml",
+        "-o",
+        "job/out.csv",
+        "--endpoint",
+        &endpoint,
+    ];
     launch(&workdir, &arguments).run().assert_code(1);
     fs::rename(workdir.path("job"), workdir.path("elsewhere")).expect("moved");
     let lines = |path: &str| workdir.read(path).lines().map(str::to_owned).collect::<Vec<_>>();
@@ -23,7 +33,9 @@ fn a_copied_folder_is_retried_on_another_machine() {
     let after = lines("elsewhere/out.csv");
     assert_eq!((&after[..2], &after[3]), (&before[..2], &before[3]));
     assert!(after[2].starts_with("job/in/orders.csv,2,3,2,T2,rejected,409,1,"), "{}", after[2]);
-    assert!(workdir.names() == ["elsewhere", "map.toml", "orders.csv"] || !workdir.path("job").exists());
+    assert!(
+        workdir.names() == ["elsewhere", "map.toml", "orders.csv"] || !workdir.path("job").exists()
+    );
 }
 
 #[test]
@@ -31,7 +43,10 @@ fn standard_input_is_kept_until_no_row_is_left() {
     let workdir = workdir("");
     let first = refusing(&["1", "3"]);
     let endpoint = first.url();
-    let piped = launch(&workdir, &["import", "-", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint]);
+    let piped = launch(
+        &workdir,
+        &["import", "-", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint],
+    );
     piped.stdin(orders(3)).run().assert_code(1);
     let second = refusing(&["3"]);
     launch(&workdir, &["retry", "night.csv", "--endpoint", &second.url()]).run().assert_code(1);
@@ -50,9 +65,14 @@ fn a_users_own_file_is_never_taken_for_a_copy() {
     workdir.write("night.csv.input", orders(2));
     let server = refusing(&["2"]);
     let endpoint = server.url();
-    let arguments = ["import", "night.csv.input", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint];
+    let arguments =
+        ["import", "night.csv.input", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint];
     launch(&workdir, &arguments).run().assert_code(1);
-    launch(&workdir, &["retry", "night.csv", "--endpoint", &Scripted::new([]).url(), "--only", "failed"]).run();
+    launch(
+        &workdir,
+        &["retry", "night.csv", "--endpoint", &Scripted::new([]).url(), "--only", "failed"],
+    )
+    .run();
     let server = Scripted::new([]);
     launch(&workdir, &["retry", "night.csv", "--endpoint", &server.url()]).run().assert_code(0);
     assert!(workdir.names().contains(&"night.csv.input".to_owned()));
@@ -64,7 +84,10 @@ fn results_that_a_spreadsheet_saved_are_read_and_any_number_of_rounds_ends_well(
     import(&workdir, &refusing(&["2", "3", "4", "6"]), &[]).assert_code(1);
     let before = workdir.read("orders.results.csv");
     assert!(!before.contains(';'), "or the delimiters could not be replaced");
-    workdir.write("orders.results.csv", format!("\u{feff}{}", before.replace(',', ";").replace('\n', "\r\n")));
+    workdir.write(
+        "orders.results.csv",
+        format!("\u{feff}{}", before.replace(',', ";").replace('\n', "\r\n")),
+    );
     let rounds: [(&'static [&'static str], i32, &[&str]); 4] = [
         (&["2", "3", "4", "6"], 1, &["2", "3", "4", "6"]),
         (&["3", "6"], 1, &["2", "3", "4", "6"]),
@@ -93,7 +116,10 @@ fn several_inputs_are_matched_by_their_names() {
     workdir.write("more.csv", "Order;Tracking;Date\n4;T4;\n5;T5;\n6;;\n");
     let server = refusing(&["2", "5"]);
     import(&workdir, &server, &["more.csv"]).assert_code(1);
-    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "rejected", "sent", "rejected", "invalid"]);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "rejected", "sent", "rejected", "invalid"]
+    );
     replace(&workdir, "more.csv", "6;;", "6;T6;");
     let sent = server.requests().len();
     retry(&workdir, &[]).assert_code(1);
@@ -110,25 +136,40 @@ fn a_rehearsal_and_a_real_run_never_stand_in_one_file() {
     workdir.lateship(&["import", "orders.csv", "-m", "map.toml", "--sandbox"]).assert_code(1);
     let before = state(&workdir);
     let run = retry(&workdir, &[]);
-    assert_refused(&workdir, &run, &before, &["a rehearsal with --sandbox", "retry with --sandbox"]);
+    assert_refused(
+        &workdir,
+        &run,
+        &before,
+        &["a rehearsal with --sandbox", "retry with --sandbox"],
+    );
     let run = retry(&workdir, &["--endpoint", "https://hook.example.com/"]);
     assert_refused(&workdir, &run, &before, &["was a rehearsal", "import the input"]);
     replace(&workdir, "orders.csv", "2,,", "2,T2,");
     workdir.lateship(&["retry", "orders.results.csv", "--sandbox"]).assert_code(0);
 
-    let mut summary: serde_json::Value = serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
+    let mut summary: serde_json::Value =
+        serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
     (summary["endpoint"], summary["sandbox"]) = ("https://hook.example.com/".into(), false.into());
     workdir.write("orders.results.json", summary.to_string());
     let before = state(&workdir);
     let run = retry(&workdir, &["--sandbox"]);
-    assert_refused(&workdir, &run, &before, &["sent to https://hook.example.com/", "never reached it"]);
+    assert_refused(
+        &workdir,
+        &run,
+        &before,
+        &["sent to https://hook.example.com/", "never reached it"],
+    );
 }
 
 #[test]
 fn what_cannot_be_retried_says_what_to_do_instead() {
     let workdir = workdir(&orders(2).replace("2,T2", "2,"));
     let run = retry(&workdir, &[]);
-    assert!(run.assert_code(2).stderr.contains("cannot read orders.results.csv: it does not exist"), "{}", run.stderr);
+    assert!(
+        run.assert_code(2).stderr.contains("cannot read orders.results.csv: it does not exist"),
+        "{}",
+        run.stderr
+    );
     let run = launch(&workdir, &["retry", "orders.csv"]).run();
     assert!(run.assert_code(2).stderr.contains("no results of an import"), "{}", run.stderr);
     workdir.write("orders.results.csv.partial", "file,row,line\n");
@@ -142,7 +183,8 @@ fn what_cannot_be_retried_says_what_to_do_instead() {
 
     let server = Scripted::new([]);
     import(&workdir, &server, &[]).assert_code(1);
-    fs::copy(workdir.path("orders.results.csv"), workdir.path("orders.results.csv.partial")).expect("copied");
+    fs::copy(workdir.path("orders.results.csv"), workdir.path("orders.results.csv.partial"))
+        .expect("copied");
     let run = retry(&workdir, &[]);
     assert!(run.assert_code(2).stderr.contains("was killed"), "{}", run.stderr);
     assert_eq!(server.requests().len(), 1);
@@ -170,7 +212,10 @@ fn an_input_that_breaks_off_in_the_middle_of_a_retry_costs_no_line() {
     let run = retry(&workdir, &["--endpoint", &server.url()]);
     assert!(run.assert_code(3).stderr.contains("where the input ends"), "{}", run.stderr);
     let after = workdir.read("orders.results.csv");
-    assert!(after.lines().skip(2).eq(before.lines().skip(2)), "and all lines behind the break are kept");
+    assert!(
+        after.lines().skip(2).eq(before.lines().skip(2)),
+        "and all lines behind the break are kept"
+    );
     assert!(after.lines().nth(1).is_some_and(|line| line.contains(",sent,")));
 }
 
@@ -178,7 +223,10 @@ fn an_input_that_breaks_off_in_the_middle_of_a_retry_costs_no_line() {
 fn a_repetition_is_left_out_only_behind_an_accepted_shipment() {
     let workdir = workdir("Order,Tracking,Date\n1,T1,\n2,T2,\n1,T1,\n2,T2,\n");
     import(&workdir, &refusing(&["2"]), &[]).assert_code(1);
-    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "rejected", "skipped", "skipped"]);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "rejected", "skipped", "skipped"]
+    );
     replace(&workdir, "orders.csv", "\n2,T2,\n1,", "\n3,T2,\n1,");
     let server = Scripted::new([]);
     retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
@@ -191,7 +239,10 @@ fn an_input_that_a_spreadsheet_saved_with_other_delimiters_is_the_same() {
     let workdir = workdir(&orders(3).replace("2,T2", "2,"));
     let server = Scripted::new([]);
     import(&workdir, &server, &[]).assert_code(1);
-    workdir.write("orders.csv", format!("\u{feff}{}", orders(3).replace(',', ";").replace('\n', "\r\n")));
+    workdir.write(
+        "orders.csv",
+        format!("\u{feff}{}", orders(3).replace(',', ";").replace('\n', "\r\n")),
+    );
     retry(&workdir, &[]).assert_code(0);
     assert_eq!(arrived(&server, 2), ["2"]);
 }
@@ -207,7 +258,16 @@ fn what_was_sent_meanwhile_is_known_from_the_ledger_and_without_it_the_lines_are
     });
     let (first, second) = (server.url(), accepting.url());
     // The ledger remembers by endpoint, so the mended file goes to the one of the retry.
-    let mended = ["import", "orders.failed.csv", "-m", "map.toml", "--ledger", "l.db", "--endpoint", &second];
+    let mended = [
+        "import",
+        "orders.failed.csv",
+        "-m",
+        "map.toml",
+        "--ledger",
+        "l.db",
+        "--endpoint",
+        &second,
+    ];
     launch(&workdir, &mended).run().assert_code(1);
     assert_eq!(sorted(arrived(&accepting, 0)), ["2", "3"]);
     retry(&workdir, &["--endpoint", &second]).assert_code(1);
@@ -237,7 +297,8 @@ fn a_killed_retry_is_started_again_with_a_ledger_and_refused_without() {
         import(&workdir, &refusing(&["2", "3", "4"]), memory).assert_code(1);
         let server = silent();
         let endpoint = server.url();
-        let running = launch(&workdir, &["retry", "orders.results.csv", "--endpoint", &endpoint]).spawn();
+        let running =
+            launch(&workdir, &["retry", "orders.results.csv", "--endpoint", &endpoint]).spawn();
         server.wait_for_requests(3);
         running.kill();
         let server = Scripted::new([]);

@@ -65,13 +65,18 @@ impl Answer {
 
     /// A 200 whose body never ends.
     pub(crate) fn endless() -> Self {
-        Self::raw("HTTP/1.1 200 As Told\r\ncontent-type: application/json\r\n\r\n").end(End::Endless)
+        Self::raw("HTTP/1.1 200 As Told\r\ncontent-type: application/json\r\n\r\n")
+            .end(End::Endless)
     }
 
     /// With one more header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        let line_end =
-            self.bytes.windows(2).position(|pair| pair == b"\r\n").expect("an answer with a status line") + 2;
+        let line_end = self
+            .bytes
+            .windows(2)
+            .position(|pair| pair == b"\r\n")
+            .expect("an answer with a status line")
+            + 2;
         self.bytes.splice(line_end..line_end, format!("{name}: {value}\r\n").into_bytes());
         self
     }
@@ -88,7 +93,11 @@ impl Answer {
 
     /// Only the first `count` bytes (of head and body together), and then the end.
     pub(crate) fn cut(mut self, count: usize, end: End) -> Self {
-        assert!(count < self.bytes.len(), "the answer has {} bytes: nothing would be cut", self.bytes.len());
+        assert!(
+            count < self.bytes.len(),
+            "the answer has {} bytes: nothing would be cut",
+            self.bytes.len()
+        );
         self.bytes.truncate(count);
         self.end(end)
     }

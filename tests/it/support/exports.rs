@@ -1,6 +1,8 @@
-//! Invented exports in the layouts of real ones, with the truth about each: what a file holds, and where.
+//! Invented exports in the layouts of real ones, with the truth about each: what a file holds, and
+//! where.
 //!
-//! Shared by `tests/it/detection.rs` and `examples/detection.rs`. The same seed gives the same files.
+//! Shared by `tests/it/detection.rs` and `examples/detection.rs`. The same seed gives the same
+//! files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,7 +62,8 @@ pub(crate) fn score(folder: &Path, seed: u64, count: u64) -> Score {
 
 impl Export {
     fn compare(&self, path: &Path) -> Result<(), String> {
-        let mut source = Source::open(0, path, "export.csv", &Form::default()).map_err(|error| error.to_string())?;
+        let mut source = Source::open(0, path, "export.csv", &Form::default())
+            .map_err(|error| error.to_string())?;
         if source.about().dialect().delimiter != self.delimiter {
             return Err(format!(
                 "delimiter {:?}, not {:?}",
@@ -68,12 +71,20 @@ impl Export {
                 char::from(self.delimiter)
             ));
         }
-        if source.about().header_line() != self.header_line || source.about().header() != self.header {
-            return Err(format!("header in line {}, not {}", source.about().header_line(), self.header_line));
+        if source.about().header_line() != self.header_line
+            || source.about().header() != self.header
+        {
+            return Err(format!(
+                "header in line {}, not {}",
+                source.about().header_line(),
+                self.header_line
+            ));
         }
         let (mut row, mut rows) = (Row::default(), self.rows.iter());
         while source.read(&mut row).map_err(|error| error.to_string())? {
-            let Some((line, cells, is_data)) = rows.next() else { return Err(format!("a row too many: {row:?}")) };
+            let Some((line, cells, is_data)) = rows.next() else {
+                return Err(format!("a row too many: {row:?}"));
+            };
             let same_kind = match row.reading {
                 Reading::Data => *is_data,
                 Reading::Skip(_) => !*is_data,
@@ -81,7 +92,10 @@ impl Export {
             };
             let same = !*is_data || row.cells().eq(cells.iter().map(String::as_str));
             if row.line != *line || !same_kind || !same {
-                return Err(format!("row {} in line {}, not {line}: {:?}", row.number, row.line, row.reading));
+                return Err(format!(
+                    "row {} in line {}, not {line}: {:?}",
+                    row.number, row.line, row.reading
+                ));
             }
         }
         rows.next().map_or(Ok(()), |(line, ..)| Err(format!("the row in line {line} is missing")))
@@ -152,7 +166,10 @@ const PLATFORMS: [(&str, u8); 20] = [
         b',',
     ),
     ("order_id,tracking_provider,tracking_number,date_shipped,status_shipped", b','),
-    ("order_number,order_date,customer_name,customer_email,carrier,trackingnumber,product,quantity,amount", b'|'),
+    (
+        "order_number,order_date,customer_name,customer_email,carrier,trackingnumber,product,quantity,amount",
+        b'|',
+    ),
     ("tracking_number,courier,email,order_id,customer_name,destination_country", b','),
 ];
 
@@ -176,8 +193,13 @@ const ITEMS: [&str; 8] = [
     "Poster | framed",
     "Socken (2er)",
 ];
-const STREETS: [&str; 5] =
-    ["1 Example Street", "Hauptstr. 5", "Apt 3, 9 Mill Ave", "Calle Uno 1, piso 2", "Ringstraße 12 a"];
+const STREETS: [&str; 5] = [
+    "1 Example Street",
+    "Hauptstr. 5",
+    "Apt 3, 9 Mill Ave",
+    "Calle Uno 1, piso 2",
+    "Ringstraße 12 a",
+];
 const CITIES: [&str; 5] = ["Sampleton", "Ulm", "Exampleville", "San Muestra", "Köln"];
 
 fn pick<'a>(rng: &mut Rng, from: &[&'a str]) -> &'a str {
@@ -231,7 +253,9 @@ fn cell(rng: &mut Rng, name: &str, style: u64, number: u64) -> String {
         "descuento",
     ]) {
         if has(&["name", "number"]) { "VAT".to_owned() } else { amount(rng) }
-    } else if has(&["quant", "qty", "menge", "cantidad", "count", "items", "line#", "zone", "weight"]) {
+    } else if has(&[
+        "quant", "qty", "menge", "cantidad", "count", "items", "line#", "zone", "weight",
+    ]) {
         rng.u32(1..9).to_string()
     } else if has(&[
         "order-id",
@@ -267,7 +291,15 @@ fn cell(rng: &mut Rng, name: &str, style: u64, number: u64) -> String {
         pick(rng, &PEOPLE).to_owned()
     } else if has(&["country", "land", "país", "state"]) {
         pick(rng, &["US", "DE", "Argentina", "DEU"]).to_owned()
-    } else if has(&["carrier", "courier", "provider", "service", "method", "versandart", "spediteur"]) {
+    } else if has(&[
+        "carrier",
+        "courier",
+        "provider",
+        "service",
+        "method",
+        "versandart",
+        "spediteur",
+    ]) {
         pick(rng, &["UPS", "DHL", "USPS Ground Advantage", "FedEx"]).to_owned()
     } else if has(&["note", "message", "tags"]) {
         if rng.u8(..3) == 0 {
@@ -353,7 +385,10 @@ const KINDS: [&str; 16] = [
 ];
 
 /// The file `number` of `seed`.
-#[expect(clippy::too_many_lines, reason = "a file from its first line to its last, as it is written")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a file from its first line to its last, as it is written"
+)]
 pub(crate) fn export(seed: u64, number: u64) -> Export {
     let rng = &mut Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
     let kind = KINDS[usize::try_from(number).unwrap_or(0) % KINDS.len()];
@@ -381,7 +416,8 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
         "no row" => 0,
         _ => [2, 3, 5, 12, 40, 200][rng.usize(..6)],
     };
-    let mut out = Writer { text: String::new(), line: 1, delimiter: delimiter.into(), quoting, end };
+    let mut out =
+        Writer { text: String::new(), line: 1, delimiter: delimiter.into(), quoting, end };
     if rng.u8(..4) == 0 {
         out.text.push('\u{FEFF}');
     }
@@ -396,7 +432,11 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
         "title above" => {
             out.line(pick(
                 rng,
-                &["Sales report, 2026-11-01 to 2026-11-30", "Orders of Example Shop", "Versandliste 11/2026"],
+                &[
+                    "Sales report, 2026-11-01 to 2026-11-30",
+                    "Orders of Example Shop",
+                    "Versandliste 11/2026",
+                ],
             ));
             if rng.bool() {
                 out.line("Shop: example.com");
@@ -406,11 +446,18 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
             }
         }
         "bare delimiters above" => {
-            let line = if rng.bool() { String::from(out.delimiter).repeat(columns - 1) } else { String::new() };
+            let line = if rng.bool() {
+                String::from(out.delimiter).repeat(columns - 1)
+            } else {
+                String::new()
+            };
             out.line(&line);
         }
         "template lines above" => {
-            out.record(&wide(&["TemplateType=OrderFulfillment", "Version=2026.1102", "For the program"]), true);
+            out.record(
+                &wide(&["TemplateType=OrderFulfillment", "Version=2026.1102", "For the program"]),
+                true,
+            );
             let labels: Vec<String> = (0..columns)
                 .map(|at| format!("見出し{}", ["あ", "い", "う", "え"][at % 4].repeat(at / 4 + 1)))
                 .collect();
@@ -429,8 +476,11 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
                 .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
                 .collect::<String>()
         };
-        header =
-            header.iter().enumerate().map(|(at, name)| format!("x{at}-{}", machine(name).trim_matches('-'))).collect();
+        header = header
+            .iter()
+            .enumerate()
+            .map(|(at, name)| format!("x{at}-{}", machine(name).trim_matches('-')))
+            .collect();
     }
     let kinds_of_cells: Vec<String> = names.split(between).map(str::to_owned).collect();
     above(&mut out, rng);
@@ -444,8 +494,10 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
         rows.push((out.record(&bare, false), Vec::new(), false));
     }
     if kind == "description row" {
-        let words: Vec<String> =
-            header.iter().map(|name| format!("The {} of this line.", name.to_lowercase())).collect();
+        let words: Vec<String> = header
+            .iter()
+            .map(|name| format!("The {} of this line.", name.to_lowercase()))
+            .collect();
         rows.push((out.record(&words, false), words, false));
     }
     for part in 0..if kind == "put together" { 2 } else { 1 } {
@@ -455,7 +507,8 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
             rows.push((out.record(&written, true), Vec::new(), false));
         }
         for index in 0..count {
-            let mut cells: Vec<String> = kinds_of_cells.iter().map(|name| cell(rng, name, style, index)).collect();
+            let mut cells: Vec<String> =
+                kinds_of_cells.iter().map(|name| cell(rng, name, style, index)).collect();
             if quoting == Quoting::Never {
                 for cell in &mut cells {
                     *cell = cell.replace(['\n', '\t'], " ");
@@ -463,7 +516,8 @@ pub(crate) fn export(seed: u64, number: u64) -> Export {
             }
             if kind == "packed cells" {
                 let last = cells.len() - 1;
-                cells[last] = format!("id:{index}|name:Mug|qty:1;id:7|name:Tea|qty:{};", rng.u8(1..9));
+                cells[last] =
+                    format!("id:{index}|name:Mug|qty:1;id:7|name:Tea|qty:{};", rng.u8(1..9));
             }
             if kind == "continuation rows" && index % 2 == 1 {
                 let keep = rng.usize(1..cells.len());

@@ -1,4 +1,5 @@
-//! What the integration tests stand on: a fresh folder with the real program in it, and servers that answer as told.
+//! What the integration tests stand on: a fresh folder with the real program in it, and servers
+//! that answer as told.
 
 mod answer;
 pub(crate) mod exports;

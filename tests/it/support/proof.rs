@@ -2,9 +2,11 @@
 //!
 //! Claims, each checked row by row and not only in sums:
 //! - each row of the input has exactly one line in the results, in the order of the input;
-//! - each row was accepted, or is held (`--in-doubt hold` alone), and no line says `sent` of a row that was not;
-//! - a row that was accepted again had a reason: the acceptance before was answered by nothing that tells it, or came
-//!   within a run that was killed; and of the latter no kill has more than the requests that could be in flight;
+//! - each row was accepted, or is held (`--in-doubt hold` alone), and no line says `sent` of a row
+//!   that was not;
+//! - a row that was accepted again had a reason: the acceptance before was answered by nothing that
+//!   tells it, or came within a run that was killed; and of the latter no kill has more than the
+//!   requests that could be in flight;
 //! - with `hold` nothing was accepted again, and each held row had a reason to be in doubt.
 
 use std::collections::{BTreeMap, HashMap};
@@ -101,19 +103,25 @@ impl Verdict {
 pub(crate) enum Broken {
     #[error("export {night}: {lines} lines in the results of {rows} rows")]
     Lines { night: usize, lines: usize, rows: usize },
-    #[error("export {night}, line {line}: it is of row {row}, order {order_no}, and order {wanted} is due")]
+    #[error(
+        "export {night}, line {line}: it is of row {row}, order {order_no}, and order {wanted} is due"
+    )]
     OutOfOrder { night: usize, line: usize, row: String, order_no: String, wanted: String },
     #[error("order {order_no} is {status} in the results")]
     Unsettled { order_no: String, status: String },
     #[error("order {0} is sent in the results, and was never accepted")]
     NeverAccepted(String),
-    #[error("order {0} was accepted again though its acceptance was answered in a run that was not killed")]
+    #[error(
+        "order {0} was accepted again though its acceptance was answered in a run that was not killed"
+    )]
     Repeated(String),
     #[error("order {order_no} was accepted {times} times though what is in doubt is held")]
     RepeatedWhileHeld { order_no: String, times: usize },
     #[error("order {0} is held, and was never in doubt")]
     HeldForNothing(String),
-    #[error("kill {kill}: {repeated} rows were accepted again, and only {concurrency} requests could be in flight")]
+    #[error(
+        "kill {kill}: {repeated} rows were accepted again, and only {concurrency} requests could be in flight"
+    )]
     TooManyInFlight { kill: usize, repeated: usize, concurrency: usize },
     #[error("{duplicates} duplicates, and kills and lost answers explain {bound}")]
     TooManyDuplicates { duplicates: usize, bound: usize },
@@ -126,7 +134,8 @@ pub(crate) enum Broken {
 /// Weighs the evidence.
 pub(crate) fn prove(evidence: &Evidence) -> Verdict {
     let Evidence { entries, runs, nights, hold, concurrency } = evidence;
-    let run_of = |entry: &Entry| runs.partition_point(|run| run.begin_us <= entry.time_us).checked_sub(1);
+    let run_of =
+        |entry: &Entry| runs.partition_point(|run| run.begin_us <= entry.time_us).checked_sub(1);
     let was_killed = |run: Option<usize>| run.is_some_and(|run| runs[run].killed);
     let mut by_order: HashMap<&str, Vec<&Entry>> = HashMap::new();
     for entry in entries {
@@ -137,7 +146,11 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
 
     let mut verdict = Verdict {
         kills: runs.iter().filter(|run| run.killed).count(),
-        kills_before_a_request: runs.iter().zip(&busy).filter(|(run, busy)| run.killed && !**busy).count(),
+        kills_before_a_request: runs
+            .iter()
+            .zip(&busy)
+            .filter(|(run, busy)| run.killed && !**busy)
+            .count(),
         restarts: runs.len().saturating_sub(1),
         nights: nights.len(),
         rows: nights.iter().map(|night| night.orders.len()).sum(),
@@ -152,7 +165,8 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
         in_order(night, orders, lines, &mut verdict.broken);
         for (order_no, line) in orders.iter().zip(lines) {
             let own = by_order.remove(order_no.as_str()).unwrap_or_default();
-            let accepted: Vec<&Entry> = own.iter().copied().filter(|entry| entry.accepted).collect();
+            let accepted: Vec<&Entry> =
+                own.iter().copied().filter(|entry| entry.accepted).collect();
             match line.status.as_str() {
                 "sent" | "already_sent" if accepted.is_empty() => {
                     verdict.broken.push(Broken::NeverAccepted(order_no.clone()));
@@ -160,8 +174,10 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
                 "sent" | "already_sent" => {}
                 "in_doubt" if *hold => {
                     verdict.held += 1;
-                    let doubted = own.iter().any(|entry| is_doubtful(entry) || was_killed(run_of(entry)));
-                    // Of a request that never arrived, or was never read, the server can't tell the order.
+                    let doubted =
+                        own.iter().any(|entry| is_doubtful(entry) || was_killed(run_of(entry)));
+                    // Of a request that never arrived, or was never read, the server can't tell the
+                    // order.
                     if !(doubted || own.is_empty()) {
                         verdict.broken.push(Broken::HeldForNothing(order_no.clone()));
                     }
@@ -173,7 +189,9 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
             }
             if *hold && accepted.len() > 1 {
                 let times = accepted.len();
-                verdict.broken.push(Broken::RepeatedWhileHeld { order_no: order_no.clone(), times });
+                verdict
+                    .broken
+                    .push(Broken::RepeatedWhileHeld { order_no: order_no.clone(), times });
             }
             verdict.duplicates += accepted.len().saturating_sub(1);
             for before in accepted.iter().rev().skip(1) {
@@ -188,7 +206,9 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
 
     verdict.after_kills = repeated_by_run.values().sum();
     verdict.worst_kill = repeated_by_run.values().copied().max().unwrap_or(0);
-    for (&run, &repeated) in repeated_by_run.iter().filter(|(_, repeated)| **repeated > *concurrency) {
+    for (&run, &repeated) in
+        repeated_by_run.iter().filter(|(_, repeated)| **repeated > *concurrency)
+    {
         let kill = runs[..=run].iter().filter(|run| run.killed).count();
         verdict.broken.push(Broken::TooManyInFlight { kill, repeated, concurrency: *concurrency });
     }
@@ -196,7 +216,8 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
     if verdict.duplicates > bound {
         verdict.broken.push(Broken::TooManyDuplicates { duplicates: verdict.duplicates, bound });
     }
-    let doubts = verdict.kills * concurrency + entries.iter().filter(|entry| is_doubtful(entry)).count();
+    let doubts =
+        verdict.kills * concurrency + entries.iter().filter(|entry| is_doubtful(entry)).count();
     if verdict.held > doubts {
         verdict.broken.push(Broken::TooManyHeld { held: verdict.held, bound: doubts });
     }
@@ -205,7 +226,8 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
     verdict
 }
 
-/// Whether its sender may be in doubt about it: also an answer that was given whole can tell nothing (HTML, 504).
+/// Whether its sender may be in doubt about it: also an answer that was given whole can tell
+/// nothing (HTML, 504).
 fn is_doubtful(entry: &Entry) -> bool {
     !entry.answered || entry.fault.is_some()
 }
@@ -231,13 +253,24 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kills, kills_before_a_request, restarts, nights, rows, .. } = self;
         let Self {
-            requests, acceptances, lost_answers, duplicates, after_kills, worst_kill, held, concurrency, ..
+            requests,
+            acceptances,
+            lost_answers,
+            duplicates,
+            after_kills,
+            worst_kill,
+            held,
+            concurrency,
+            ..
         } = self;
         writeln!(f, "kills        {kills}, {kills_before_a_request} of them before a request")?;
         writeln!(f, "restarts     {restarts}")?;
         writeln!(f, "rows         {rows} in {nights} exports")?;
         writeln!(f, "requests     {requests}")?;
-        writeln!(f, "acceptances  {acceptances}, {lost_answers} of them with an answer that a fault lost")?;
+        writeln!(
+            f,
+            "acceptances  {acceptances}, {lost_answers} of them with an answer that a fault lost"
+        )?;
         writeln!(
             f,
             "duplicates   {duplicates} of at most {} ({kills} kills with {concurrency} requests in flight at most, and {lost_answers} lost answers)",
@@ -287,14 +320,23 @@ mod tests {
         let lines = (1..).zip(orders.iter().zip(statuses)).map(line).collect();
         let entries = orders.iter().map(|order| entry(250, order, true, true)).collect();
         let runs = vec![Run { begin_us: 100, killed: true }, Run { begin_us: 200, killed: false }];
-        Evidence { entries, runs, nights: vec![Night { orders, lines }], hold: false, concurrency: 1 }
+        Evidence {
+            entries,
+            runs,
+            nights: vec![Night { orders, lines }],
+            hold: false,
+            concurrency: 1,
+        }
     }
 
     #[test]
     fn rows_that_were_accepted_once_prove_themselves() {
         let verdict = prove(&evidence(&["sent", "already_sent"]));
         assert_eq!(verdict.broken, []);
-        assert_eq!((verdict.kills, verdict.kills_before_a_request, verdict.restarts, verdict.rows), (1, 1, 1, 2));
+        assert_eq!(
+            (verdict.kills, verdict.kills_before_a_request, verdict.restarts, verdict.rows),
+            (1, 1, 1, 2)
+        );
         assert_eq!((verdict.acceptances, verdict.duplicates, verdict.bound()), (2, 0, 1));
     }
 
@@ -305,7 +347,10 @@ mod tests {
         evidence.entries.insert(2, entry(240, "b", true, false));
         let verdict = prove(&evidence);
         assert_eq!(verdict.broken, []);
-        assert_eq!((verdict.duplicates, verdict.after_kills, verdict.worst_kill, verdict.lost_answers), (2, 1, 1, 1));
+        assert_eq!(
+            (verdict.duplicates, verdict.after_kills, verdict.worst_kill, verdict.lost_answers),
+            (2, 1, 1, 1)
+        );
     }
 
     #[test]
@@ -333,8 +378,15 @@ mod tests {
     fn a_row_that_was_never_accepted_is_found_whatever_its_status() {
         let mut evidence = evidence(&["sent", "failed", "in_doubt"]);
         evidence.entries.remove(0);
-        let unsettled = |order: &str, status: &str| Broken::Unsettled { order_no: order.into(), status: status.into() };
-        let expected = [Broken::NeverAccepted("a".into()), unsettled("b", "failed"), unsettled("c", "in_doubt")];
+        let unsettled = |order: &str, status: &str| Broken::Unsettled {
+            order_no: order.into(),
+            status: status.into(),
+        };
+        let expected = [
+            Broken::NeverAccepted("a".into()),
+            unsettled("b", "failed"),
+            unsettled("c", "in_doubt"),
+        ];
         assert_eq!(prove(&evidence).broken, expected);
     }
 

@@ -1,9 +1,11 @@
-//! How good the proposals of `init` are: the shipped examples with their columns in another order, with columns added and
-//! left out, and under names in eight languages, of which the dictionary of `init` knows many and not all.
+//! How good the proposals of `init` are: the shipped examples with their columns in another order,
+//! with columns added and left out, and under names in eight languages, of which the dictionary of
+//! `init` knows many and not all.
 //!
-//! The truth is what the built-in mapping of each example makes of it: a field is right where the proposed mapping makes the
-//! same of half of the rows at least. (The others are where a platform's own knowledge comes in: a second column that stands
-//! in, a cell with two addresses. A wrong column gives nearly no row rightly.)
+//! The truth is what the built-in mapping of each example makes of it: a field is right where the
+//! proposed mapping makes the same of half of the rows at least. (The others are where a platform's
+//! own knowledge comes in: a second column that stands in, a cell with two addresses. A wrong
+//! column gives nearly no row rightly.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -46,7 +48,8 @@ struct Example {
 pub(crate) struct Score {
     /// Inputs in a built-in layout: all, and those of which the layout was named.
     pub(crate) layouts: (usize, usize),
-    /// Fields that a built-in mapping fills under other names: all, and those that the proposal fills rightly.
+    /// Fields that a built-in mapping fills under other names: all, and those that the proposal
+    /// fills rightly.
     pub(crate) fields: (usize, usize),
     /// Proposals under other names.
     pub(crate) proposals: usize,
@@ -93,12 +96,14 @@ impl Score {
     }
 }
 
-/// Scores `init` over the examples in `folder`, with so many renamings of each, which come of `seed`.
+/// Scores `init` over the examples in `folder`, with so many renamings of each, which come of
+/// `seed`.
 pub(crate) fn score(folder: &Path, seed: u64, rounds: usize) -> Score {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut score = Score::default();
     for (mapping, _) in builtin::all() {
-        let stem = CALLED.iter().find(|(_, name)| *name == mapping).map_or(mapping, |(stem, _)| stem);
+        let stem =
+            CALLED.iter().find(|(_, name)| *name == mapping).map_or(mapping, |(stem, _)| stem);
         let path = folder.join(format!("{stem}.csv"));
         if path.exists() {
             let example = Example::read(mapping, &path);
@@ -118,12 +123,15 @@ impl Example {
         let mapping = Mapping::load(name).unwrap_or_else(|error| panic!("{error}"));
         let table = read(path, &mapping);
         let truth = payloads(&mapping, &table, &[]);
-        let mut example = Self { name: name.to_owned(), mapping, table, truth, columns: Vec::new() };
-        example.columns = (0..example.table.header.len()).map(|place| example.filled_by(place)).collect();
+        let mut example =
+            Self { name: name.to_owned(), mapping, table, truth, columns: Vec::new() };
+        example.columns =
+            (0..example.table.header.len()).map(|place| example.filled_by(place)).collect();
         example
     }
 
-    /// The fields that change when the column is emptied, and the required ones of which it has the values.
+    /// The fields that change when the column is emptied, and the required ones of which it has the
+    /// values.
     fn filled_by(&self, place: usize) -> BTreeSet<String> {
         let required = |field: &Field| {
             let share = self.likeness(*field, place);
@@ -158,7 +166,8 @@ impl Example {
             let value = payload.get(field.name()).map_or("", String::as_str);
             !cell.is_empty()
                 && (alike(cell, value)
-                    || field == Field::CARRIER_TYPE && carrier::fold(cell).is_some_and(|carrier| alike(carrier, value)))
+                    || field == Field::CARRIER_TYPE
+                        && carrier::fold(cell).is_some_and(|carrier| alike(carrier, value)))
         };
         self.truth.iter().filter(same).count()
     }
@@ -174,17 +183,25 @@ impl Example {
             Ok(bound) => bound.unused_columns().into_iter().map(str::to_owned).collect(),
             Err(_) => Vec::new(),
         };
-        let spare: Vec<usize> =
-            order.iter().copied().filter(|place| unread.contains(&self.table.header[*place])).collect();
+        let spare: Vec<usize> = order
+            .iter()
+            .copied()
+            .filter(|place| unread.contains(&self.table.header[*place]))
+            .collect();
         let gone: BTreeSet<usize> = spare.into_iter().take(order.len() / 6).collect();
         let kept: Vec<usize> = (0..order.len()).filter(|place| !gone.contains(place)).collect();
         let mut changed = self.table.columns(&kept);
-        changed.header.extend(["Basket colour".to_owned(), "Internal remark of the warehouse".to_owned()]);
+        changed
+            .header
+            .extend(["Basket colour".to_owned(), "Internal remark of the warehouse".to_owned()]);
         changed.rows.iter_mut().for_each(|row| row.extend(["green".to_owned(), String::new()]));
         tables.push(changed);
-        for (kind, table) in ["as it is", "in another order", "with other columns"].into_iter().zip(&tables) {
+        for (kind, table) in
+            ["as it is", "in another order", "with other columns"].into_iter().zip(&tables)
+        {
             score.layouts.0 += 1;
-            let proposal = propose(&table.sample()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+            let proposal =
+                propose(&table.sample()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
             match proposal.layout {
                 Some(layout) if layout.name == self.name => score.layouts.1 += 1,
                 other => score.misses.push(format!(
@@ -203,8 +220,9 @@ impl Example {
         let mut taken = BTreeSet::new();
         for place in 0..table.header.len() {
             let Some(field) = self.meant_by(place) else { continue };
-            let partners: Vec<usize> =
-                (0..table.header.len()).filter(|other| self.meant_by(*other) == Some(field)).collect();
+            let partners: Vec<usize> = (0..table.header.len())
+                .filter(|other| self.meant_by(*other) == Some(field))
+                .collect();
             let pair = names::pair(field, language).filter(|_| partners.len() == 2);
             let name = match pair {
                 Some((first, _)) if partners[0] == place => first,
@@ -217,11 +235,13 @@ impl Example {
             }
         }
         score.proposals += 1;
-        let proposal = propose(&table.sample()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let proposal =
+            propose(&table.sample()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let mapping = Mapping::parse("proposed.toml", &proposal.text)
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", self.name, proposal.text));
-        let has =
-            |field: &Field| proposal.layout.is_some() || proposal.fields.iter().any(|(filled, _)| filled == field);
+        let has = |field: &Field| {
+            proposal.layout.is_some() || proposal.fields.iter().any(|(filled, _)| filled == field)
+        };
         let missing: Vec<(Field, String)> = Field::all()
             .filter(|field| field.spec().required && !has(field))
             .map(|field| (field, "?".to_owned()))
@@ -229,12 +249,16 @@ impl Example {
         let made = payloads(&mapping, &table, &missing);
         for field in Field::all() {
             let depends = self.columns.iter().any(|fields| fields.contains(field.name()));
-            let expected: Vec<(u64, &String)> =
-                self.truth.iter().filter_map(|(number, payload)| Some((*number, payload.get(field.name())?))).collect();
+            let expected: Vec<(u64, &String)> = self
+                .truth
+                .iter()
+                .filter_map(|(number, payload)| Some((*number, payload.get(field.name())?)))
+                .collect();
             if !depends || expected.is_empty() {
                 continue;
             }
-            let found = |number: &u64| made.get(number).and_then(|payload| payload.get(field.name()));
+            let found =
+                |number: &u64| made.get(number).and_then(|payload| payload.get(field.name()));
             let wrong: Vec<&(u64, &String)> = expected
                 .iter()
                 .filter(|(number, value)| !found(number).is_some_and(|found| alike(found, value)))
@@ -256,8 +280,13 @@ impl Example {
             ));
             if field.spec().required && has(&field) && found.is_some() {
                 score.required_wrong += 1;
-                let line = proposal.text.lines().find(|line| line.starts_with(field.name())).unwrap_or_default();
-                score.required_unmarked += usize::from(!line.contains("please confirm") && proposal.layout.is_none());
+                let line = proposal
+                    .text
+                    .lines()
+                    .find(|line| line.starts_with(field.name()))
+                    .unwrap_or_default();
+                score.required_unmarked +=
+                    usize::from(!line.contains("please confirm") && proposal.layout.is_none());
             }
         }
     }
@@ -274,15 +303,16 @@ impl Table {
     }
 
     fn columns(&self, places: &[usize]) -> Self {
-        let pick =
-            |row: &Vec<String>| places.iter().map(|place| row.get(*place).cloned().unwrap_or_default()).collect();
+        let pick = |row: &Vec<String>| {
+            places.iter().map(|place| row.get(*place).cloned().unwrap_or_default()).collect()
+        };
         Self { header: pick(&self.header), rows: self.rows.iter().map(pick).collect() }
     }
 }
 
 fn read(path: &Path, mapping: &Mapping) -> Table {
-    let mut source =
-        Source::open(0, path, &path.to_string_lossy(), mapping.form()).unwrap_or_else(|error| panic!("{error}"));
+    let mut source = Source::open(0, path, &path.to_string_lossy(), mapping.form())
+        .unwrap_or_else(|error| panic!("{error}"));
     let header = source.about().header().to_vec();
     let (mut rows, mut row) = (Vec::new(), Row::default());
     while source.read(&mut row).unwrap_or_else(|error| panic!("{error}")) {
@@ -294,7 +324,9 @@ fn read(path: &Path, mapping: &Mapping) -> Table {
 }
 
 fn payloads(mapping: &Mapping, table: &Table, set: &[(Field, String)]) -> Payloads {
-    let Ok(mut bound) = mapping.bind("orders.csv", &table.header, set) else { return Payloads::new() };
+    let Ok(mut bound) = mapping.bind("orders.csv", &table.header, set) else {
+        return Payloads::new();
+    };
     for (number, cells) in (1..).zip(&table.rows) {
         let mut row = Row::at(0, number, number + 1);
         for cell in cells {
@@ -307,7 +339,8 @@ fn payloads(mapping: &Mapping, table: &Table, set: &[(Field, String)]) -> Payloa
     let mut made = Payloads::new();
     while let Some(unit) = bound.pop() {
         let Some(shipment) = unit.shipments().next() else { continue };
-        let payload: BTreeMap<String, String> = serde_json::from_slice(&shipment.body).unwrap_or_default();
+        let payload: BTreeMap<String, String> =
+            serde_json::from_slice(&shipment.body).unwrap_or_default();
         for row in unit.participants() {
             made.insert(row.number, payload.clone());
         }

@@ -32,7 +32,8 @@ impl Request {
     }
 }
 
-/// Reads a request; `None` when the client has closed the connection between two. What came beyond it stays.
+/// Reads a request; `None` when the client has closed the connection between two. What came beyond
+/// it stays.
 pub(super) fn read_request(
     mut stream: &TcpStream,
     beyond: &mut Vec<u8>,
@@ -50,7 +51,9 @@ pub(super) fn read_request(
         }
         if beyond.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
             // A TLS handshake, as a rule: answered as a plain server answers it.
-            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
+            stream.write_all(
+                b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            )?;
             return Ok(None);
         }
         if !more(beyond)? {

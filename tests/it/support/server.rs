@@ -1,7 +1,9 @@
-//! A plain TCP server that does with each request what a test tells it, and remembers every request.
+//! A plain TCP server that does with each request what a test tells it, and remembers every
+//! request.
 //!
-//! It reads requests whole (their length is known), one after another on each connection, each connection on a thread
-//! of its own. Dropping it ends all of them; a closure of the test's that panicked fails the test then.
+//! It reads requests whole (their length is known), one after another on each connection, each
+//! connection on a thread of its own. Dropping it ends all of them; a closure of the test's that
+//! panicked fails the test then.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
@@ -54,14 +56,21 @@ impl Scripted {
     /// Gives these answers in turn, over all connections, and then always the last one.
     pub(crate) fn with_last(script: impl Into<Vec<Answer>>, last: Answer) -> Self {
         let script = Mutex::new(VecDeque::from(script.into()));
-        Self::answering(move |_| script.lock().expect("no panic here").pop_front().unwrap_or_else(|| last.clone()))
+        Self::answering(move |_| {
+            script.lock().expect("no panic here").pop_front().unwrap_or_else(|| last.clone())
+        })
     }
 
-    /// Gives the answer that `choose` chooses; requests of other connections may come at the same time.
+    /// Gives the answer that `choose` chooses; requests of other connections may come at the same
+    /// time.
     pub(crate) fn answering(choose: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let shared = Arc::new(Shared { choose: Box::new(choose), state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            choose: Box::new(choose),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let thread = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
@@ -115,9 +124,14 @@ impl Drop for Scripted {
         self.shared.changed.notify_all();
         // Wakes the thread that accepts.
         let _ = TcpStream::connect(self.address);
-        let connections = self.thread.take().map(|thread| thread.join().expect("accepting can't panic"));
-        let panicked = connections.into_iter().flatten().filter_map(|thread| thread.join().err()).count();
-        assert!(panicked == 0 || std::thread::panicking(), "{panicked} connections of the scripted server panicked");
+        let connections =
+            self.thread.take().map(|thread| thread.join().expect("accepting can't panic"));
+        let panicked =
+            connections.into_iter().flatten().filter_map(|thread| thread.join().err()).count();
+        assert!(
+            panicked == 0 || std::thread::panicking(),
+            "{panicked} connections of the scripted server panicked"
+        );
     }
 }
 
@@ -137,7 +151,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
         };
         let shared = Arc::clone(shared);
         threads.push(std::thread::spawn(move || {
-            // An error is the client's leaving: what a test thinks of it, it sees on the other side.
+            // An error is the client's leaving: what a test thinks of it, it sees on the other
+            // side.
             let _ = shared.converse(&stream, connection);
             // The last one to hold the stream closes it.
             shared.lock().open.remove(&connection);
@@ -193,7 +208,8 @@ impl Shared {
     /// Waits, but not longer than the server lives.
     fn pause(&self, length: Duration) {
         if !length.is_zero() {
-            let waited = self.changed.wait_timeout_while(self.lock(), length, |state| !state.stopped);
+            let waited =
+                self.changed.wait_timeout_while(self.lock(), length, |state| !state.stopped);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         }
     }
@@ -203,7 +219,8 @@ impl Shared {
     }
 }
 
-/// An endpoint that refuses every connection. The port stays reserved, so that no other test gets it meanwhile.
+/// An endpoint that refuses every connection. The port stays reserved, so that no other test gets
+/// it meanwhile.
 pub(crate) struct Refusing(Socket);
 
 /// Takes a port without listening on it.
@@ -216,7 +233,8 @@ pub(crate) fn refusing() -> Refusing {
 impl Refusing {
     /// The endpoint to send to.
     pub(crate) fn url(&self) -> String {
-        let address = self.0.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+        let address =
+            self.0.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
         format!("http://{address}{PATH}")
     }
 }
@@ -226,7 +244,8 @@ mod tests {
     use super::*;
     use std::io::{ErrorKind, Read};
 
-    const REQUEST: &[u8] = b"POST /x HTTP/1.1\r\nX-Auth-Key: k\r\nContent-Length: 16\r\n\r\n{\"order_no\":\"1\"}";
+    const REQUEST: &[u8] =
+        b"POST /x HTTP/1.1\r\nX-Auth-Key: k\r\nContent-Length: 16\r\n\r\n{\"order_no\":\"1\"}";
 
     fn connect(server: &Scripted) -> TcpStream {
         let stream = TcpStream::connect(server.address).expect("connected");
@@ -246,12 +265,16 @@ mod tests {
     #[test]
     fn a_script_is_answered_in_turn_and_requests_are_remembered() {
         let server = Scripted::with_last(
-            [Answer::json(429, "{}").header("retry-after", "7").end(End::Fin), Answer::html(502, "<p>").end(End::Fin)],
+            [
+                Answer::json(429, "{}").header("retry-after", "7").end(End::Fin),
+                Answer::html(502, "<p>").end(End::Fin),
+            ],
             Answer::accepted().end(End::Fin),
         );
         let first = ask(&server).0;
         assert!(
-            first.starts_with("HTTP/1.1 429 As Told\r\nretry-after: 7\r\n") && first.ends_with("\r\n\r\n{}"),
+            first.starts_with("HTTP/1.1 429 As Told\r\nretry-after: 7\r\n")
+                && first.ends_with("\r\n\r\n{}"),
             "{first}"
         );
         assert!(ask(&server).0.ends_with("<p>"));
@@ -259,10 +282,19 @@ mod tests {
         assert!(ask(&server).0.contains("Request Received Successfully"));
 
         let requests = server.requests();
-        assert_eq!(requests.iter().map(|request| request.connection).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(
+            requests.iter().map(|request| request.connection).collect::<Vec<_>>(),
+            [0, 1, 2, 3]
+        );
         assert!(requests.is_sorted_by_key(|request| request.at));
-        assert_eq!((requests[0].line.as_str(), requests[0].header("x-auth-key")), ("POST /x HTTP/1.1", Some("k")));
-        assert_eq!((requests[0].field("order_no"), requests[0].field("product")), ("1".to_owned(), String::new()));
+        assert_eq!(
+            (requests[0].line.as_str(), requests[0].header("x-auth-key")),
+            ("POST /x HTTP/1.1", Some("k"))
+        );
+        assert_eq!(
+            (requests[0].field("order_no"), requests[0].field("product")),
+            ("1".to_owned(), String::new())
+        );
         assert_eq!((server.connections(), server.peak_in_flight()), (4, 1));
     }
 
@@ -277,7 +309,10 @@ mod tests {
             Answer::raw("nonsense").dripping(Duration::from_micros(10)).end(End::Fin),
         ]);
         assert_eq!(ask(&server), ("HTTP/1.1 200 As Told".to_owned(), None));
-        assert_eq!(ask(&server), ("HTTP/1.1 200 As Told".to_owned(), Some(ErrorKind::ConnectionReset)));
+        assert_eq!(
+            ask(&server),
+            ("HTTP/1.1 200 As Told".to_owned(), Some(ErrorKind::ConnectionReset))
+        );
         assert_eq!(ask(&server), (String::new(), None));
         assert_eq!(ask(&server), (String::new(), Some(ErrorKind::ConnectionReset)));
         assert_eq!(ask(&server), ("nonsense".to_owned(), None));
@@ -331,7 +366,11 @@ mod tests {
     fn a_refusing_endpoint_refuses() {
         let endpoint = refusing();
         let url = endpoint.url();
-        let address = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix(PATH)).expect("a URL");
-        assert_eq!(TcpStream::connect(address).expect_err("refused").kind(), ErrorKind::ConnectionRefused);
+        let address =
+            url.strip_prefix("http://").and_then(|rest| rest.strip_suffix(PATH)).expect("a URL");
+        assert_eq!(
+            TcpStream::connect(address).expect_err("refused").kind(),
+            ErrorKind::ConnectionRefused
+        );
     }
 }

@@ -13,7 +13,8 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, Stream, crypto::aws_l
 
 use super::Answer;
 
-/// A running server for `https://localhost:…`. It accepts the one request of each connection whose client trusts it.
+/// A running server for `https://localhost:…`. It accepts the one request of each connection whose
+/// client trusts it.
 pub(crate) struct SelfSigned {
     address: SocketAddr,
     pem: String,
@@ -24,7 +25,8 @@ pub(crate) struct SelfSigned {
 
 /// Starts it, with a fresh certificate for `localhost`.
 pub(crate) fn self_signed() -> SelfSigned {
-    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let own =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
@@ -94,7 +96,10 @@ impl Drop for SelfSigned {
         // Wakes the thread that accepts.
         let _ = TcpStream::connect(self.address);
         let ended = self.thread.take().map(JoinHandle::join);
-        assert!(std::thread::panicking() || matches!(ended, None | Some(Ok(()))), "the TLS server panicked");
+        assert!(
+            std::thread::panicking() || matches!(ended, None | Some(Ok(()))),
+            "the TLS server panicked"
+        );
     }
 }
 
@@ -128,9 +133,14 @@ mod tests {
 
         let mut trusted = RootCertStore::empty();
         trusted
-            .add(CertificateDer::from_pem_slice(server.certificate_pem().as_bytes()).expect("a certificate"))
+            .add(
+                CertificateDer::from_pem_slice(server.certificate_pem().as_bytes())
+                    .expect("a certificate"),
+            )
             .expect("a root");
-        assert!(ask(&server, trusted).expect("an answer").contains("Request Received Successfully"));
+        assert!(
+            ask(&server, trusted).expect("an answer").contains("Request Received Successfully")
+        );
         assert!(server.url().starts_with("https://localhost:"));
     }
 }

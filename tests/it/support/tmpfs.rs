@@ -9,7 +9,8 @@ pub(crate) struct Tmpfs {
 }
 
 impl Tmpfs {
-    /// Mounts one of so many bytes (rounded up to a page); `None` where this user or this system can't.
+    /// Mounts one of so many bytes (rounded up to a page); `None` where this user or this system
+    /// can't.
     pub(crate) fn mount(bytes: u64) -> Option<Self> {
         let folder = tempfile::tempdir().ok()?;
         let options = format!("size={bytes},mode=0700");
@@ -33,7 +34,8 @@ impl Drop for Tmpfs {
     fn drop(&mut self) {
         let Some(folder) = self.folder.take() else { return };
         // Lazily, where a program that was killed still dies.
-        let unmounted = quietly("umount", [], folder.path()) || quietly("umount", ["-l".as_ref()], folder.path());
+        let unmounted = quietly("umount", [], folder.path())
+            || quietly("umount", ["-l".as_ref()], folder.path());
         if !unmounted {
             // Its folder can't go either.
             let _ = folder.keep();
@@ -43,7 +45,12 @@ impl Drop for Tmpfs {
 
 fn quietly<const N: usize>(program: &str, arguments: [&std::ffi::OsStr; N], folder: &Path) -> bool {
     let mut command = Command::new(program);
-    command.args(arguments).arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
@@ -56,7 +63,8 @@ mod tests {
         let Some(disk) = Tmpfs::mount(64 * 1024) else { return };
         let path = disk.path().to_owned();
         std::fs::write(disk.join("fits"), [0; 8 * 1024]).expect("room");
-        let error = std::fs::write(disk.join("does not fit"), vec![0; 128 * 1024]).expect_err("no room");
+        let error =
+            std::fs::write(disk.join("does not fit"), vec![0; 128 * 1024]).expect_err("no room");
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
         drop(disk);
         assert!(!path.exists());

@@ -1,8 +1,9 @@
-//! A torture: the real program under a lying endpoint, killed (SIGKILL) at random instants and started again, export
-//! after export, until it was killed often enough; then run to its end, and its [`proof`](super::proof).
+//! A torture: the real program under a lying endpoint, killed (SIGKILL) at random instants and
+//! started again, export after export, until it was killed often enough; then run to its end, and
+//! its [`proof`](super::proof).
 //!
-//! Shared by `tests/it/torture.rs` and `examples/torture.rs`. The same seed gives the same faults and the same times of
-//! kills; what they meet is the machine's own.
+//! Shared by `tests/it/torture.rs` and `examples/torture.rs`. The same seed gives the same faults
+//! and the same times of kills; what they meet is the machine's own.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -59,9 +60,13 @@ pub(crate) enum Trouble {
     Ended { kills: usize, status: ExitStatus, stderr: String },
     #[error("export {night} is not through after {MOST_RUNS} runs to the end\n{stderr}")]
     NeverThrough { night: usize, stderr: String },
-    #[error("export {night} did not come to its end within {GRACE:?} after the last kill\n{stderr}")]
+    #[error(
+        "export {night} did not come to its end within {GRACE:?} after the last kill\n{stderr}"
+    )]
     TooLong { night: usize, stderr: String },
-    #[error("only {kills} of {wanted} kills within {limit:?}; what was proved until then:\n{verdict}")]
+    #[error(
+        "only {kills} of {wanted} kills within {limit:?}; what was proved until then:\n{verdict}"
+    )]
     TooFewKills { kills: usize, wanted: usize, limit: Duration, verdict: Box<Verdict> },
     #[error("the results cannot be read: {0}")]
     Results(#[from] csv::Error),
@@ -79,7 +84,8 @@ pub(crate) fn torture(plan: &Plan) -> Result<Verdict, Trouble> {
     let folder = tempfile::tempdir().map_err(io("a temporary folder"))?;
     let scene = Scene::new(plan, folder.path())?;
     let mut rng = fastrand::Rng::with_seed(plan.seed);
-    let mut evidence = Evidence { hold: plan.hold, concurrency: plan.concurrency, ..Evidence::default() };
+    let mut evidence =
+        Evidence { hold: plan.hold, concurrency: plan.concurrency, ..Evidence::default() };
     let started = Instant::now();
     let (mut kills, mut night) = (0, 0);
     while kills < plan.kills && started.elapsed() < plan.limit || night == 0 {
@@ -92,7 +98,8 @@ pub(crate) fn torture(plan: &Plan) -> Result<Verdict, Trouble> {
             let is_killing = kills < plan.kills && started.elapsed() < plan.limit;
             let kill_at = is_killing.then(|| instant(&mut rng, plan.latest_kill));
             let begin_us = now_us();
-            let status = scene.run(night, kill_at, started + plan.limit.max(started.elapsed()) + GRACE)?;
+            let status =
+                scene.run(night, kill_at, started + plan.limit.max(started.elapsed()) + GRACE)?;
             evidence.runs.push(Run { begin_us, killed: status == Ended::Killed });
             match status {
                 Ended::Killed => {
@@ -109,7 +116,9 @@ pub(crate) fn torture(plan: &Plan) -> Result<Verdict, Trouble> {
                         return Err(Trouble::NeverThrough { night, stderr: scene.stderr() });
                     }
                 }
-                Ended::Alone(status) => return Err(Trouble::Ended { kills, status, stderr: scene.stderr() }),
+                Ended::Alone(status) => {
+                    return Err(Trouble::Ended { kills, status, stderr: scene.stderr() });
+                }
             }
         }
         evidence.nights.push(Night { orders, lines: scene.lines(night)? });
@@ -132,8 +141,8 @@ fn is_through(line: &Line, hold: bool) -> bool {
     matches!(line.status.as_str(), "sent" | "already_sent") || hold && line.status == "in_doubt"
 }
 
-/// When a run is killed: half of them at any time alike, the others evenly over the time's magnitudes, so that start-up
-/// gets its share.
+/// When a run is killed: half of them at any time alike, the others evenly over the time's
+/// magnitudes, so that start-up gets its share.
 fn instant(rng: &mut fastrand::Rng, latest: Duration) -> Duration {
     let earliest = Duration::from_millis(1);
     let fraction = rng.f64();
@@ -167,8 +176,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(plan: &'a Plan, folder: &'a Path) -> Result<Self, Trouble> {
         fs::create_dir(folder.join("home")).map_err(io("a home"))?;
-        let mapping =
-            "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n";
+        let mapping = "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n";
         fs::write(folder.join("map.toml"), mapping).map_err(io("a mapping"))?;
         let settings = Settings {
             latency: Duration::from_millis(2),
@@ -198,11 +206,26 @@ impl<'a> Scene<'a> {
     }
 
     /// Runs the program to its end, or kills it at an instant after its start.
-    fn run(&self, night: usize, kill_at: Option<Duration>, deadline: Instant) -> Result<Ended, Trouble> {
-        let stderr = File::create(self.folder.join("stderr")).map_err(io("a file for standard error"))?;
+    fn run(
+        &self,
+        night: usize,
+        kill_at: Option<Duration>,
+        deadline: Instant,
+    ) -> Result<Ended, Trouble> {
+        let stderr =
+            File::create(self.folder.join("stderr")).map_err(io("a file for standard error"))?;
         let plan = self.plan;
         let mut command = Command::new(&plan.program);
-        command.args(["import", "orders.csv", "-m", "map.toml", "--ledger", "ledger.db", "--rate", "unlimited"]);
+        command.args([
+            "import",
+            "orders.csv",
+            "-m",
+            "map.toml",
+            "--ledger",
+            "ledger.db",
+            "--rate",
+            "unlimited",
+        ]);
         command.args(["-o", &results(night), "--endpoint", &self.sandbox.url()]);
         command.args(["--in-doubt", if plan.hold { "hold" } else { "resend" }]);
         command.args(["--concurrency", &plan.concurrency.to_string(), "--max-failures", "0"]);
@@ -213,7 +236,9 @@ impl<'a> Scene<'a> {
         command.env("LATESHIPMENT_EMAIL", "ops@example.com").env("LATESHIPMENT_API_KEY", "key-1");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         let began = Instant::now();
-        let mut child = command.spawn().map_err(|source| Trouble::Program { program: plan.program.clone(), source })?;
+        let mut child = command
+            .spawn()
+            .map_err(|source| Trouble::Program { program: plan.program.clone(), source })?;
         loop {
             if let Some(status) = child.try_wait().map_err(io("waiting for the program"))? {
                 return Ok(Ended::Alone(status));
@@ -234,8 +259,9 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Waits until the sandbox has looked at everything that a killed run sent, so that it is not taken for the next
-    /// run's: it takes connections in their order, ours is the last, and those before it end.
+    /// Waits until the sandbox has looked at everything that a killed run sent, so that it is not
+    /// taken for the next run's: it takes connections in their order, ours is the last, and those
+    /// before it end.
     fn settle(&self) -> Result<(), Trouble> {
         let patience = Instant::now() + GRACE;
         let mut last = None;
@@ -249,13 +275,17 @@ impl<'a> Scene<'a> {
             // Refused in an outage: then nobody waits to be taken either.
             if let Ok(mut stream) = TcpStream::connect(self.sandbox.address()) {
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-                let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+                let _ = stream
+                    .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
                 let _ = stream.read_to_end(&mut Vec::new());
             }
             let counts = self.sandbox.counts();
             last = Some((counts.requests, counts.connections));
         }
-        Err(Trouble::Io { what: "the sandbox still answers a killed run", source: io::ErrorKind::TimedOut.into() })
+        Err(Trouble::Io {
+            what: "the sandbox still answers a killed run",
+            source: io::ErrorKind::TimedOut.into(),
+        })
     }
 
     /// The lines of a night's results.
@@ -285,7 +315,8 @@ fn results(night: usize) -> String {
     format!("night-{night}.csv")
 }
 
-/// Faults for everything: outages now and then, and each kind of trouble by chance. None that stops a run for good.
+/// Faults for everything: outages now and then, and each kind of trouble by chance. None that stops
+/// a run for good.
 fn faults(plan: &Plan) -> Script {
     let mut rng = fastrand::Rng::with_seed(!plan.seed);
     let mut faults = Vec::new();
@@ -298,7 +329,8 @@ fn faults(plan: &Plan) -> Script {
             2 => Fault::new(Does::Reset).judged(0.3),
             _ => Fault::new(Does::ResetUnread),
         };
-        faults.push(fault.requests(number..=u64::MAX).lasts(Duration::from_millis(rng.u64(20..400))));
+        faults
+            .push(fault.requests(number..=u64::MAX).lasts(Duration::from_millis(rng.u64(20..400))));
     }
     let half = |bytes, end| Fault::new(Does::Half { bytes, end });
     faults.extend([

@@ -1,7 +1,8 @@
 //! A fresh folder for a test, and the real program run in it.
 //!
-//! The program gets an environment of ours alone: a home inside the test's folder, no proxies, no settings and no
-//! credentials but those that a test gives it. It is killed when it runs too long, so that no test hangs.
+//! The program gets an environment of ours alone: a home inside the test's folder, no proxies, no
+//! settings and no credentials but those that a test gives it. It is killed when it runs too long,
+//! so that no test hangs.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -46,20 +47,23 @@ impl Workdir {
     /// Writes a file, over what was there, and gives its path.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        std::fs::write(&path, content).unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
+        std::fs::write(&path, content)
+            .unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
         path
     }
 
     /// A file's text.
     pub(crate) fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
+        std::fs::read_to_string(self.path(name))
+            .unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
     }
 
     /// The names of all files, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path("")).expect("a folder");
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -83,10 +87,11 @@ impl Workdir {
         self.launch_program(env!("CARGO_BIN_EXE_lateship"), arguments)
     }
 
-    /// The same with every signal as it is by default, or with `ignored` ignored, however the tests themselves were
-    /// started (under `nohup`, say).
+    /// The same with every signal as it is by default, or with `ignored` ignored, however the tests
+    /// themselves were started (under `nohup`, say).
     pub(crate) fn launch_with_signals(&self, ignored: Option<&str>, arguments: &[&str]) -> Launch {
-        let signals = ignored.map_or("--default-signal".to_owned(), |ignored| format!("--ignore-signal={ignored}"));
+        let signals = ignored
+            .map_or("--default-signal".to_owned(), |ignored| format!("--ignore-signal={ignored}"));
         let mut words = vec![signals.as_str(), env!("CARGO_BIN_EXE_lateship")];
         words.extend(arguments);
         self.launch_program("env", &words)
@@ -96,7 +101,10 @@ impl Workdir {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path("")).env_clear();
         command.env("HOME", self.home()).env("TMPDIR", self.folder.path());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TZ", "UTC").env("LANG", "C.UTF-8");
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("TZ", "UTC")
+            .env("LANG", "C.UTF-8");
         Launch { command, stdin: None, limit: DEFAULT_LIMIT }
     }
 }
@@ -158,12 +166,16 @@ impl Launch {
             std::thread::spawn(move || pipe.write_all(&bytes));
         }
         let said = Arc::default();
-        let outputs = [drain(child.stdout.take(), Arc::default()), drain(child.stderr.take(), Arc::clone(&said))];
+        let outputs = [
+            drain(child.stdout.take(), Arc::default()),
+            drain(child.stderr.take(), Arc::clone(&said)),
+        ];
         Running { child, outputs: Some(outputs), said, deadline: Instant::now() + self.limit }
     }
 }
 
-/// Reads a pipe to its end on another thread, so that the program never waits for us; `said` shows what came so far.
+/// Reads a pipe to its end on another thread, so that the program never waits for us; `said` shows
+/// what came so far.
 fn drain(pipe: Option<impl Read + Send + 'static>, said: Arc<Mutex<String>>) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -171,7 +183,9 @@ fn drain(pipe: Option<impl Read + Send + 'static>, said: Arc<Mutex<String>>) -> 
         if let Some(mut pipe) = pipe {
             while let Ok(count @ 1..) = pipe.read(&mut chunk) {
                 bytes.extend_from_slice(&chunk[..count]);
-                said.lock().expect("no holder panics").push_str(&String::from_utf8_lossy(&chunk[..count]));
+                said.lock()
+                    .expect("no holder panics")
+                    .push_str(&String::from_utf8_lossy(&chunk[..count]));
             }
         }
         String::from_utf8_lossy(&bytes).into_owned()
@@ -190,18 +204,24 @@ pub(crate) struct Running {
 impl Running {
     /// Sends a signal: `TERM`, `INT`, `HUP`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        let sent =
+            Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "cannot send SIG{name}");
     }
 
-    /// Watches it until it ends or is about to, and gives the most memory it held at once (resident, in KiB).
+    /// Watches it until it ends or is about to, and gives the most memory it held at once
+    /// (resident, in KiB).
     pub(crate) fn peak_memory_kib(&self) -> u64 {
         let status = format!("/proc/{}/status", self.child.id());
         let mut peak = 0;
         // Ends when the program is a zombie, which has no memory to show.
         while let Ok(text) = std::fs::read_to_string(&status) {
             let shown = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let Some(kib) = shown.and_then(|shown| shown.trim().trim_end_matches(" kB").parse().ok()) else { break };
+            let Some(kib) =
+                shown.and_then(|shown| shown.trim().trim_end_matches(" kB").parse().ok())
+            else {
+                break;
+            };
             peak = kib;
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -284,16 +304,31 @@ mod tests {
         let workdir = Workdir::new();
         workdir.write("in.csv", "a,b\n1,\"2\n3\"\n");
         let script = r"cat; pwd; env | cut -d= -f1 | sort | tr '\n' ' '; cp in.csv out.csv; echo oops >&2; exit 3";
-        let launch = workdir.launch_program("sh", &["-c", script]).stdin("typed\n").env("EXTRA", "1");
+        let launch =
+            workdir.launch_program("sh", &["-c", script]).stdin("typed\n").env("EXTRA", "1");
         let run = launch.credentials("ops@example.com", "k").run();
         let lines: Vec<_> = run.assert_code(3).stdout.lines().collect();
         assert_eq!((lines[0], run.stderr.as_str()), ("typed", "oops\n"));
-        assert_eq!(PathBuf::from(lines[1]).canonicalize().ok(), workdir.path("").canonicalize().ok());
-        let variables: Vec<_> =
-            lines[2].split(' ').filter(|name| !["", "PWD", "OLDPWD", "SHLVL", "_"].contains(name)).collect();
+        assert_eq!(
+            PathBuf::from(lines[1]).canonicalize().ok(),
+            workdir.path("").canonicalize().ok()
+        );
+        let variables: Vec<_> = lines[2]
+            .split(' ')
+            .filter(|name| !["", "PWD", "OLDPWD", "SHLVL", "_"].contains(name))
+            .collect();
         assert_eq!(
             variables,
-            ["EXTRA", "HOME", "LANG", "LATESHIPMENT_API_KEY", "LATESHIPMENT_EMAIL", "PATH", "TMPDIR", "TZ",]
+            [
+                "EXTRA",
+                "HOME",
+                "LANG",
+                "LATESHIPMENT_API_KEY",
+                "LATESHIPMENT_EMAIL",
+                "PATH",
+                "TMPDIR",
+                "TZ",
+            ]
         );
         assert_eq!(workdir.names(), ["in.csv", "out.csv"]);
         assert_eq!(workdir.read("out.csv"), "a,b\n1,\"2\n3\"\n");

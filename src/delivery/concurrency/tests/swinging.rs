@@ -1,7 +1,9 @@
-//! Simulated endpoints whose latency swings for reasons of its own: however hard, fewer requests at a time would only
-//! be slower, so the throughput must be that of the cap. And some that are asked too much indeed, for comparison.
+//! Simulated endpoints whose latency swings for reasons of its own: however hard, fewer requests at
+//! a time would only be slower, so the throughput must be that of the cap. And some that are asked
+//! too much indeed, for comparison.
 //!
-//! Only the limit is simulated here, minutes of virtual time in a moment; the integration tests run the engine.
+//! Only the limit is simulated here, minutes of virtual time in a moment; the integration tests run
+//! the engine.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -70,7 +72,8 @@ fn slow_spells(seconds: f64, factor: f64) -> Model {
     })
 }
 
-/// A random walk between 20 and 200 ms, with a step each tenth of a second, and jitter of this part about it.
+/// A random walk between 20 and 200 ms, with a step each tenth of a second, and jitter of this part
+/// about it.
 fn walk(step: f64, jitter: f64) -> Model {
     let mut random = fastrand::Rng::with_seed(11);
     let mut at = 0.0;
@@ -84,7 +87,8 @@ fn walk(step: f64, jitter: f64) -> Model {
     })
 }
 
-/// Lognormal about 50 ms, nearly (its quantiles by those of the logistic distribution, whose tail is heavier still).
+/// Lognormal about 50 ms, nearly (its quantiles by those of the logistic distribution, whose tail
+/// is heavier still).
 fn lognormal(sigma: f64) -> Model {
     Box::new(move |arrival| {
         let random = arrival.random.clamp(1e-6, 1.0 - 1e-6);
@@ -97,12 +101,24 @@ fn healthy() -> Vec<(String, Model)> {
     for period in [1.0, 2.0, 5.0, 10.0, 30.0] {
         models.push((format!("square, {period} s"), square(period, 0.2, 0.02)));
         models.push((format!("mild square, {period} s"), square(period, 0.2, 0.1)));
-        models.push((format!("rising, {period} s"), Box::new(move |now| 0.02 + 0.18 * phase(now.at, period))));
-        models.push((format!("falling, {period} s"), Box::new(move |now| 0.2 - 0.18 * phase(now.at, period))));
-        models.push((format!("sine, {period} s"), Box::new(move |now| 0.11 + 0.09 * (TAU * now.at / period).sin())));
+        models.push((
+            format!("rising, {period} s"),
+            Box::new(move |now| 0.02 + 0.18 * phase(now.at, period)),
+        ));
+        models.push((
+            format!("falling, {period} s"),
+            Box::new(move |now| 0.2 - 0.18 * phase(now.at, period)),
+        ));
+        models.push((
+            format!("sine, {period} s"),
+            Box::new(move |now| 0.11 + 0.09 * (TAU * now.at / period).sin()),
+        ));
     }
     for (seconds, factor) in [(2.0, 10.0), (5.0, 10.0), (10.0, 2.0)] {
-        models.push((format!("{seconds} s of a minute {factor} times slower"), slow_spells(seconds, factor)));
+        models.push((
+            format!("{seconds} s of a minute {factor} times slower"),
+            slow_spells(seconds, factor),
+        ));
     }
     for (step, jitter) in [(0.2, 0.0), (0.2, 0.5), (0.5, 0.0), (0.5, 0.5)] {
         models.push((format!("walk by {step}, jitter {jitter}"), walk(step, jitter)));
@@ -117,7 +133,11 @@ fn no_slower_than_the_cap(cap: usize) {
     for (index, (name, model)) in healthy().into_iter().enumerate() {
         let (fixed, _) = answers(model, cap, false);
         let (adaptive, _) = answers(healthy().swap_remove(index).1, cap, true);
-        assert!(adaptive >= 0.95 * fixed, "{name}, {cap} at a time: {:.3} of fixed", adaptive / fixed);
+        assert!(
+            adaptive >= 0.95 * fixed,
+            "{name}, {cap} at a time: {:.3} of fixed",
+            adaptive / fixed
+        );
     }
 }
 
@@ -138,7 +158,8 @@ fn swings_of_latency_cost_next_to_nothing_at_64() {
 
 #[test]
 fn where_latency_follows_the_concurrency_it_is_found_out_all_the_same() {
-    // A worker that takes 10 ms for each, with jitter, behind a line of 40 ms: five at a time keep it busy.
+    // A worker that takes 10 ms for each, with jitter, behind a line of 40 ms: five at a time keep
+    // it busy.
     let queue = || -> Model {
         let mut free_at = 0.0_f64;
         Box::new(move |arrival| {
@@ -149,15 +170,22 @@ fn where_latency_follows_the_concurrency_it_is_found_out_all_the_same() {
     // Above six all suffer. (From 64 it takes minutes to come down, its answers being slow.)
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let knee = || -> Model {
-        Box::new(|arrival| (0.8 + 0.4 * arrival.random) * 0.06 * (arrival.parallel as f64 / 6.0).max(1.0).powf(1.3))
+        Box::new(|arrival| {
+            (0.8 + 0.4 * arrival.random) * 0.06 * (arrival.parallel as f64 / 6.0).max(1.0).powf(1.3)
+        })
     };
-    for (name, model, at_16, at_64) in [("queue", &queue as &dyn Fn() -> Model, 10.0, 20.0), ("knee", &knee, 9.0, 52.0)]
+    for (name, model, at_16, at_64) in
+        [("queue", &queue as &dyn Fn() -> Model, 10.0, 20.0), ("knee", &knee, 9.0, 52.0)]
     {
         for (cap, at_most) in [(16, at_16), (64, at_64)] {
             let (fixed, _) = answers(model(), cap, false);
             let (adaptive, mean) = answers(model(), cap, true);
             assert!(mean <= at_most, "{name}, {cap} at a time: {mean:.1} on average in the end");
-            assert!(adaptive >= 0.95 * fixed, "{name}, {cap} at a time: {:.3} of fixed", adaptive / fixed);
+            assert!(
+                adaptive >= 0.95 * fixed,
+                "{name}, {cap} at a time: {:.3} of fixed",
+                adaptive / fixed
+            );
         }
     }
 }

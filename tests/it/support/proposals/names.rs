@@ -1,5 +1,6 @@
-//! Names for the columns of each field in eight languages: English, German, French, Spanish, Italian, Portuguese, Dutch,
-//! Polish. The dictionary of `init` knows many of their words, and some were added to it since it was scored by them.
+//! Names for the columns of each field in eight languages: English, German, French, Spanish,
+//! Italian, Portuguese, Dutch, Polish. The dictionary of `init` knows many of their words, and some
+//! were added to it since it was scored by them.
 
 /// A line for each field: its name, and behind bars the column's name in each language.
 const NAMES: &str = "\
@@ -55,5 +56,8 @@ pub(crate) fn pair(field: &str, language: usize) -> Option<(&'static str, &'stat
 }
 
 fn line(table: &'static str, field: &str) -> Option<impl Iterator<Item = &'static str>> {
-    table.lines().map(|line| line.split('|')).find_map(|mut line| (line.next() == Some(field)).then_some(line))
+    table
+        .lines()
+        .map(|line| line.split('|'))
+        .find_map(|mut line| (line.next() == Some(field)).then_some(line))
 }
