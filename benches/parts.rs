@@ -17,7 +17,8 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
 use lateship::delivery::{
-    self, Admission, Desk, Engine, Gauge, Reply, SystemClock, Transport, Trouble,
+    Admission, Engine, Metrics, Recorder, Response, SystemClock, Task, TaskQueue, Transport,
+    TransportError, stop_channel,
 };
 use lateship::ledger::{Key, Ledger, Scope};
 use lateship::limits::{Limits, Rate};
@@ -376,7 +377,7 @@ fn results(bencher: Bencher<'_, '_>) {
     );
 }
 
-/// The engine from a shipment to its outcome: turns, verdict and gauge, with an answer that is
+/// The engine from a shipment to its outcome: order, verdict and metrics, with an answer that is
 /// there at once.
 #[divan::bench]
 fn engine(bencher: Bencher<'_, '_>) {
@@ -389,48 +390,58 @@ fn engine(bencher: Bencher<'_, '_>) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let waiting = || {
-        Waiting((0..).map(Ticket).zip(shipments.iter().cloned()).collect::<VecDeque<_>>().into())
+        let task = |(ticket, shipment): (u64, &Shipment)| Task {
+            shipment: shipment.clone(),
+            lines: [Ticket(ticket)].into(),
+            previous: None,
+        };
+        Waiting((0..).zip(shipments).map(task).collect::<VecDeque<_>>().into())
     };
-    bencher.counter(ItemsCount::new(ROWS)).with_inputs(waiting).bench_local_values(|desk| {
-        let (gauge, (_sender, stop)) = (Gauge::default(), delivery::channel());
+    bencher.counter(ItemsCount::new(ROWS)).with_inputs(waiting).bench_local_values(|tasks| {
+        let (metrics, (_handle, stop)) = (Metrics::default(), stop_channel());
         let engine = Engine {
             limits: &limits,
             shipments: Some(ROWS),
             transport: &AtOnce,
-            desk: &desk,
+            queue: &tasks,
+            recorder: &tasks,
             clock: &SystemClock,
             stop,
-            gauge: &gauge,
+            metrics: &metrics,
             seed: 1,
         };
         runtime.block_on(engine.run()).map(drop)
     });
 }
 
-/// Shipments that wait; what becomes of them is nobody's affair.
-struct Waiting(RefCell<VecDeque<(Ticket, Shipment)>>);
+/// Shipments that wait; their outcomes are only checked.
+struct Waiting(RefCell<VecDeque<Task>>);
 
-impl Desk for Waiting {
+impl TaskQueue for Waiting {
     type Error = Infallible;
 
-    async fn next(&self) -> Result<Option<(Ticket, Shipment)>, Infallible> {
+    async fn next(&self) -> Result<Option<Task>, Infallible> {
         Ok(self.0.borrow_mut().pop_front())
     }
 
-    async fn admit(&self, _: Ticket, _: &Shipment) -> Result<Admission, Infallible> {
+    fn settle(&self, _: Task, outcome: &Outcome) -> Result<(), Infallible> {
+        assert_eq!(outcome.status, Status::Sent);
+        Ok(())
+    }
+}
+
+impl Recorder for Waiting {
+    type Error = Infallible;
+
+    async fn admit(&self, _: &Shipment) -> Result<Admission, Infallible> {
         Ok(Admission::Send { tainted: false })
     }
 
-    async fn intend(&self, _: &Shipment) -> Result<(), Infallible> {
+    async fn begin(&self, _: &Shipment) -> Result<(), Infallible> {
         Ok(())
     }
 
-    async fn attempted(&self, _: &Shipment, _: Conclusion) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn settle(&self, _: Ticket, _: &Shipment, outcome: &Outcome) -> Result<(), Infallible> {
-        assert_eq!(outcome.status, Status::Sent);
+    async fn end(&self, _: &Shipment, _: Conclusion) -> Result<(), Infallible> {
         Ok(())
     }
 }
@@ -439,9 +450,9 @@ impl Desk for Waiting {
 struct AtOnce;
 
 impl Transport for AtOnce {
-    async fn send(&self, body: Arc<[u8]>) -> Result<Reply, Trouble> {
+    async fn send(&self, body: Arc<[u8]>) -> Result<Response, TransportError> {
         black_box(body);
         let body = r#"{"message":"Request Received Successfully","status":"Success"}"#.to_owned();
-        Ok(Reply { status: 200, body, ..Reply::default() })
+        Ok(Response { status: 200, body, ..Response::default() })
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one
-//! on its right, never another stage; only [`import`] sees the whole corridor. Values are plain
+//! on its right, never another stage; only [`pipeline`] sees the whole corridor. Values are plain
 //! data, mapping is pure, and input, network and files stand at the edges. No module needs itself
 //! through another; a test holds all of this.
 //!
@@ -42,8 +42,6 @@ pub mod closing;
 pub mod delivery;
 pub mod endpoint;
 pub mod error;
-mod hashed;
-pub mod import;
 pub mod init;
 pub mod inputs;
 pub mod ledger;
@@ -52,6 +50,7 @@ pub mod log;
 pub mod mapping;
 pub mod outcome;
 pub mod packed;
+pub mod pipeline;
 pub mod problem;
 pub mod progress;
 pub mod results;

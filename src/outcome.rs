@@ -55,6 +55,11 @@ impl Status {
         }
     }
 
+    /// Whether the payload was accepted, in this run or an earlier one.
+    pub const fn is_accepted(self) -> bool {
+        matches!(self, Self::Sent | Self::AlreadySent)
+    }
+
     /// Whether nothing is left to do for such a row: it is `sent`, `already_sent` or `skipped`.
     pub const fn is_settled(self) -> bool {
         matches!(self, Self::Sent | Self::AlreadySent | Self::Skipped)
@@ -84,7 +89,7 @@ impl FromStr for Status {
 pub struct UnknownStatus(String);
 
 /// A shipment's number within its run, from 0 in the order of the input: its claim on one outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Ticket(pub u64);
 
 /// How a row ended, with what was seen of it.

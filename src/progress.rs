@@ -1,7 +1,7 @@
 //! How a run looks while it goes on: a bar on a terminal, a plain line now and then elsewhere;
 //! standard error only.
 //!
-//! The only file that knows indicatif. `import` fills a [`View`] and hands it to
+//! The only file that knows indicatif. `pipeline` fills a [`ProgressView`] and hands it to
 //! [`Progress::update`] a few times a second; nothing here counts, estimates or asks for the time.
 //! [`Screen`] is the one way to standard error while a bar may be drawn there: `log` and the run's
 //! own words go through it, so that no line is torn.
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::delivery::WaitingFor;
+use crate::outcome::{Status, Tally};
 use crate::text;
 
 /// Between two plain lines where standard error is no terminal.
@@ -111,69 +113,35 @@ impl Screen {
 
 /// How many rows there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Known {
-    /// Nobody knows.
+pub enum RowTotal {
+    /// Not known.
     #[default]
-    Not,
+    Unknown,
     /// About so many, by the size of the input.
     About(u64),
     /// So many.
     Exactly(u64),
 }
 
-/// What a run waits for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Waiting {
-    /// Nothing: it reads and maps.
-    #[default]
-    Nothing,
-    /// The rate's next turn.
-    Pace,
-    /// Answers to what is in flight.
-    Answer,
-    /// Everybody waits for the endpoint.
-    Hold {
-        /// Why, in a few words.
-        reason: String,
-        /// How long still.
-        for_: Duration,
-    },
-    /// Nothing else is left than shipments that wait for their next attempt.
-    Backoff {
-        /// How many.
-        shipments: usize,
-    },
-}
-
 /// A run at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct View {
+pub struct ProgressView {
     /// Rows that have their status.
     pub rows_done: u64,
     /// Rows there are.
-    pub rows_known: Known,
+    pub rows_known: RowTotal,
     /// Bytes of the inputs that were read, as they stand on the disk.
     pub bytes_done: u64,
     /// Bytes of the inputs; `None` where nobody knows.
     pub bytes_total: Option<u64>,
-    /// Accepted.
-    pub sent: u64,
-    /// Refused by the endpoint.
-    pub rejected: u64,
-    /// Not accepted after the last attempt.
-    pub failed: u64,
-    /// Rows without a valid payload.
-    pub invalid: u64,
-    /// Rows left out on purpose.
-    pub skipped: u64,
-    /// Those whose answer was lost.
-    pub in_doubt: u64,
+    /// Lines of the results by status.
+    pub counts: Tally,
     /// Requests started per second, lately.
     pub requests_per_second: f64,
     /// Until the end at best; `None` where nobody can say yet.
     pub eta: Option<Duration>,
-    /// What it waits for.
-    pub waiting: Waiting,
+    /// What the delivery waits for.
+    pub waiting: WaitingFor,
 }
 
 /// The progress of one run; it goes from the screen when it is finished or dropped.
@@ -204,18 +172,18 @@ impl Progress {
     }
 
     /// Shows `view`; cheap enough for ten times a second.
-    pub fn update(&mut self, view: &View, now: Instant) {
+    pub fn update(&mut self, view: &ProgressView, now: Instant) {
         match &mut self.form {
             Form::Hidden => {}
             Form::Bar(bar) => {
                 let (done, total) = share(view);
                 bar.set_length(total);
                 bar.set_position(done);
-                bar.set_message(line(view));
+                bar.set_message(line(view, now));
             }
             Form::Lines(schedule) => {
                 if schedule.is_due(now) {
-                    self.screen.write(format!("{}\n", line(view)).as_bytes());
+                    self.screen.write(format!("{}\n", line(view, now)).as_bytes());
                 }
             }
         }
@@ -249,14 +217,14 @@ fn bar() -> ProgressBar {
 }
 
 /// How far the bar is, and how far it goes: by bytes, else by rows.
-fn share(view: &View) -> (u64, u64) {
+fn share(view: &ProgressView) -> (u64, u64) {
     match (view.bytes_total, view.rows_known) {
         // Reading runs ahead of delivery by what fits the window: the rows say better how much is
         // done, when known.
-        (_, Known::Exactly(rows)) => (view.rows_done, rows),
+        (_, RowTotal::Exactly(rows)) => (view.rows_done, rows),
         (Some(bytes), _) => (view.bytes_done, bytes),
-        (None, Known::About(rows)) => (view.rows_done.min(rows), rows),
-        (None, Known::Not) => (0, 0),
+        (None, RowTotal::About(rows)) => (view.rows_done.min(rows), rows),
+        (None, RowTotal::Unknown) => (0, 0),
     }
 }
 
@@ -282,39 +250,41 @@ impl Schedule {
 
 /// A view in one line: `4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min
 /// left`.
-fn line(view: &View) -> String {
+fn line(view: &ProgressView, now: Instant) -> String {
     let mut line = text::thousands(view.rows_done);
     match view.rows_known {
-        Known::Not => line.push_str(if view.rows_done == 1 { " row" } else { " rows" }),
-        Known::About(rows) => _ = write!(line, " of about {}", text::counted(rows, "row")),
-        Known::Exactly(rows) => _ = write!(line, " of {}", text::counted(rows, "row")),
+        RowTotal::Unknown => line.push_str(if view.rows_done == 1 { " row" } else { " rows" }),
+        RowTotal::About(rows) => _ = write!(line, " of about {}", text::counted(rows, "row")),
+        RowTotal::Exactly(rows) => _ = write!(line, " of {}", text::counted(rows, "row")),
     }
-    _ = write!(line, ": {} sent", text::thousands(view.sent));
-    for (count, word) in [
-        (view.rejected, "rejected"),
-        (view.failed, "failed"),
-        (view.in_doubt, "in doubt"),
-        (view.invalid, "invalid"),
-        (view.skipped, "skipped"),
+    _ = write!(line, ": {} sent", text::thousands(view.counts.get(Status::Sent)));
+    for (status, word) in [
+        (Status::Rejected, "rejected"),
+        (Status::Failed, "failed"),
+        (Status::InDoubt, "in doubt"),
+        (Status::Invalid, "invalid"),
+        (Status::Skipped, "skipped"),
     ] {
+        let count = view.counts.get(status);
         if count > 0 {
             _ = write!(line, ", {} {word}", text::thousands(count));
         }
     }
     match &view.waiting {
         // Then the speed of the last seconds and what follows from it say nothing.
-        Waiting::Hold { reason, for_ } => {
-            _ = write!(line, "; waiting {}: {}", text::spoken(*for_), text::printable(reason));
+        WaitingFor::Endpoint { reason, until } => {
+            let left = until.into_std().saturating_duration_since(now);
+            _ = write!(line, "; waiting {}: {}", text::spoken(left), text::printable(reason));
             return line;
         }
-        Waiting::Backoff { shipments } => {
+        WaitingFor::Backoff { shipments } => {
             _ = write!(
                 line,
                 "; waiting to repeat {}",
                 text::counted(*shipments as u64, "shipment")
             );
         }
-        Waiting::Nothing | Waiting::Pace | Waiting::Answer => {}
+        WaitingFor::Nothing | WaitingFor::Rate | WaitingFor::Response => {}
     }
     if view.requests_per_second > 0.0 {
         _ = write!(line, "; {:.1} requests/s", view.requests_per_second);
@@ -329,32 +299,44 @@ fn line(view: &View) -> String {
 mod tests {
     use super::*;
 
-    fn view() -> View {
-        View {
+    fn counts() -> Tally {
+        let mut counts = Tally::default();
+        (0..4200).for_each(|_| counts.add(Status::Sent));
+        (0..3).for_each(|_| counts.add(Status::Rejected));
+        counts
+    }
+
+    fn view() -> ProgressView {
+        ProgressView {
             rows_done: 4310,
-            rows_known: Known::About(12_400),
-            sent: 4200,
-            rejected: 3,
+            rows_known: RowTotal::About(12_400),
+            counts: counts(),
             requests_per_second: 9.84,
             eta: Some(Duration::from_secs(825)),
-            ..View::default()
+            ..ProgressView::default()
         }
     }
 
     #[test]
     fn a_line_says_how_far_it_is_what_came_of_it_and_how_long_it_takes() {
         assert_eq!(
-            line(&view()),
+            line(&view(), Instant::now()),
             "4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left"
         );
-        assert_eq!(line(&View { rows_done: 1, ..View::default() }), "1 row: 0 sent");
+        assert_eq!(
+            line(&ProgressView { rows_done: 1, ..ProgressView::default() }, Instant::now()),
+            "1 row: 0 sent"
+        );
     }
 
     #[test]
     fn a_hold_says_what_it_waits_for_and_no_escape_gets_through() {
         let reason = "the endpoint asked for it\u{1b}[31m".to_owned();
-        let waiting = Waiting::Hold { reason, for_: Duration::from_secs(30) };
-        let shown = line(&View { rows_known: Known::Exactly(5000), waiting, ..view() });
+        let now = Instant::now();
+        let until = (now + Duration::from_secs(30)).into();
+        let waiting = WaitingFor::Endpoint { reason, until };
+        let view = ProgressView { rows_known: RowTotal::Exactly(5000), waiting, ..view() };
+        let shown = line(&view, now);
         let expected = "4,310 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
         assert_eq!(shown, expected);
     }
@@ -371,11 +353,14 @@ mod tests {
 
     #[test]
     fn the_bar_moves_by_rows_when_they_are_known_else_by_bytes() {
-        let by_bytes = View { bytes_done: 50, bytes_total: Some(200), ..view() };
+        let by_bytes = ProgressView { bytes_done: 50, bytes_total: Some(200), ..view() };
         assert_eq!(share(&by_bytes), (50, 200));
-        assert_eq!(share(&View { rows_known: Known::Exactly(5000), ..by_bytes }), (4310, 5000));
+        assert_eq!(
+            share(&ProgressView { rows_known: RowTotal::Exactly(5000), ..by_bytes }),
+            (4310, 5000)
+        );
         assert_eq!(share(&view()), (4310, 12_400));
-        assert_eq!(share(&View::default()), (0, 0));
+        assert_eq!(share(&ProgressView::default()), (0, 0));
     }
 
     #[test]

@@ -295,7 +295,7 @@ impl Pace {
 impl Flags {
     pub(super) fn run(self, around: Surroundings<'_>) -> Result<u8, Error> {
         let import = Import::new(self.into_typed(), around.environment, around.rerun)?;
-        crate::import::run(&import, &around.screen)
+        crate::pipeline::run(&import, &around.screen)
     }
 
     pub(super) fn into_typed(self) -> Typed {

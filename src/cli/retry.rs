@@ -146,7 +146,7 @@ fn parse_left(word: &str) -> Result<Status, NotLeft> {
 impl Flags {
     pub(super) fn run(self, around: Surroundings<'_>) -> Result<u8, Error> {
         let import = Import::retry(self.into_retry(), around.environment, around.rerun)?;
-        crate::import::run(&import, &around.screen)
+        crate::pipeline::run(&import, &around.screen)
     }
 
     fn into_retry(self) -> Retry {

@@ -1,295 +1,193 @@
-//! How many requests may be in flight just now: the cap, and less while the endpoint asks for less.
+//! The limit on requests in flight: additive increase, multiplicative decrease.
 //!
-//! Additive increase, multiplicative decrease. The limit starts at the cap. *Pushback* (429, 5xx, a
-//! lost answer) takes one off it for each such answer, and no more than half of it for all that was
-//! sent before the first was heard of: so what the endpoint can take is soon left, and a single
-//! failure costs one. A *round* (about a mean round trip) with the limit reached and nothing wrong
-//! adds one. A limit that is pushed back as soon as it is tried is a *ceiling*: it is left alone
-//! for a while, longer each time. An outage is the [course](super::course)'s affair: when a probe
-//! ends it, the limit that had proven itself before is back at once, and full speed with it, unless
-//! another outage followed before it could prove itself again. What slow answers mean, see
-//! [`latency`].
-//!
-//! Invariants: the limit is never below 1 and never above the cap; only an answer changes it. Pure
-//! but for the instants it is given; the engine asks and obeys.
-
-mod latency;
+//! The limit starts at `--concurrency`. Pushback (429, 503, a timeout) halves it, at most once per
+//! round trip. A round trip without pushback and with the limit reached adds one; from the level
+//! that was pushed back last, at most one per second. When an outage is over, the limit that had
+//! proven itself before is restored, once. Pure but for the instants it is given.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::latency::{Advice, Latency};
-use super::course::Sent;
-use super::verdict::Verdict;
+/// The time between two steps above a level that is known to work.
+const SLOW_STEP: Duration = Duration::from_secs(1);
 
-/// The shortest round, in mean round trips.
-const ROUND: f64 = 0.8;
-/// Rounds without pushback after which a limit has proven itself.
+/// Rounds without pushback after which a limit is proven.
 const PROVEN_AFTER: u32 = 8;
-/// Rounds without pushback after which another comes out of the blue.
-const CALM: u32 = 2;
-/// For how many round trips after a growth requests are telling of it: when they are pushed back,
-/// it was too much.
-const TELLING_TRIPS: f64 = 2.0;
-/// The least time before a ceiling is tried again, in seconds and in round trips; it doubles each
-/// time.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
-const LEAST_PATIENCE_TRIPS: u32 = 32;
-/// How often the least, at most.
-const MOST_PATIENCE: u32 = 32;
-/// Attempts of one shipment that tell of the endpoint; when it fails more often than that, the
-/// shipment is to blame.
-const TELLING_ATTEMPTS: u32 = 2;
 
-/// What an answer tells of the endpoint's strength.
+/// What a response says about the endpoint's load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum LoadSignal {
     /// It did the work.
-    Good,
+    Fine,
     /// It has too much to do.
     Pushback,
-    /// It is back after an outage.
-    Back,
+    /// It responds again after an outage.
+    Recovered,
     /// Nothing.
-    Neutral,
+    None,
 }
 
-impl Answer {
-    /// What `verdict` tells, on the so-many-th attempt (from 1) of a shipment that was `sent` so.
-    pub(crate) fn of(verdict: &Verdict, sent: Sent, attempt: u32) -> Self {
-        match (verdict, sent) {
-            (Verdict::Accepted | Verdict::Rejected(_), Sent::AsProbe { .. }) => Self::Back,
-            (Verdict::Accepted, Sent::Plainly) => Self::Good,
-            (Verdict::Throttled { .. }, _) => Self::Pushback,
-            (Verdict::Failed { .. } | Verdict::Lost(_), Sent::Plainly)
-                if attempt <= TELLING_ATTEMPTS =>
-            {
-                Self::Pushback
-            }
-            _ => Self::Neutral,
-        }
-    }
-}
-
-/// A limit that was too much when it was tried.
+/// The limit and what decides about its changes.
 #[derive(Debug)]
-struct Ceiling {
-    level: usize,
-    /// When it may be tried again, and how often the least patience that is.
-    until: Instant,
-    patience: u32,
-}
-
-/// The limit on requests in flight. See the [module](self).
-#[derive(Debug)]
-pub(crate) struct Concurrency {
+pub(crate) struct ConcurrencyLimit {
     cap: usize,
     limit: usize,
-    /// Rounds without pushback since the limit last changed.
-    rounds_here: u32,
-    /// When it last changed otherwise than by growth, and when it grew by one since.
-    settled: Instant,
-    growths: Vec<Instant>,
-    /// When pushback was first heard of; requests sent before take the limit no lower than `floor`.
-    pushed_back: Option<Instant>,
-    floor: usize,
-    ceiling: Option<Ceiling>,
-    /// When this round began, the most in flight in it and in the one before, and whether pushback
-    /// came.
-    round: Instant,
-    busiest: usize,
-    busiest_before: usize,
-    pushed: bool,
-    /// Rounds in a row without pushback, and the last limit that proved itself.
-    calm: u32,
+    /// The last limit that proved itself by [`PROVEN_AFTER`] rounds without pushback.
     proven: Option<usize>,
-    latency: Latency,
-    /// Round trips of requests sent before tell nothing of the present limit; `None` in the round
-    /// of a change, when many start together.
-    telling_since: Option<Instant>,
+    /// Rounds at the present limit without pushback.
+    clean_rounds: u32,
+    /// The highest limit below the last that was pushed back.
+    known_good: usize,
+    /// When the limit last grew or fell.
+    changed: Instant,
+    /// When the present round began: requests sent before say nothing about the present limit.
+    round: Instant,
+    /// Whether the limit was reached in this round.
+    reached: bool,
 }
 
-impl Concurrency {
-    /// At most `cap` (at least 1) at a time.
+impl ConcurrencyLimit {
+    /// At most `cap` requests in flight, at least 1.
     pub(crate) fn new(cap: usize, now: Instant) -> Self {
+        let cap = cap.max(1);
         Self {
             cap,
-            limit: cap.max(1),
-            rounds_here: 0,
-            settled: now,
-            growths: Vec::new(),
-            pushed_back: None,
-            floor: 1,
-            ceiling: None,
-            round: now,
-            busiest: 0,
-            busiest_before: 0,
-            pushed: false,
-            calm: 0,
+            limit: cap,
             proven: None,
-            latency: Latency::new(),
-            telling_since: Some(now),
+            clean_rounds: 0,
+            known_good: cap,
+            changed: now,
+            round: now,
+            reached: false,
         }
     }
 
     /// The present limit.
-    pub(crate) fn limit(&self) -> usize {
+    pub(crate) fn get(&self) -> usize {
         self.limit
     }
 
-    /// Whether one more may go beside the `in_flight` others.
-    pub(crate) fn permit(&self, in_flight: usize) -> bool {
+    /// Whether one more request may go beside `in_flight` others.
+    pub(crate) fn allows(&self, in_flight: usize) -> bool {
         in_flight < self.limit
     }
 
-    /// Takes note of a start; `in_flight` counts it.
+    /// Takes the start of a request into account; `in_flight` counts it.
     pub(crate) fn started(&mut self, in_flight: usize) {
-        self.busiest = self.busiest.max(in_flight);
+        self.reached |= in_flight >= self.limit;
     }
 
-    /// Takes note of an answer at `now` to a request that started at `sent`.
-    pub(crate) fn answered(&mut self, answer: Answer, sent: Instant, now: Instant) {
-        match answer {
-            Answer::Good => {
-                if self.telling_since.is_some_and(|since| sent >= since) {
-                    self.latency.add((now - sent).as_secs_f64());
+    /// Takes the response at `now` to a request sent at `sent` into account.
+    pub(crate) fn record(&mut self, signal: LoadSignal, sent: Instant, now: Instant) {
+        match signal {
+            LoadSignal::Recovered => {
+                let proven = self.proven.take().unwrap_or(1);
+                self.begin_round(self.limit.max(proven), now);
+            }
+            // Sent before the limit changed, or in a round that is already accounted for.
+            _ if sent < self.round => {}
+            LoadSignal::Pushback => {
+                self.known_good = (self.limit - 1).max(1);
+                self.begin_round((self.limit / 2).max(1), now);
+            }
+            LoadSignal::Fine => {
+                self.clean_rounds = self.clean_rounds.saturating_add(1);
+                if self.clean_rounds >= PROVEN_AFTER {
+                    self.proven = Some(self.limit);
                 }
-                if sent >= self.round
-                    && (now - self.round).as_secs_f64() >= ROUND * self.latency.mean()
-                {
-                    self.end_round(now);
-                }
+                let is_due = self.limit < self.known_good || now - self.changed >= SLOW_STEP;
+                let grows = self.reached && is_due && self.limit < self.cap;
+                self.begin_round(self.limit + usize::from(grows), now);
             }
-            Answer::Pushback => self.give_way(sent, now),
-            Answer::Back => self.recover(now),
-            Answer::Neutral => {}
+            LoadSignal::None => {}
         }
     }
 
-    fn give_way(&mut self, sent: Instant, now: Instant) {
-        if self.pushed_back.is_none_or(|heard| sent > heard) {
-            self.pushed_back = Some(now);
-            self.floor = self.limit.div_ceil(2);
-        }
-        // What was in flight at most is what was too much, if anything was; a request that was
-        // alone tells nothing.
-        let busiest = self.limit.min(self.busiest.max(self.busiest_before));
-        let mut limit = busiest.saturating_sub(1);
-        let ceiling = self.ceiling.as_ref().map(|ceiling| ceiling.level);
-        match self.blamed(sent) {
-            Some(level) if ceiling.is_none_or(|ceiling| level >= ceiling) => {
-                let near = self.ceiling.as_ref().filter(|ceiling| level - ceiling.level <= 1);
-                let patience = near.map_or(1, |ceiling| (ceiling.patience * 2).min(MOST_PATIENCE));
-                self.shun(level, patience, now);
-                limit = limit.min(level - 1);
-            }
-            // Out of the blue and below the ceiling: so it is not the ceiling.
-            blamed
-                if self.calm >= CALM
-                    && ceiling.is_some_and(|ceiling| blamed.unwrap_or(self.limit) < ceiling) =>
-            {
-                self.ceiling = None;
-            }
-            _ => {}
-        }
-        self.pushed = true;
-        self.calm = 0;
-        self.latency.disturb();
-        if busiest > 1 {
-            self.set(limit.max(self.floor).min(self.limit), now);
-        }
-    }
-
-    /// The limit that is to blame when a request was pushed back: the one it was sent under, if
-    /// that had just been grown to, or the next that was tried while it was in flight.
-    fn blamed(&self, sent: Instant) -> Option<usize> {
-        if sent < self.settled {
-            return None;
-        }
-        let before = self.growths.partition_point(|growth| *growth <= sent);
-        let level = self.limit + before - self.growths.len();
-        let grown = before.checked_sub(1).and_then(|last| self.growths.get(last));
-        let telling =
-            |grown: &Instant| (sent - *grown).as_secs_f64() <= TELLING_TRIPS * self.latency.mean();
-        if grown.is_some_and(telling) {
-            Some(level)
-        } else {
-            (before < self.growths.len()).then_some(level + 1)
-        }
-    }
-
-    fn recover(&mut self, now: Instant) {
-        if let Some(proven) = self.proven.take() {
-            self.set(self.limit.max(proven), now);
-        }
-        self.calm = 0;
-        self.latency.disturb();
-        self.begin_round(now);
-    }
-
-    fn end_round(&mut self, now: Instant) {
-        let reached = self.busiest >= self.limit;
-        let pushed = self.pushed;
-        self.begin_round(now);
-        self.telling_since.get_or_insert(now);
-        if pushed {
-            return;
-        }
-        self.calm = self.calm.saturating_add(1);
-        self.rounds_here = self.rounds_here.saturating_add(1);
-        if self.rounds_here >= PROVEN_AFTER {
-            self.proven = Some(self.limit);
-        }
-        match self.latency.end_round(self.limit, reached) {
-            Advice::Well if reached => self.grow(now),
-            Advice::Well | Advice::Wait => {}
-            Advice::Try(limit) | Advice::Back(limit) => self.set(limit, now),
-            Advice::Stay => self.shun(self.limit + 1, 1, now),
-            Advice::Relief => self.ceiling = None,
-        }
-    }
-
-    fn begin_round(&mut self, now: Instant) {
-        self.round = now;
-        self.busiest_before = std::mem::take(&mut self.busiest);
-        self.pushed = false;
-    }
-
-    fn grow(&mut self, now: Instant) {
-        let is_kept_back = self.ceiling.as_ref().is_some_and(|ceiling| {
-            let too_early = self.limit + 1 >= ceiling.level && now < ceiling.until;
-            let unproven = self.limit == ceiling.level && self.rounds_here < PROVEN_AFTER;
-            too_early || unproven
-        });
-        if self.limit < self.cap && !is_kept_back {
-            self.limit += 1;
-            self.rounds_here = 0;
-            self.growths.push(now);
-            self.telling_since = Some(now);
-            self.latency.grown();
-        }
-    }
-
-    /// Leaves `level` alone for `patience` times the least patience.
-    fn shun(&mut self, level: usize, patience: u32, now: Instant) {
-        let trips = Duration::try_from_secs_f64(self.latency.mean()).unwrap_or_default()
-            * LEAST_PATIENCE_TRIPS;
-        self.ceiling =
-            Some(Ceiling { level, until: now + trips.max(LEAST_PATIENCE) * patience, patience });
-    }
-
-    /// Changes the limit otherwise than by growth.
-    fn set(&mut self, limit: usize, now: Instant) {
+    fn begin_round(&mut self, limit: usize, now: Instant) {
         if limit != self.limit {
             self.limit = limit;
-            self.rounds_here = 0;
-            self.settled = now;
-            self.growths.clear();
-            self.telling_since = None;
+            self.changed = now;
+            self.clean_rounds = 0;
         }
+        self.round = now;
+        self.reached = false;
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const TRIP: Duration = Duration::from_millis(20);
+
+    /// A full round: as many requests as the limit allows start together and get this response.
+    fn round(limit: &mut ConcurrencyLimit, signal: LoadSignal, now: &mut Instant) {
+        let (sent, count) = (*now, limit.get());
+        (1..=count).for_each(|in_flight| limit.started(in_flight));
+        *now += TRIP;
+        (0..count).for_each(|_| limit.record(signal, sent, *now));
+    }
+
+    #[test]
+    fn pushback_halves_the_limit_once_per_round_trip_and_never_below_one() {
+        let mut now = Instant::now();
+        let mut limit = ConcurrencyLimit::new(16, now);
+        let mut limits = Vec::new();
+        for _ in 0..6 {
+            round(&mut limit, LoadSignal::Pushback, &mut now);
+            limits.push(limit.get());
+        }
+        assert_eq!(limits, [8, 4, 2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn clean_rounds_add_one_each_and_above_the_last_good_level_one_per_second() {
+        let mut now = Instant::now();
+        let mut limit = ConcurrencyLimit::new(12, now);
+        round(&mut limit, LoadSignal::Pushback, &mut now);
+        let mut limits = Vec::new();
+        for _ in 0..7 {
+            round(&mut limit, LoadSignal::Fine, &mut now);
+            limits.push(limit.get());
+        }
+        assert_eq!(limits, [7, 8, 9, 10, 11, 11, 11]);
+        now += SLOW_STEP;
+        round(&mut limit, LoadSignal::Fine, &mut now);
+        assert_eq!(limit.get(), 12);
+        now += SLOW_STEP;
+        round(&mut limit, LoadSignal::Fine, &mut now);
+        assert_eq!(limit.get(), 12, "the cap");
+    }
+
+    #[test]
+    fn limit_that_is_not_reached_does_not_grow() {
+        let mut now = Instant::now();
+        let mut limit = ConcurrencyLimit::new(16, now);
+        round(&mut limit, LoadSignal::Pushback, &mut now);
+        for _ in 0..10 {
+            limit.started(1);
+            now += TRIP;
+            limit.record(LoadSignal::Fine, now - TRIP, now);
+        }
+        assert_eq!(limit.get(), 8);
+    }
+
+    #[test]
+    fn outage_restores_the_limit_that_was_proven_before_once() {
+        let mut now = Instant::now();
+        let mut limit = ConcurrencyLimit::new(16, now);
+        for _ in 0..PROVEN_AFTER {
+            round(&mut limit, LoadSignal::Fine, &mut now);
+        }
+        for restored in [16, 4] {
+            round(&mut limit, LoadSignal::Pushback, &mut now);
+            round(&mut limit, LoadSignal::Pushback, &mut now);
+            assert_eq!(limit.get(), 4);
+            now += TRIP;
+            limit.record(LoadSignal::Recovered, now - TRIP, now);
+            assert_eq!(limit.get(), restored);
+        }
+    }
+}

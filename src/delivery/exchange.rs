@@ -1,59 +1,61 @@
-//! One request and what came of it: the seam between the engine and the wire.
+//! One request and its response: the interface between the engine and the network.
 //!
-//! The engine knows only [`Transport`]; the real one speaks HTTP (`transport.rs`), tests put a
-//! scripted one here.
+//! The engine knows only [`Transport`]. `transport.rs` implements it over HTTP; tests implement it
+//! with scripted responses.
 
-use std::future::Future;
 use std::sync::Arc;
 
-/// The most bytes of an answer's body that are read.
+/// Bytes of a response's body that are read at most.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// An answer of which the status line and the headers arrived, and the body as far as it is wanted.
+/// A response whose status line, headers and body (up to [`MAX_BODY`]) arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reply {
+pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The `Retry-After` header as it came.
+    /// The `Retry-After` header, unparsed.
     pub retry_after: Option<String>,
-    /// The `Date` header as it came.
+    /// The `Date` header, unparsed.
     pub date: Option<String>,
-    /// The `Location` header as it came.
+    /// The `Location` header, unparsed.
     pub location: Option<String>,
-    /// The body, decoded as UTF-8 with replacement, without secrets.
+    /// The body, decoded as UTF-8 with replacement, with secrets redacted.
     pub body: String,
-    /// Whether the body went on beyond [`MAX_BODY`] bytes.
-    pub endless: bool,
+    /// Whether the body is longer than [`MAX_BODY`].
+    pub truncated: bool,
 }
 
-/// Why no whole answer came.
+/// Why there is no complete response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// The endpoint could not be reached: surely nothing was sent.
+pub enum TransportError {
+    /// No connection to the endpoint: the request was certainly not sent.
     Unreachable {
-        /// Whether it is the host's name that could not be resolved.
-        name: bool,
-        /// What went wrong, for a person.
+        /// Whether the host name could not be resolved.
+        dns: bool,
+        /// What went wrong, for an operator.
         detail: String,
     },
-    /// The request left, wholly or in part, and no whole answer came back: it may have been
-    /// accepted.
-    Lost {
-        /// The status, where at least the head of the answer arrived.
+    /// The request was sent, completely or in part, and no complete response arrived: the shipment
+    /// may have been accepted.
+    ResponseLost {
+        /// The status, where at least the head of the response arrived.
         status: Option<u16>,
-        /// What went wrong, for a person.
+        /// Whether a timeout ended the wait.
+        timed_out: bool,
+        /// What went wrong, for an operator.
         detail: String,
     },
-    /// No request can succeed from here (a bad certificate, a proxy that wants a login): surely
-    /// nothing was sent.
-    Barred {
-        /// What went wrong, for a person.
+    /// No request can succeed from this machine (an invalid certificate, a proxy that wants a
+    /// login): the request was certainly not sent.
+    Fatal {
+        /// What went wrong, for an operator.
         detail: String,
     },
 }
 
-/// Sends one request with this body and waits for its answer.
+/// Sends one request with a body and waits for the response.
+#[expect(async_fn_in_trait, reason = "everything runs on one thread")]
 pub trait Transport {
-    /// Sends `body` once; never repeats, never follows a redirect, ends within its time-outs.
-    fn send(&self, body: Arc<[u8]>) -> impl Future<Output = Result<Reply, Trouble>>;
+    /// Sends `body` once. Never repeats, never follows a redirect, ends within its timeouts.
+    async fn send(&self, body: Arc<[u8]>) -> Result<Response, TransportError>;
 }

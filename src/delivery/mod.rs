@@ -1,35 +1,38 @@
-//! One shipment in, one outcome out: the delivery of shipments to the endpoint.
+//! One task in, one outcome out: the delivery of shipments to the endpoint.
 //!
 //! ```text
-//! desk ─▶ engine ─ pace, course ─▶ transport ─▶ verdict ─▶ desk
-//!            ▲                                    │
-//!            └───────── backoff, retries ◀────────┘
+//! TaskQueue ─▶ engine ─ pacer, circuit breaker, concurrency ─▶ transport ─▶ verdict ─▶ TaskQueue
+//!               ▲  ▲                                                │
+//!      Recorder ┘  └───────────── backoff, retry queue ◀────────────┘
 //! ```
 //!
-//! Policy and mechanism are apart: `verdict` says what an answer means, `course` whether anything
-//! may go now, `concurrency` how many at a time, `backoff` and `pace` for how long to wait,
-//! `failures` when it is enough; `engine` obeys them all. `transport` is the only file that knows
-//! HTTP.
+//! Policy and mechanism are apart: `verdict` decides what a response means, `circuit_breaker`
+//! whether a request may go, `concurrency` how many at a time, `backoff` and `pacer` how long to
+//! wait, `failures` when the run must stop; `engine` obeys them. Only `transport` knows HTTP.
 
-mod answer;
 mod backoff;
+mod circuit_breaker;
 mod concurrency;
-mod course;
+mod delivery_state;
 mod engine;
 mod exchange;
 mod failures;
-mod gauge;
-mod job;
-mod pace;
+mod metrics;
+mod pacer;
+mod pending;
+mod recorder;
+mod response_body;
 mod retry_after;
+mod serial;
 mod stop;
+mod task;
 mod transport;
-mod turn;
 mod verdict;
-mod work;
 
-pub use engine::{Admission, Clock, Desk, Ending, Engine, SystemClock};
-pub use exchange::{MAX_BODY, Reply, Transport, Trouble};
-pub use gauge::{Gauge, Waiting};
-pub use stop::{Signal, Stop, StopSender, Wish, channel};
+pub use engine::Engine;
+pub use exchange::{MAX_BODY, Response, Transport, TransportError};
+pub use metrics::{Metrics, WaitingFor};
+pub use recorder::{Admission, Clock, Recorder, SystemClock, TaskQueue};
+pub use stop::{Ending, Signal, StopHandle, StopReason, StopSignal, stop_channel};
+pub use task::Task;
 pub use transport::{Http, HttpError};

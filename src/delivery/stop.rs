@@ -1,16 +1,16 @@
-//! The wish that a run stops: set once from outside (a signal, a deadline), heard by the engine.
+//! Stopping a run: requested once from outside (a signal, a deadline), observed by the engine.
 
 use tokio::sync::watch;
 
-/// Why a run is to stop before its end, though nothing is wrong with it.
+/// Why a run is asked to stop before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    /// A signal came; its number is kept for the exit code.
+pub enum StopReason {
+    /// A signal arrived; it decides the exit code.
     Interrupt(Signal),
     /// The time set by `--stop-at` or `--max-duration` has come; says which.
     Deadline(String),
-    /// What is sent can no longer be recorded.
-    Unrecorded,
+    /// Outcomes can no longer be recorded.
+    RecordingFailed,
 }
 
 /// The signals that end a run cleanly.
@@ -20,7 +20,7 @@ pub enum Signal {
     Hangup,
     /// SIGINT: Ctrl-C.
     Interrupt,
-    /// SIGTERM: the system asks.
+    /// SIGTERM: the system or a service manager asks.
     Terminate,
 }
 
@@ -35,47 +35,76 @@ impl Signal {
     }
 }
 
-/// The end that wishes.
-#[derive(Debug, Clone)]
-pub struct StopSender(watch::Sender<Option<Wish>>);
-
-/// The end that hears it.
-#[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Option<Wish>>);
-
-/// Both ends of one wish.
-pub fn channel() -> (StopSender, Stop) {
-    let (sender, receiver) = watch::channel(None);
-    (StopSender(sender), Stop(receiver))
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Every task was settled.
+    Complete,
+    /// The engine stopped itself, for this reason.
+    Stopped(String),
+    /// A stop was requested.
+    Requested(StopReason),
 }
 
-impl StopSender {
-    /// Wishes it. The first wish counts; says whether this was it.
-    pub fn send(&self, wish: Wish) -> bool {
+impl Ending {
+    /// The message of shipments that were not attempted.
+    pub fn not_attempted_message(&self) -> String {
+        match self {
+            Self::Complete => "not sent".to_owned(),
+            Self::Stopped(reason) | Self::Requested(StopReason::Deadline(reason)) => {
+                format!("the run stopped before its turn: {reason}")
+            }
+            Self::Requested(StopReason::Interrupt(_)) => {
+                "the run was interrupted before its turn".to_owned()
+            }
+            Self::Requested(StopReason::RecordingFailed) => {
+                "the run stopped before its turn: what is sent could no longer be recorded"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// Requests a stop.
+#[derive(Debug, Clone)]
+pub struct StopHandle(watch::Sender<Option<StopReason>>);
+
+/// Observes a request to stop.
+#[derive(Debug, Clone)]
+pub struct StopSignal(watch::Receiver<Option<StopReason>>);
+
+/// A handle and its signal.
+pub fn stop_channel() -> (StopHandle, StopSignal) {
+    let (sender, receiver) = watch::channel(None);
+    (StopHandle(sender), StopSignal(receiver))
+}
+
+impl StopHandle {
+    /// Requests a stop. The first reason counts; returns whether this was it.
+    pub fn request(&self, reason: StopReason) -> bool {
         self.0.send_if_modified(|current| {
             let first = current.is_none();
             if first {
-                *current = Some(wish);
+                *current = Some(reason);
             }
             first
         })
     }
 }
 
-impl Stop {
-    /// The wish, once there is one.
-    pub fn wish(&self) -> Option<Wish> {
+impl StopSignal {
+    /// Why a stop was requested, if it was.
+    pub fn reason(&self) -> Option<StopReason> {
         self.0.borrow().clone()
     }
 
-    /// Whether there is a wish.
-    pub fn is_wished(&self) -> bool {
+    /// Whether a stop was requested.
+    pub fn is_requested(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    /// Waits until there is one; for ever if nobody can wish any more. May be dropped and called
-    /// again.
-    pub async fn wished(&self) {
+    /// Waits for a request; for ever if the handle is gone. Cancel safe.
+    pub async fn requested(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(Option::is_some).await.is_err() {
             std::future::pending::<()>().await;

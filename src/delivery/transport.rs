@@ -16,10 +16,10 @@ use reqwest::header::{
     CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Response, Url};
+use reqwest::{Certificate, Client, Url};
 
-use super::answer::ACCEPTANCE;
-use super::{MAX_BODY, Reply, Transport, Trouble};
+use super::response_body::ACCEPTANCE;
+use super::{MAX_BODY, Response, Transport, TransportError};
 use crate::limits::Limits;
 use crate::secret::Credentials;
 use crate::text;
@@ -79,7 +79,7 @@ impl Http {
     }
 
     /// What of an answer is wanted, or why it is not whole.
-    async fn read(&self, mut response: Response) -> Result<Reply, Trouble> {
+    async fn read(&self, mut response: reqwest::Response) -> Result<Response, TransportError> {
         let status = response.status().as_u16();
         // What is accepted is not put off or sent elsewhere, so its headers say nothing.
         let is_telling = !response.status().is_success();
@@ -87,12 +87,12 @@ impl Http {
             let value = response.headers().get(name).filter(|_| is_telling)?;
             Some(self.without_secrets(&String::from_utf8_lossy(value.as_bytes())))
         };
-        let mut reply = Reply {
+        let mut reply = Response {
             status,
             retry_after: header(RETRY_AFTER),
             date: header(DATE),
             location: header(LOCATION),
-            ..Reply::default()
+            ..Response::default()
         };
         let mut body = Vec::new();
         loop {
@@ -101,14 +101,15 @@ impl Http {
                     let room = MAX_BODY - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
-                        reply.endless = true;
+                        reply.truncated = true;
                         break;
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    return Err(Trouble::Lost {
+                    return Err(TransportError::ResponseLost {
                         status: Some(status),
+                        timed_out: error.is_timeout(),
                         detail: self.explain(&error, "within the answer"),
                     });
                 }
@@ -128,10 +129,10 @@ impl Http {
         self.credentials.redact(foreign)
     }
 
-    fn trouble(&self, error: &reqwest::Error) -> Trouble {
+    fn error(&self, error: &reqwest::Error) -> TransportError {
         if let Some(reason) = certificate(error) {
             let host = self.url.host_str().unwrap_or_default();
-            return Trouble::Barred {
+            return TransportError::Fatal {
                 detail: format!(
                     "the certificate of {} is not valid: {}",
                     text::printable(host),
@@ -140,22 +141,26 @@ impl Http {
             };
         }
         if wants_proxy_login(error) {
-            return Trouble::Barred {
+            return TransportError::Fatal {
                 detail: "the proxy on the way asks for a login (HTTP 407)".to_owned(),
             };
         }
         if error.is_builder() {
-            return Trouble::Barred {
+            return TransportError::Fatal {
                 detail: format!("the request cannot be made: {}", self.explain(error, "")),
             };
         }
         if error.is_connect() || error.is_dns() {
-            return Trouble::Unreachable {
-                name: error.is_dns(),
+            return TransportError::Unreachable {
+                dns: error.is_dns(),
                 detail: self.explain(error, "while connecting"),
             };
         }
-        Trouble::Lost { status: None, detail: self.explain(error, "while waiting for the answer") }
+        TransportError::ResponseLost {
+            status: None,
+            timed_out: error.is_timeout(),
+            detail: self.explain(error, "while waiting for the answer"),
+        }
     }
 
     /// What went wrong, in plain words where the cause is a common one.
@@ -191,11 +196,11 @@ impl Http {
 }
 
 impl Transport for Http {
-    async fn send(&self, body: Arc<[u8]>) -> Result<Reply, Trouble> {
+    async fn send(&self, body: Arc<[u8]>) -> Result<Response, TransportError> {
         let request = self.client.post(self.url.clone()).body(Bytes::from_owner(body));
         match request.send().await {
             Ok(response) => self.read(response).await,
-            Err(error) => Err(self.trouble(&error)),
+            Err(error) => Err(self.error(&error)),
         }
     }
 }
@@ -302,8 +307,8 @@ mod tests {
         let trouble = http().send(Arc::from(&b"{}"[..])).await.expect_err("port 9 refuses");
         assert_eq!(
             trouble,
-            Trouble::Unreachable {
-                name: false,
+            TransportError::Unreachable {
+                dns: false,
                 detail: "127.0.0.1:9 refuses connections".to_owned()
             }
         );

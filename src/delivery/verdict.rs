@@ -1,4 +1,4 @@
-//! The one table that decides what an answer means.
+//! The table that decides what a response means.
 //!
 //! Pure: an answer (or why there is none) and the user's own rules in, a [`Verdict`] with its
 //! reason out. What follows from a verdict (another attempt, a hold, the end of the run) is the
@@ -8,8 +8,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::answer::{self, Body};
-use super::exchange::{Reply, Trouble};
+use super::exchange::{Response, TransportError};
+use super::response_body::{self, Body};
 use super::retry_after;
 use crate::limits::{AnswerIs, AnswerRule};
 use crate::outcome::Conclusion;
@@ -32,7 +32,7 @@ pub(crate) enum Verdict {
         after: Option<Duration>,
     },
     /// Worth another attempt, but the shipment may have been accepted.
-    Lost(String),
+    ResponseLost(String),
     /// The endpoint asks for less: everybody waits, and the attempt does not count.
     Throttled {
         /// What it said.
@@ -43,7 +43,7 @@ pub(crate) enum Verdict {
     /// The endpoint could not be reached; nothing was sent.
     Unreachable {
         /// Whether it is the host's name that could not be resolved.
-        name: bool,
+        dns: bool,
         /// What went wrong.
         reason: String,
     },
@@ -60,7 +60,7 @@ impl Verdict {
     pub(crate) fn conclusion(&self, tainted: bool) -> Conclusion {
         match self {
             Self::Accepted => Conclusion::Accepted,
-            Self::Undocumented(_) | Self::Lost(_) => Conclusion::InDoubt,
+            Self::Undocumented(_) | Self::ResponseLost(_) => Conclusion::InDoubt,
             _ if tainted => Conclusion::StillInDoubt,
             _ => Conclusion::NotAccepted,
         }
@@ -70,32 +70,41 @@ impl Verdict {
 /// What `exchange` means. `rules` are looked at first, the first that fits decides. `now` dates an
 /// undated `Retry-After`.
 pub(crate) fn judge(
-    exchange: &Result<Reply, Trouble>,
+    exchange: &Result<Response, TransportError>,
     rules: &[AnswerRule],
     now: SystemTime,
 ) -> Verdict {
     match exchange {
-        Ok(reply) => by_rule(reply, rules).unwrap_or_else(|| by_table(reply, now)),
-        Err(Trouble::Unreachable { name, detail }) => {
-            Verdict::Unreachable { name: *name, reason: detail.clone() }
+        Ok(response) => by_rule(response, rules).unwrap_or_else(|| by_table(response, now)),
+        Err(TransportError::Unreachable { dns, detail }) => {
+            Verdict::Unreachable { dns: *dns, reason: detail.clone() }
         }
-        Err(Trouble::Lost { detail, .. }) => {
-            Verdict::Lost(format!("the answer was lost: {detail}"))
+        Err(TransportError::ResponseLost { detail, .. }) => {
+            Verdict::ResponseLost(format!("the answer was lost: {detail}"))
         }
-        Err(Trouble::Barred { detail }) => Verdict::Stop(detail.clone()),
+        Err(TransportError::Fatal { detail }) => Verdict::Stop(detail.clone()),
     }
 }
 
-fn by_rule(reply: &Reply, rules: &[AnswerRule]) -> Option<Verdict> {
+/// Whether the endpoint has too much to do: 429, 503, or a timeout on either side.
+pub(crate) fn is_pushback(exchange: &Result<Response, TransportError>) -> bool {
+    match exchange {
+        Ok(response) => matches!(response.status, 429 | 503 | 504),
+        Err(TransportError::ResponseLost { timed_out, .. }) => *timed_out,
+        Err(_) => false,
+    }
+}
+
+fn by_rule(response: &Response, rules: &[AnswerRule]) -> Option<Verdict> {
     if rules.is_empty() {
         return None;
     }
-    let body = reply.body.to_lowercase();
+    let body = response.body.to_lowercase();
     let rule = rules.iter().find(|rule| {
-        rule.status == reply.status
+        rule.status == response.status
             && rule.message.as_ref().is_none_or(|part| body.contains(&part.to_lowercase()))
     })?;
-    let said = said(reply);
+    let said = said(response);
     Some(match rule.is {
         AnswerIs::Sent => Verdict::Accepted,
         AnswerIs::Rejected => Verdict::Rejected(said),
@@ -106,91 +115,97 @@ fn by_rule(reply: &Reply, rules: &[AnswerRule]) -> Option<Verdict> {
     })
 }
 
-fn by_table(reply: &Reply, now: SystemTime) -> Verdict {
+fn by_table(response: &Response, now: SystemTime) -> Verdict {
     let after = || {
-        reply
+        response
             .retry_after
             .as_deref()
-            .and_then(|value| retry_after::parse(value, reply.date.as_deref(), now))
+            .and_then(|value| retry_after::parse(value, response.date.as_deref(), now))
     };
-    match reply.status {
-        200..=299 => match answer::read(reply) {
+    match response.status {
+        200..=299 => match response_body::read(response) {
             Body::Success => Verdict::Accepted,
             Body::Refusal(message) => Verdict::Rejected(message),
             Body::Unknown(what) => Verdict::Undocumented(format!(
                 "HTTP {} with {what} is not the webhook's acceptance",
-                reply.status
+                response.status
             )),
         },
         300..=399 => {
-            let to = reply.location.as_deref().map_or_else(|| "nowhere".to_owned(), text::quoted);
+            let to =
+                response.location.as_deref().map_or_else(|| "nowhere".to_owned(), text::quoted);
             Verdict::Stop(format!(
                 "the endpoint redirects (HTTP {}) to {to}; redirects are not followed, since that would send your key there",
-                reply.status
+                response.status
             ))
         }
-        401 => Verdict::Stop(format!("the endpoint refused the credentials: {}", said(reply))),
-        407 => Verdict::Stop(format!("a proxy asks for a login: {}", said(reply))),
+        401 => Verdict::Stop(format!("the endpoint refused the credentials: {}", said(response))),
+        407 => Verdict::Stop(format!("a proxy asks for a login: {}", said(response))),
         400 => {
-            let message = answer::message(&reply.body);
+            let message = response_body::message(&response.body);
             let lower = message.to_lowercase();
             if lower.contains("content-type is accepted")
                 || lower.contains("authorization email and api key")
             {
                 Verdict::Stop(format!(
                     "the endpoint did not take the request's headers: {}",
-                    said(reply)
+                    said(response)
                 ))
             } else {
                 Verdict::Rejected(message)
             }
         }
-        403 | 404 | 405 | 410 => Verdict::TurnedAway(said(reply)),
-        408 | 425 => Verdict::Failed { reason: said(reply), after: after() },
-        429 => Verdict::Throttled { reason: said(reply), after: after() },
+        403 | 404 | 405 | 410 => Verdict::TurnedAway(said(response)),
+        408 | 425 => Verdict::Failed { reason: said(response), after: after() },
+        429 => Verdict::Throttled { reason: said(response), after: after() },
         503 => match after() {
-            Some(wait) => Verdict::Throttled { reason: said(reply), after: Some(wait) },
-            None => Verdict::Failed { reason: said(reply), after: None },
+            Some(wait) => Verdict::Throttled { reason: said(response), after: Some(wait) },
+            None => Verdict::Failed { reason: said(response), after: None },
         },
-        504 | 520 | 524 => Verdict::Lost(format!("a gateway lost the answer: {}", said(reply))),
-        501 | 505 => Verdict::Rejected(said(reply)),
-        402..=499 => Verdict::Rejected(answer::message(&reply.body)),
-        500..=599 => Verdict::Failed { reason: said(reply), after: after() },
+        504 | 520 | 524 => {
+            Verdict::ResponseLost(format!("a gateway lost the answer: {}", said(response)))
+        }
+        501 | 505 => Verdict::Rejected(said(response)),
+        402..=499 => Verdict::Rejected(response_body::message(&response.body)),
+        500..=599 => Verdict::Failed { reason: said(response), after: after() },
         _ => Verdict::Undocumented(format!(
             "HTTP {} is not an answer that the webhook gives",
-            reply.status
+            response.status
         )),
     }
 }
 
 /// `HTTP 503: Service Unavailable`
-fn said(reply: &Reply) -> String {
-    let message = answer::message(&reply.body);
-    format!("HTTP {}: {message}", reply.status)
+fn said(response: &Response) -> String {
+    let message = response_body::message(&response.body);
+    format!("HTTP {}: {message}", response.status)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.to_owned(), ..Reply::default() }
+    fn response(status: u16, body: &str) -> Response {
+        Response { status, body: body.to_owned(), ..Response::default() }
     }
 
-    fn table(reply: Reply) -> Verdict {
-        judge(&Ok(reply), &[], SystemTime::UNIX_EPOCH)
+    fn table(response: Response) -> Verdict {
+        judge(&Ok(response), &[], SystemTime::UNIX_EPOCH)
     }
 
     #[test]
     fn the_documented_answers_mean_what_the_guide_says() {
         assert_eq!(
-            table(reply(200, r#"{"message":"Request Received Successfully","status":"Success"}"#)),
+            table(response(
+                200,
+                r#"{"message":"Request Received Successfully","status":"Success"}"#
+            )),
             Verdict::Accepted
         );
         let missing = "Order Number, Tracking Number, Carrier Type must not be empty";
         for message in [missing, "Invalid JSON format"] {
             let verdict =
-                table(reply(409, &format!(r#"{{"message":"{message}","status":"Error"}}"#)));
+                table(response(409, &format!(r#"{{"message":"{message}","status":"Error"}}"#)));
             assert_eq!(verdict, Verdict::Rejected(message.to_owned()));
         }
         for (status, message) in [
@@ -198,7 +213,7 @@ mod tests {
             (400, "Only application/json content-type is accepted"),
             (400, "Authorization Email and API Key are required"),
         ] {
-            let verdict = table(reply(status, &format!(r#"{{"message":"{message}"}}"#)));
+            let verdict = table(response(status, &format!(r#"{{"message":"{message}"}}"#)));
             assert!(
                 matches!(&verdict, Verdict::Stop(reason) if reason.contains(message)),
                 "{verdict:?}"
@@ -208,12 +223,12 @@ mod tests {
 
     #[test]
     fn what_is_not_documented_is_judged_by_its_status() {
-        let kind = |status| match table(reply(status, "")) {
+        let kind = |status| match table(response(status, "")) {
             Verdict::Accepted => "accepted",
             Verdict::Rejected(_) => "rejected",
             Verdict::Undocumented(_) => "undocumented",
             Verdict::Failed { .. } => "failed",
-            Verdict::Lost(_) => "lost",
+            Verdict::ResponseLost(_) => "lost",
             Verdict::Throttled { .. } => "throttled",
             Verdict::Unreachable { .. } => "unreachable",
             Verdict::TurnedAway(_) => "turned away",
@@ -237,18 +252,18 @@ mod tests {
 
     #[test]
     fn a_503_holds_everybody_only_when_it_says_for_how_long() {
-        let busy = Reply { retry_after: Some("7".to_owned()), ..reply(503, "") };
+        let busy = Response { retry_after: Some("7".to_owned()), ..response(503, "") };
         assert!(
             matches!(table(busy), Verdict::Throttled { after: Some(wait), .. } if wait == Duration::from_secs(7))
         );
-        let nonsense = Reply { retry_after: Some("soon".to_owned()), ..reply(503, "") };
+        let nonsense = Response { retry_after: Some("soon".to_owned()), ..response(503, "") };
         assert!(matches!(table(nonsense), Verdict::Failed { .. }));
     }
 
     #[test]
     fn other_passing_troubles_may_ask_for_a_pause_too() {
         for status in [408, 425, 500, 502, 507] {
-            let asking = Reply { retry_after: Some("7".to_owned()), ..reply(status, "") };
+            let asking = Response { retry_after: Some("7".to_owned()), ..response(status, "") };
             let wait = Some(Duration::from_secs(7));
             assert!(
                 matches!(table(asking), Verdict::Failed { after, .. } if after == wait),
@@ -260,7 +275,7 @@ mod tests {
     #[test]
     fn an_acceptance_with_an_error_in_it_is_a_rejection() {
         assert_eq!(
-            table(reply(200, r#"{"status":"Error","message":"no"}"#)),
+            table(response(200, r#"{"status":"Error","message":"no"}"#)),
             Verdict::Rejected("no".to_owned())
         );
     }
@@ -277,11 +292,11 @@ mod tests {
             rule(409, None, AnswerIs::Stop),
             rule(200, None, AnswerIs::Retry),
         ];
-        let judge = |reply: Reply| judge(&Ok(reply), &rules, SystemTime::UNIX_EPOCH);
-        assert_eq!(judge(reply(409, r#"{"message":"Already known"}"#)), Verdict::Accepted);
-        assert!(matches!(judge(reply(409, "other")), Verdict::Stop(_)));
-        assert!(matches!(judge(reply(200, r#"{"status":"Success"}"#)), Verdict::Failed { .. }));
-        assert!(matches!(judge(reply(500, "")), Verdict::Failed { .. }));
+        let judge = |response: Response| judge(&Ok(response), &rules, SystemTime::UNIX_EPOCH);
+        assert_eq!(judge(response(409, r#"{"message":"Already known"}"#)), Verdict::Accepted);
+        assert!(matches!(judge(response(409, "other")), Verdict::Stop(_)));
+        assert!(matches!(judge(response(200, r#"{"status":"Success"}"#)), Verdict::Failed { .. }));
+        assert!(matches!(judge(response(500, "")), Verdict::Failed { .. }));
     }
 
     #[test]
@@ -289,21 +304,25 @@ mod tests {
         let judge = |trouble| judge(&Err(trouble), &[], SystemTime::UNIX_EPOCH);
         let detail = || "connection refused".to_owned();
         assert!(matches!(
-            judge(Trouble::Unreachable { name: false, detail: detail() }),
+            judge(TransportError::Unreachable { dns: false, detail: detail() }),
             Verdict::Unreachable { .. }
         ));
         assert!(matches!(
-            judge(Trouble::Lost { status: None, detail: detail() }),
-            Verdict::Lost(_)
+            judge(TransportError::ResponseLost {
+                status: None,
+                timed_out: false,
+                detail: detail()
+            }),
+            Verdict::ResponseLost(_)
         ));
-        assert!(matches!(judge(Trouble::Barred { detail: detail() }), Verdict::Stop(_)));
+        assert!(matches!(judge(TransportError::Fatal { detail: detail() }), Verdict::Stop(_)));
     }
 
     #[test]
     fn a_redirect_shows_where_it_pointed() {
-        let moved = Reply {
+        let moved = Response {
             location: Some("https://elsewhere.example.com/x".to_owned()),
-            ..reply(302, "")
+            ..response(302, "")
         };
         assert!(
             matches!(table(moved), Verdict::Stop(reason) if reason.contains("https://elsewhere.example.com/x"))

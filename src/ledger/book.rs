@@ -16,8 +16,8 @@ use super::error::Fault;
 use super::neighbours::Neighbours;
 use super::record::Record;
 use super::sieve::Sieve;
-use crate::hashed::HashedMap;
 use crate::outcome::Conclusion;
+use std::collections::HashMap as HashedMap;
 
 /// An acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -142,6 +142,24 @@ impl Ledger {
         self.post.write()
     }
 
+    /// Shim.
+    pub async fn history(&self, key: Key) -> Result<Memory, Error> {
+        let found = self.look_up(vec![key]).await?;
+        Ok(found.into_iter().next().unwrap_or_default())
+    }
+
+    /// Shim.
+    pub async fn begin_attempt(&self, key: Key, o: &str, t: &str) -> Result<(), Error> {
+        self.intend(key, o, t)?;
+        self.write()
+    }
+
+    /// Shim.
+    pub async fn end_attempt(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
+        self.conclude(key, conclusion)?;
+        self.write()
+    }
+
     /// Makes everything recorded so far survive a power cut; this happens by itself every second
     /// and at the end.
     ///

@@ -46,7 +46,7 @@ mod tests;
 
 pub use adopt::Adoption;
 pub use archive::{Archive, Decision, Forget, Remembered, ScopeStats, Stats};
-pub use book::{Accepted, Memory};
+pub use book::{Accepted as Acceptance, Accepted, Memory as History, Memory};
 pub use entry::Key;
 pub use error::Error;
 pub use handle::{Ledger, LookUp};

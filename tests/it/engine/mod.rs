@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lateship::delivery::{
-    self, Admission, Clock, Desk, Ending, Engine, Gauge, Reply, Signal, Stop, Transport, Trouble,
-    Wish,
+    Admission, Clock, Ending, Engine, Metrics, Recorder, Response, Signal, StopReason, StopSignal,
+    Task, TaskQueue, Transport, TransportError, stop_channel,
 };
 use lateship::limits::{InDoubt, Limits};
 use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
@@ -45,7 +45,7 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    async fn send(&self, body: Arc<[u8]>) -> Result<Reply, Trouble> {
+    async fn send(&self, body: Arc<[u8]>) -> Result<Response, TransportError> {
         let ticket: u64 = std::str::from_utf8(&body).expect("text").parse().expect("a ticket");
         let number = self.starts.borrow().len();
         self.starts.borrow_mut().push((ticket, self.begin.elapsed()));
@@ -55,7 +55,7 @@ impl Transport for Scripted {
         tokio::time::sleep(self.latency).await;
         self.in_flight.set(self.in_flight.get() - 1);
         let reply =
-            |status, body: &str| Reply { status, body: body.to_owned(), ..Reply::default() };
+            |status, body: &str| Response { status, body: body.to_owned(), ..Response::default() };
         match answer {
             Answer::Accept => {
                 Ok(reply(200, r#"{"message":"Request Received Successfully","status":"Success"}"#))
@@ -63,16 +63,19 @@ impl Transport for Scripted {
             Answer::Status(status) => Ok(reply(status, r#"{"message":"scripted"}"#)),
             Answer::Html => Ok(reply(200, "<html><title>Welcome</title></html>")),
             Answer::Throttle(seconds) => {
-                Ok(Reply { retry_after: Some(seconds.to_string()), ..reply(429, "") })
+                Ok(Response { retry_after: Some(seconds.to_string()), ..reply(429, "") })
             }
-            Answer::Reset => {
-                Err(Trouble::Lost { status: None, detail: "the connection was reset".to_owned() })
-            }
-            Answer::Refuse => {
-                Err(Trouble::Unreachable { name: false, detail: "connection refused".to_owned() })
-            }
+            Answer::Reset => Err(TransportError::ResponseLost {
+                status: None,
+                timed_out: false,
+                detail: "the connection was reset".to_owned(),
+            }),
+            Answer::Refuse => Err(TransportError::Unreachable {
+                dns: false,
+                detail: "connection refused".to_owned(),
+            }),
             Answer::NoSuchHost => {
-                Err(Trouble::Unreachable { name: true, detail: "no such host".to_owned() })
+                Err(TransportError::Unreachable { dns: true, detail: "no such host".to_owned() })
             }
         }
     }
@@ -86,59 +89,57 @@ struct Shipments {
     identities: Option<u64>,
     /// How long the next one takes to come.
     reading: Duration,
-    /// Shipments that the desk settles itself.
+    /// Shipments that the recorder knows.
     known: Vec<u64>,
     settled: RefCell<BTreeMap<u64, Outcome>>,
-    /// Identities with an intent and no end of the attempt yet.
-    intended: RefCell<BTreeSet<u128>>,
+    /// How long a look-up takes.
+    look_up: Duration,
+    /// Identities whose attempt has begun and not ended.
+    begun: RefCell<BTreeSet<u128>>,
 }
 
-impl Desk for Shipments {
+impl TaskQueue for Shipments {
     type Error = Infallible;
 
-    async fn next(&self) -> Result<Option<(Ticket, Shipment)>, Infallible> {
+    async fn next(&self) -> Result<Option<Task>, Infallible> {
         if !self.reading.is_zero() {
             tokio::time::sleep(self.reading).await;
         }
         let Some(ticket) = self.waiting.borrow_mut().pop_front() else { return Ok(None) };
         let body = ticket.to_string().into_bytes();
         let identity = self.identities.map_or(ticket, |identities| ticket % identities).into();
-        Ok(Some((Ticket(ticket), Shipment { body: body.into(), identity, ..Shipment::default() })))
+        let shipment = Shipment { body: body.into(), identity, ..Shipment::default() };
+        Ok(Some(Task { shipment, lines: [Ticket(ticket)].into(), previous: None }))
     }
 
-    async fn admit(&self, ticket: Ticket, _: &Shipment) -> Result<Admission, Infallible> {
-        if self.known.contains(&ticket.0) {
-            self.settled.borrow_mut().insert(ticket.0, Outcome::unsent(Status::AlreadySent, ""));
-            return Ok(Admission::Settled);
-        }
-        Ok(Admission::Send { tainted: false })
+    fn settle(&self, task: Task, outcome: &Outcome) -> Result<(), Infallible> {
+        assert!(!self.begun.borrow().contains(&task.shipment.identity), "settled in flight");
+        let before = self.settled.borrow_mut().insert(task.ticket().0, outcome.clone());
+        assert!(before.is_none(), "shipment {} was settled twice", task.ticket().0);
+        Ok(())
+    }
+}
+
+impl Recorder for Shipments {
+    type Error = Infallible;
+
+    async fn admit(&self, shipment: &Shipment) -> Result<Admission, Infallible> {
+        tokio::time::sleep(self.look_up).await;
+        let ticket: u64 = std::str::from_utf8(&shipment.body).expect("text").parse().expect("one");
+        Ok(if self.known.contains(&ticket) {
+            Admission::Settled(Outcome::unsent(Status::AlreadySent, ""))
+        } else {
+            Admission::Send { tainted: false }
+        })
     }
 
-    async fn intend(&self, shipment: &Shipment) -> Result<(), Infallible> {
-        assert!(
-            self.intended.borrow_mut().insert(shipment.identity),
-            "two of one identity in flight"
-        );
+    async fn begin(&self, shipment: &Shipment) -> Result<(), Infallible> {
+        assert!(self.begun.borrow_mut().insert(shipment.identity), "two of one identity in flight");
         Ok(())
     }
 
-    async fn attempted(&self, shipment: &Shipment, _: Conclusion) -> Result<(), Infallible> {
-        assert!(
-            self.intended.borrow_mut().remove(&shipment.identity),
-            "an attempt without an intent"
-        );
-        Ok(())
-    }
-
-    fn settle(
-        &self,
-        ticket: Ticket,
-        shipment: &Shipment,
-        outcome: &Outcome,
-    ) -> Result<(), Infallible> {
-        self.intended.borrow_mut().remove(&shipment.identity);
-        let before = self.settled.borrow_mut().insert(ticket.0, outcome.clone());
-        assert!(before.is_none(), "shipment {} was settled twice", ticket.0);
+    async fn end(&self, shipment: &Shipment, _: Conclusion) -> Result<(), Infallible> {
+        assert!(self.begun.borrow_mut().remove(&shipment.identity), "an end without a beginning");
         Ok(())
     }
 }
@@ -182,15 +183,16 @@ struct Case {
     shipments: u64,
     latency: Duration,
     seed: u64,
-    stop: Stop,
+    stop: StopSignal,
     identities: Option<u64>,
     reading: Duration,
+    look_up: Duration,
     known: Vec<u64>,
 }
 
 fn case(shipments: u64) -> Case {
     let limits = Limits { rate: "unlimited".parse().expect("a rate"), ..Limits::default() };
-    let (sender, stop) = delivery::channel();
+    let (sender, stop) = stop_channel();
     std::mem::forget(sender);
     Case {
         limits,
@@ -200,6 +202,7 @@ fn case(shipments: u64) -> Case {
         stop,
         identities: None,
         reading: Duration::ZERO,
+        look_up: Duration::ZERO,
         known: Vec::new(),
     }
 }
@@ -214,33 +217,35 @@ impl Case {
             in_flight: Cell::new(0),
             peak: Cell::new(0),
         };
-        let desk = Shipments {
+        let shipments = Shipments {
             waiting: RefCell::new((0..self.shipments).collect()),
             identities: self.identities,
             reading: self.reading,
+            look_up: self.look_up,
             known: self.known,
             ..Shipments::default()
         };
-        let gauge = Gauge::default();
+        let metrics = Metrics::default();
         let engine = Engine {
             limits: &self.limits,
             shipments: Some(self.shipments),
             transport: &transport,
-            desk: &desk,
+            queue: &shipments,
+            recorder: &shipments,
             clock: &TestClock,
             stop: self.stop,
-            gauge: &gauge,
+            metrics: &metrics,
             seed: self.seed,
         };
         let limit = Duration::from_secs(30 * 24 * 3600);
         let ending = tokio::time::timeout(limit, engine.run()).await.expect("the engine ends");
         let Ok(ending) = ending;
-        assert_eq!(gauge.in_flight(), 0);
-        assert_eq!(gauge.requests(), transport.starts.borrow().len() as u64);
+        assert_eq!(metrics.in_flight(), 0);
+        assert_eq!(metrics.requests(), transport.starts.borrow().len() as u64);
         Ran {
             ending,
-            settled: desk.settled.take(),
-            left: desk.waiting.borrow().len(),
+            settled: shipments.settled.take(),
+            left: shipments.waiting.borrow().len(),
             peak: transport.peak.get(),
             took: transport.begin.elapsed(),
             starts: transport.starts.take(),
@@ -264,8 +269,9 @@ async fn a_wrong_key_costs_exactly_one_request() {
     let ran = case(100).run(|_, _, _| Answer::Status(401)).await;
     assert!(ran.stopped().contains("credentials"), "{}", ran.stopped());
     assert_eq!(ran.starts.len(), 1);
-    assert_eq!(ran.statuses(), [Status::NotAttempted]);
-    assert_eq!(ran.left, 99);
+    assert!(ran.statuses().iter().all(|status| *status == Status::NotAttempted));
+    assert_eq!(ran.settled.len() + ran.left, 100);
+    assert_eq!(ran.settled[&0].attempts, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,20 +363,20 @@ async fn one_lost_answer_leaves_a_shipment_in_doubt_unless_it_is_accepted_later(
 
 #[tokio::test(start_paused = true)]
 async fn a_wish_to_stop_finishes_what_is_in_flight_and_leaves_the_rest() {
-    let (sender, stop) = delivery::channel();
+    let (sender, stop) = stop_channel();
     let mut case = case(1000);
     case.stop = stop;
-    let wish = Wish::Interrupt(Signal::Interrupt);
+    let wish = StopReason::Interrupt(Signal::Interrupt);
     let sent = wish.clone();
     let ran = case
         .run(move |ticket, number, _| {
             if number == 100 {
-                sender.send(sent.clone());
+                sender.request(sent.clone());
             }
             if ticket == 10 { Answer::Status(500) } else { Answer::Accept }
         })
         .await;
-    assert_eq!(ran.ending, Ending::Wished(wish));
+    assert_eq!(ran.ending, Ending::Requested(wish));
     assert_eq!(ran.settled.len() + ran.left, 1000);
     assert!(ran.starts.len() < 130, "nothing new was started: {}", ran.starts.len());
     let tried = &ran.settled[&10];
@@ -431,15 +437,15 @@ async fn a_wish_to_stop_is_heard_in_every_kind_of_waiting() {
         ("unlimited", Answer::Refuse),
         ("unlimited", Answer::Throttle(3600)),
     ] {
-        let (sender, stop) = delivery::channel();
+        let (sender, stop) = stop_channel();
         let mut case = case(100);
         case.stop = stop;
         case.limits.rate = rate.parse().expect("a rate");
         let ran = tokio::join!(case.run(move |_, _, _| answer.clone()), async {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            sender.send(Wish::Interrupt(Signal::Terminate));
+            sender.request(StopReason::Interrupt(Signal::Terminate));
         });
-        assert_eq!(ran.0.ending, Ending::Wished(Wish::Interrupt(Signal::Terminate)));
+        assert_eq!(ran.0.ending, Ending::Requested(StopReason::Interrupt(Signal::Terminate)));
         assert!(ran.0.took < Duration::from_secs(6), "{rate}: {:?}", ran.0.took);
         assert_eq!(ran.0.settled.len() + ran.0.left, 100);
     }

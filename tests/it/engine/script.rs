@@ -30,6 +30,7 @@ proptest! {
         seed in any::<u64>(),
         identities in prop_oneof![Just(None), (1u64..6).prop_map(Some)],
         reading in prop_oneof![Just(Duration::ZERO), Just(Duration::from_millis(700))],
+        look_up in prop_oneof![Just(Duration::ZERO), Just(Duration::from_millis(5))],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let (sent, settled, left) = runtime.block_on(async {
@@ -40,6 +41,7 @@ proptest! {
             case.seed = seed;
             case.identities = identities;
             case.reading = reading;
+            case.look_up = look_up;
             let ran = case.run(move |_, number, _| script[number % script.len()].clone()).await;
             assert!(ran.peak <= concurrency, "{} in flight", ran.peak);
             (ran.starts, ran.settled, ran.left)

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
-use crate::delivery::{Signal, StopSender, Wish};
+use crate::delivery::{Signal, StopHandle, StopReason};
 
 /// The three streams of signals a run listens to.
 pub(super) struct Signals {
@@ -31,10 +31,10 @@ impl Signals {
         }
     }
 
-    /// Passes the first signal on as a wish to stop and returns with the second.
-    pub(super) async fn second(mut self, stop: &StopSender) -> Signal {
+    /// Requests a stop with the first signal and returns with the second.
+    pub(super) async fn second(mut self, stop: &StopHandle) -> Signal {
         let first = self.next().await;
-        stop.send(Wish::Interrupt(first));
+        stop.request(StopReason::Interrupt(first));
         tracing::warn!(
             "stopping: requests in flight are finished and recorded; once more ends at once"
         );

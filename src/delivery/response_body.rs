@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::Reply;
+use super::Response;
 use crate::text;
 
 /// The documented acceptance, letter by letter; answers that are just this need not be parsed.
@@ -28,14 +28,14 @@ pub(crate) enum Body {
 }
 
 /// Reads the body of a 2xx answer.
-pub(crate) fn read(reply: &Reply) -> Body {
-    if reply.body == ACCEPTANCE {
+pub(crate) fn read(response: &Response) -> Body {
+    if response.body == ACCEPTANCE {
         return Body::Success;
     }
-    if reply.endless {
+    if response.truncated {
         return Body::Unknown("a body without end".to_owned());
     }
-    let body = bare(&reply.body);
+    let body = bare(&response.body);
     if body.is_empty() {
         return Body::Unknown("an empty body".to_owned());
     }
@@ -51,7 +51,7 @@ pub(crate) fn read(reply: &Reply) -> Body {
         None if !error && !failed && !object.contains_key("status") => {
             Body::Unknown(describe(body))
         }
-        _ => Body::Refusal(message(&reply.body)),
+        _ => Body::Refusal(message(&response.body)),
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn body(text: &str) -> Body {
-        read(&Reply { status: 200, body: text.to_owned(), ..Reply::default() })
+        read(&Response { status: 200, body: text.to_owned(), ..Response::default() })
     }
 
     #[test]

@@ -1,66 +1,52 @@
-//! When a run has to stop by the clock: at a time of day, or after so long.
+//! When a run has to stop by the clock: at a time of day, or after a duration.
 
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
-use crate::delivery::{StopSender, Wish};
+use crate::delivery::{StopHandle, StopReason};
 use crate::limits::Limits;
+use crate::text;
 
-/// The clock is looked at this often, so that a machine that slept or had its clock set stops in
-/// time all the same.
+/// How often the clock is looked at: a machine that slept or had its clock set stops in time too.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The moment at which a run stops, and what it says then.
+/// The moment at which a run stops, and the reason it gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Deadline {
-    pub(super) at: Timestamp,
-    pub(super) says: String,
+    at: Timestamp,
+    reason: String,
 }
 
 impl Deadline {
     /// The earlier of `--stop-at` (its next occurrence in local time) and `--max-duration`, counted
     /// from `now`.
-    pub(super) fn of(limits: &Limits, now: &ZonedDateTime) -> Option<Self> {
+    pub(super) fn from_limits(limits: &Limits, now: &ZonedDateTime) -> Option<Self> {
         let stop_at = limits.stop_at.and_then(|time| {
-            let today =
-                now.date().to_datetime(time).to_zoned_datetime(now.time_zone().clone()).ok()?;
-            let at = if today > *now {
-                today
-            } else {
-                now.date()
-                    .checked_add(1.day())
-                    .ok()?
-                    .to_datetime(time)
-                    .to_zoned_datetime(now.time_zone().clone())
-                    .ok()?
+            let on_day = |days: i32| {
+                let date = now.date().checked_add(days.days()).ok()?;
+                date.to_datetime(time).to_zoned_datetime(now.time_zone().clone()).ok()
             };
-            Some(Self {
-                at: at.timestamp(),
-                says: format!("it is {} (--stop-at)", at.strftime("%H:%M")),
-            })
+            let at = [0, 1].into_iter().filter_map(on_day).find(|at| at > now)?;
+            let reason = format!("it is {} (--stop-at)", at.strftime("%H:%M"));
+            Some(Self { at: at.timestamp(), reason })
         });
         let max_duration = limits.max_duration.and_then(|duration| {
             let at = now.timestamp().checked_add(duration).ok()?;
-            Some(Self {
-                at,
-                says: format!("the run lasted {} (--max-duration)", crate::text::spoken(duration)),
-            })
+            let reason = format!("the run lasted {} (--max-duration)", text::spoken(duration));
+            Some(Self { at, reason })
         });
         [stop_at, max_duration].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
-    /// Wishes the stop once the moment has come.
-    pub(super) async fn watch(&self, stop: &StopSender) {
-        loop {
-            let left = Duration::try_from(self.at.duration_since(Timestamp::now()))
-                .unwrap_or(Duration::ZERO);
-            if left.is_zero() {
-                stop.send(Wish::Deadline(self.says.clone()));
-                return;
-            }
+    /// Requests the stop once the moment has come.
+    pub(super) async fn watch(self, stop: &StopHandle) {
+        while let Ok(left) = Duration::try_from(self.at.duration_since(Timestamp::now()))
+            && !left.is_zero()
+        {
             tokio::time::sleep(left.min(LOOK_EVERY)).await;
         }
+        stop.request(StopReason::Deadline(self.reason));
     }
 }
 
@@ -76,11 +62,11 @@ mod tests {
             ..Limits::default()
         };
         let now: ZonedDateTime = now.parse().expect("a time");
-        Deadline::of(&limits, &now).map(|deadline| deadline.at.to_string())
+        Deadline::from_limits(&limits, &now).map(|deadline| deadline.at.to_string())
     }
 
     #[test]
-    fn a_time_of_day_is_the_next_one() {
+    fn stop_at_picks_the_next_occurrence() {
         let night = "2026-11-24T23:30:00+01:00[Europe/Berlin]";
         assert_eq!(at(night, Some("06:00"), None).as_deref(), Some("2026-11-25T05:00:00Z"));
         assert_eq!(at(night, Some("23:45"), None).as_deref(), Some("2026-11-24T22:45:00Z"));
@@ -88,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_of_both_counts() {
+    fn stop_at_and_max_duration_give_the_earlier_one() {
         let night = "2026-11-24T23:30:00+01:00[Europe/Berlin]";
         assert_eq!(at(night, Some("06:00"), Some("1h")).as_deref(), Some("2026-11-24T23:30:00Z"));
         assert_eq!(at(night, None, None), None);

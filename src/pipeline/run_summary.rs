@@ -1,26 +1,25 @@
 //! The record of a run: its results and its summary, begun before the first request and closed
 //! after the last.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::{Timestamp, ZonedDateTime};
 
 use super::reader::Findings;
-use super::site::Site;
+use super::target::OpenTarget;
 use crate::closing::{self, Forecast, Hints};
-use crate::delivery::{Ending, Gauge, Signal, Wish};
+use crate::delivery::{Ending, Metrics, Signal, StopReason};
 use crate::error::{Error, exit};
-use crate::inputs::{Ahead, Inputs, OtherFile};
-use crate::ledger::{Ledger, Scope};
-use crate::limits::{InDoubt, Rate};
+use crate::inputs::{Ahead, Inputs};
+use crate::limits::Rate;
 use crate::outcome::Status;
 use crate::progress::Screen;
+use crate::results::Results;
 use crate::results::summary::{
     self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary,
 };
-use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
-use crate::settings::{Import, Input, Target};
+use crate::settings::{Import, Target};
 use crate::survey::Groups;
 use crate::text;
 
@@ -31,13 +30,13 @@ const WARNINGS_SHOWN: usize = 5;
 fn state(ending: &Ending) -> (State, Option<String>) {
     match ending {
         Ending::Complete => (State::Finished, None),
-        Ending::Stopped(reason) | Ending::Wished(Wish::Deadline(reason)) => {
+        Ending::Stopped(reason) | Ending::Requested(StopReason::Deadline(reason)) => {
             (State::Stopped, Some(reason.clone()))
         }
-        Ending::Wished(Wish::Unrecorded) => {
+        Ending::Requested(StopReason::RecordingFailed) => {
             (State::Stopped, Some("what is sent can no longer be recorded".to_owned()))
         }
-        Ending::Wished(Wish::Interrupt(signal)) => {
+        Ending::Requested(StopReason::Interrupt(signal)) => {
             (State::Interrupted, Some(format!("{} came", signal.name())))
         }
     }
@@ -48,109 +47,21 @@ fn exit_code(ending: &Ending, left: u64) -> u8 {
     match ending {
         Ending::Complete if left == 0 => exit::OK,
         Ending::Complete => exit::SOME_ROWS,
-        Ending::Stopped(_) | Ending::Wished(Wish::Deadline(_) | Wish::Unrecorded) => exit::STOPPED,
-        Ending::Wished(Wish::Interrupt(Signal::Hangup)) => exit::HANGUP,
-        Ending::Wished(Wish::Interrupt(Signal::Interrupt)) => exit::INTERRUPT,
-        Ending::Wished(Wish::Interrupt(Signal::Terminate)) => exit::TERMINATE,
+        Ending::Stopped(_)
+        | Ending::Requested(StopReason::Deadline(_) | StopReason::RecordingFailed) => exit::STOPPED,
+        Ending::Requested(StopReason::Interrupt(Signal::Hangup)) => exit::HANGUP,
+        Ending::Requested(StopReason::Interrupt(Signal::Interrupt)) => exit::INTERRUPT,
+        Ending::Requested(StopReason::Interrupt(Signal::Terminate)) => exit::TERMINATE,
     }
-}
-
-/// Keeps the copies of what could be read only once beside the results, in place of those that an
-/// earlier run kept; a retry has them from that run.
-///
-/// # Errors
-/// When something else lies there, or a copy cannot be moved there.
-pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<PathBuf>, Error> {
-    let place = settings.paths.input();
-    if inputs.has_copies() && place.exists() {
-        let folder = settings.paths.summary.parent().unwrap_or(Path::new(""));
-        let ours = |earlier: Summary| {
-            let named =
-                |path: &String| folder.join(path).canonicalize().ok() == place.canonicalize().ok();
-            earlier.inputs.iter().filter_map(|input| input.path.as_ref()).any(named)
-        };
-        if !Summary::read(&settings.paths.summary).is_ok_and(ours) {
-            return Err(Error::CopyInTheWay(place));
-        }
-    }
-    let mut kept = inputs.keep_copies(&place)?;
-    kept.extend(
-        settings
-            .inputs
-            .iter()
-            .filter(|input| is_copy(input, &place))
-            .filter_map(Input::path)
-            .map(Path::to_owned),
-    );
-    Ok(kept)
-}
-
-/// Whether an input is the copy that an earlier run kept: a user's own file is known by its own
-/// name.
-fn is_copy(input: &Input, place: &Path) -> bool {
-    let Input::Known { path, name } = input else { return false };
-    let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let folder =
-        |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-    file(path).starts_with(&file(place))
-        && file(path) != file(Path::new(name))
-        && folder(path) == folder(place)
-}
-
-/// Opens the ledger of the endpoint and the account, if there is one.
-///
-/// # Errors
-/// When it cannot be used, or another run uses it.
-pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
-    let (Some(path), Target::Endpoint { endpoint, credentials }) =
-        (&settings.memory.ledger, &settings.target)
-    else {
-        return Ok(None);
-    };
-    let scope =
-        Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
-    Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
-}
-
-/// Opens and locks the results.
-///
-/// # Errors
-/// When one of the files cannot be written, or another run writes them or was killed while it did.
-pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results, Error> {
-    let read: Vec<&Path> = inputs.paths().collect();
-    let read: Vec<&Path> = read.into_iter().chain(inputs.others().map(OtherFile::path)).collect();
-    settings.paths.check(&read)?;
-    let skip_lines = inputs.mapping().form().skip_lines.unwrap_or(0);
-    let unordered = inputs.are_arranged();
-    let encoding = inputs.encoding();
-    let terms = if settings.dry_run {
-        Terms {
-            encoding,
-            leftover: Leftover::Replace,
-            failed_rows: FailedRows::OnlyInvalid,
-            skip_lines,
-            unordered,
-        }
-    } else {
-        // A ledger knows what a killed run sent; without one its partial results are all there is.
-        let leftover =
-            if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
-        let failed_rows = match settings.limits.in_doubt {
-            InDoubt::Resend => FailedRows::All,
-            InDoubt::Hold => FailedRows::ButInDoubt,
-        };
-        Terms { encoding, leftover, failed_rows, skip_lines, unordered }
-    };
-    Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
 }
 
 /// A run's summary, as far as it is known.
-pub(super) struct Record<'a> {
+pub(super) struct RunSummary<'a> {
     settings: &'a Import,
     summary: Summary,
 }
 
-impl<'a> Record<'a> {
+impl<'a> RunSummary<'a> {
     /// Writes the first summary, so that a killed run can be understood.
     ///
     /// # Errors
@@ -158,7 +69,7 @@ impl<'a> Record<'a> {
     pub(super) fn begin(
         settings: &'a Import,
         inputs: &Inputs,
-        site: Option<&Site>,
+        target: Option<&OpenTarget>,
         started: Timestamp,
     ) -> Result<Self, Error> {
         let paths = &settings.paths;
@@ -183,8 +94,8 @@ impl<'a> Record<'a> {
                 encoding: Some(inputs.encoding().name().to_owned()),
             }),
             sandbox: matches!(settings.target, Target::Sandbox),
-            endpoint: site
-                .map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
+            endpoint: target
+                .map_or_else(|| "nowhere (dry run)".to_owned(), |target| target.shown.clone()),
             join: inputs.joined().map(|joined| Source {
                 name: joined.table().file().to_owned(),
                 path: Some(summary::relative(joined.path(), &paths.summary)),
@@ -253,9 +164,9 @@ impl<'a> Record<'a> {
         ending: Ending,
         findings: Findings,
         results: Results,
-        gauge: &Gauge,
+        metrics: &Metrics,
         screen: &Screen,
-    ) -> Result<Closed, Error> {
+    ) -> Result<ClosedRun, Error> {
         let tally = *results.tally();
         let finished = results.finish().map_err(|error| {
             screen.say(&closing::counts(&tally));
@@ -267,7 +178,7 @@ impl<'a> Record<'a> {
             // The rows behind the broken place are not known; all before it are in the results.
             (Ending::Complete, Some(broken)) => Ending::Stopped(broken.to_string()),
             // A wish that came when all was done already changes nothing.
-            (Ending::Wished(_), None) if left == 0 => Ending::Complete,
+            (Ending::Requested(_), None) if left == 0 => Ending::Complete,
             (ending, _) => ending,
         };
         let exit_code = match (self.settings.dry_run, &ending) {
@@ -286,8 +197,8 @@ impl<'a> Record<'a> {
         summary.rows = finished.rows;
         summary.counts = Counts::from(&finished.tally);
         summary.reasons = finished.reasons.into_iter().map(ReasonCount::from).collect();
-        summary.requests = gauge.requests();
-        summary.requests_per_second = gauge.requests_per_second();
+        summary.requests = metrics.requests();
+        summary.requests_per_second = metrics.requests_per_second();
         summary.files.failed_rows =
             finished.failed_rows.as_ref().map(|(path, _)| summary::relative(path, &paths.summary));
         summary.files.failed_rows_count =
@@ -312,12 +223,12 @@ impl<'a> Record<'a> {
             },
         ));
         written.map_err(Error::Unrecorded)?;
-        Ok(Closed { exit_code, left })
+        Ok(ClosedRun { exit_code, left })
     }
 }
 
 /// A run whose record is closed.
-pub(super) struct Closed {
+pub(super) struct ClosedRun {
     pub(super) exit_code: u8,
     /// Rows for which something is left to do.
     pub(super) left: u64,

@@ -1,0 +1,42 @@
+//! Where a run sends: the endpoint of the settings, or an embedded sandbox.
+
+use crate::delivery::Http;
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::sandbox::{self, Sandbox};
+use crate::secret::{Credentials, Secret};
+use crate::settings::Target;
+
+/// The credentials for the embedded sandbox, which takes any.
+const SANDBOX_EMAIL: &str = "sandbox@example.com";
+const SANDBOX_API_KEY: &str = "sandbox";
+
+/// An endpoint, ready to be sent to.
+pub(super) struct OpenTarget {
+    pub(super) http: Http,
+    /// The address without what could be secret.
+    pub(super) shown: String,
+    /// Runs until it is dropped.
+    _sandbox: Option<Sandbox>,
+}
+
+impl OpenTarget {
+    /// Prepares the endpoint, and starts the sandbox where that is the target. `None` where nothing
+    /// is sent.
+    pub(super) fn open(target: &Target, limits: &Limits) -> Result<Option<Self>, Error> {
+        let (endpoint, credentials, sandbox) = match target {
+            Target::Nowhere => return Ok(None),
+            Target::Endpoint { endpoint, credentials } => {
+                (endpoint.clone(), credentials.clone(), None)
+            }
+            Target::Sandbox => {
+                let settings = sandbox::Settings::default();
+                let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings)?;
+                let (email, key) = (Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
+                (sandbox.url().parse()?, Credentials::new(email, key), Some(sandbox))
+            }
+        };
+        let http = Http::new(endpoint.url().clone(), credentials, limits)?;
+        Ok(Some(Self { http, shown: endpoint.shown(), _sandbox: sandbox }))
+    }
+}
