@@ -2,6 +2,7 @@
 //! and the delivery engine under a clock that stands still.
 
 mod anywhere;
+mod architecture;
 mod bad_input;
 mod check;
 mod concurrency;
@@ -11,7 +12,6 @@ mod engine;
 mod examples;
 mod forms;
 mod groups;
-mod house;
 mod interrupt;
 mod join;
 mod lookups;
