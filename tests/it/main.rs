@@ -23,6 +23,7 @@ mod quirks;
 mod retry;
 mod run;
 mod sandbox_script;
+mod snapshots;
 mod support;
 mod tables;
 mod torture;
