@@ -9,7 +9,7 @@ use lateship::source::Source;
 use crate::support::exports;
 
 #[test]
-fn delimiter_header_and_table_of_realistic_files_are_found() {
+fn slow_detection_finds_delimiter_header_and_table_of_realistic_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let score = exports::score(folder.path(), 1, 320);
     assert!(score.share() >= 0.99, "{:.3}: {:#?}", score.share(), score.wrong);

@@ -1,7 +1,11 @@
-//! The integration tests: the real program, in a fresh folder, against servers that answer as told;
-//! and the delivery engine under a clock that stands still.
+//! The integration tests: the program in a fresh folder, against servers that answer as a test says;
+//! and the delivery engine under a paused clock.
+//!
+//! A test that takes over two seconds is named `slow_…`; `cargo test -- --skip ::slow_` leaves these
+//! out. Golden files are written anew with `LATESHIP_BLESS=1`.
 
 mod anywhere;
+mod architecture;
 mod bad_input;
 mod check;
 mod concurrency;
@@ -11,7 +15,6 @@ mod engine;
 mod examples;
 mod forms;
 mod groups;
-mod house;
 mod interrupt;
 mod join;
 mod lookups;
@@ -23,6 +26,7 @@ mod quirks;
 mod retry;
 mod run;
 mod sandbox_script;
+mod snapshots;
 mod support;
 mod tables;
 mod torture;

@@ -293,7 +293,7 @@ fn a_retry_warns_where_the_endpoint_gets_an_older_payload_last() {
 }
 
 #[test]
-fn the_second_run_for_an_account_is_told_of_the_first_or_waits() {
+fn slow_second_run_for_an_account_is_told_of_the_first_or_waits() {
     let shop =
         Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
     shop.export((1..=40).map(|order| (order, "shipped")));

@@ -63,7 +63,7 @@ fn survives(name: &str, fault: Fault) {
 }
 
 #[test]
-fn an_outage_of_twelve_seconds_costs_no_row_whatever_its_form() {
+fn slow_outage_of_twelve_seconds_costs_no_row_whatever_its_form() {
     let window = || 2.0..14.0;
     let outages = [
         ("503", Fault::status(503).seconds(window())),

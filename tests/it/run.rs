@@ -49,7 +49,7 @@ fn summary(workdir: &Workdir, name: &str) -> serde_json::Value {
 }
 
 #[test]
-fn ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() {
+fn slow_ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() {
     let workdir = workdir(&orders(10_000));
     let log = workdir.path("arrived.log");
     let faults = Settings {
@@ -307,7 +307,7 @@ fn a_killed_run_leaves_what_it_knows_and_the_next_one_does_not_run_over_it() {
 }
 
 #[test]
-fn an_input_that_is_written_to_while_it_is_read_stops_the_run() {
+fn slow_input_that_is_written_to_while_it_is_read_stops_the_run() {
     let workdir = workdir(&orders(400));
     let server = Scripted::answering(|_| Answer::accepted());
     let running = import(&workdir, &["--endpoint", &server.url(), "--rate", "100/s"]).spawn();
@@ -415,7 +415,7 @@ fn check_shows_payloads_that_can_be_piped() {
 }
 
 #[test]
-fn memory_stays_flat_however_many_rows_there_are() {
+fn slow_memory_stays_flat_however_many_rows_there_are() {
     let mut peaks = Vec::new();
     for rows in [10_000, 60_000] {
         let workdir = workdir(&orders(rows));

@@ -25,11 +25,11 @@ fn tortured(hold: bool, seed: u64) {
 }
 
 #[test]
-fn a_run_killed_a_hundred_times_sends_every_row_and_repeats_only_what_was_in_flight() {
+fn slow_run_killed_a_hundred_times_sends_every_row_and_repeats_only_what_was_in_flight() {
     tortured(false, 1);
 }
 
 #[test]
-fn a_run_killed_a_hundred_times_repeats_nothing_while_doubts_are_held() {
+fn slow_run_killed_a_hundred_times_repeats_nothing_while_doubts_are_held() {
     tortured(true, 2);
 }

@@ -173,7 +173,7 @@ fn a_2xx_that_is_not_the_webhooks_is_in_doubt_and_three_in_a_row_stop_the_run() 
 }
 
 #[test]
-fn a_refused_connection_holds_the_run_and_sends_nothing() {
+fn slow_refused_connection_holds_the_run_and_sends_nothing() {
     let nobody: Refusing = refusing();
     let ran = import(3, &nobody.url(), &["--give-up-after", "2s"]);
     ran.code(3);
@@ -186,7 +186,7 @@ fn a_refused_connection_holds_the_run_and_sends_nothing() {
 }
 
 #[test]
-fn a_lost_answer_is_tried_again_and_says_so() {
+fn slow_lost_answer_is_tried_again_and_says_so() {
     let whole = Answer::accepted();
     for (lost, what) in [
         (Answer::none(End::Fin), "closed before the answer"),
@@ -234,7 +234,7 @@ fn a_body_that_drips_is_cut_at_the_timeout() {
 }
 
 #[test]
-fn passing_troubles_are_tried_again() {
+fn slow_passing_troubles_are_tried_again() {
     for status in [408, 425, 500, 502, 503, 507] {
         let server =
             Scripted::new([Answer::accepted(), Answer::json(status, r#"{"message":"later"}"#)]);
@@ -257,7 +257,7 @@ fn a_row_that_always_gets_500_ends_failed_after_its_attempts() {
 }
 
 #[test]
-fn throttling_waits_and_is_not_charged() {
+fn slow_throttling_waits_and_is_not_charged() {
     for (status, retry_after) in [(429, "1"), (503, "1"), (429, "Mon, 23 Nov 2026 12:00:01 GMT")] {
         let throttle = Answer::json(status, "")
             .header("Retry-After", retry_after)

@@ -3,10 +3,12 @@
 
 mod answer;
 pub(crate) mod exports;
+pub(crate) mod golden;
 pub(crate) mod proof;
 pub(crate) mod proposals;
 pub(crate) mod request;
 pub(crate) mod server;
+pub(crate) mod shipped;
 pub(crate) mod tls;
 pub(crate) mod tmpfs;
 pub(crate) mod torture;

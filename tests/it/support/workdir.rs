@@ -5,7 +5,7 @@
 //! so that no test hangs.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -78,12 +78,12 @@ impl Workdir {
     }
 
     /// Runs the program with these arguments, to its end.
-    pub(crate) fn lateship(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn lateship(&self, arguments: &[impl AsRef<OsStr>]) -> Run {
         self.launch(arguments).run()
     }
 
     /// The program with these arguments, to be run.
-    pub(crate) fn launch(&self, arguments: &[&str]) -> Launch {
+    pub(crate) fn launch(&self, arguments: &[impl AsRef<OsStr>]) -> Launch {
         self.launch_program(env!("CARGO_BIN_EXE_lateship"), arguments)
     }
 
@@ -97,7 +97,7 @@ impl Workdir {
         self.launch_program("env", &words)
     }
 
-    fn launch_program(&self, program: &str, arguments: &[&str]) -> Launch {
+    fn launch_program(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Launch {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path("")).env_clear();
         command.env("HOME", self.home()).env("TMPDIR", self.folder.path());
