@@ -10,13 +10,18 @@ use std::time::Duration;
 
 use jiff::civil::DateTime;
 
-use crate::limits::Rate;
+use crate::inputs::Ahead;
+use crate::limits::{Limits, Rate};
 use crate::outcome::{Status, Tally};
-use crate::results::summary::{ReasonCount, State, Summary};
+use crate::results::summary::{ReasonCount, Source, State, Summary};
+use crate::survey::{Group, Groups};
 use crate::text;
 
 /// Reasons of rows that were not accepted, at most.
 const REASONS_SHOWN: usize = 5;
+
+/// Kinds of warnings, at most.
+const WARNINGS_SHOWN: usize = 5;
 
 /// Reasons of rows that were left out on purpose, at most.
 const SKIPPED_SHOWN: usize = 2;
@@ -24,73 +29,77 @@ const SKIPPED_SHOWN: usize = 2;
 /// What a run is about to do.
 #[derive(Debug, Clone)]
 pub struct Forecast<'a> {
-    /// Rows of the inputs.
-    pub rows: u64,
-    /// Whether nothing is sent at all.
-    pub dry_run: bool,
-    /// Whether all rows were looked at; else `rows` and `shipments` are guessed from the inputs'
-    /// sizes, and `invalid` and `skipped` are those among the first rows.
-    pub exact: bool,
-    /// Shipments to be sent.
-    pub shipments: u64,
-    /// Rows of which no valid payload can be made.
-    pub invalid: u64,
-    /// Rows left out.
-    pub skipped: u64,
-    /// Lines that are carried over from an earlier run.
-    pub carried: u64,
-    /// Where shipments go, without what could be secret.
-    pub endpoint: &'a str,
-    /// Requests started per unit of time.
-    pub rate: Rate,
-    /// Requests in flight at most.
-    pub concurrency: usize,
-    /// How long it takes if nothing fails; zero where nobody can tell.
-    pub at_best: Duration,
-    /// When it ends then, on the operator's clock.
-    pub ends_at: Option<DateTime>,
+    /// The first rows, or all.
+    pub ahead: Ahead,
+    /// The bounds of the delivery.
+    pub limits: &'a Limits,
+    /// Where shipments go, without what could be secret; `None` where nothing is sent.
+    pub endpoint: Option<&'a str>,
+    /// The operator's clock.
+    pub now: DateTime,
 }
 
 /// `about 12,400 rows, 12,310 shipments, 38 invalid so far → https://… at 10/s: at best 21 min,
 /// until 03:41`
 pub fn forecast(forecast: &Forecast<'_>) -> String {
-    let (about, so_far) = if forecast.exact { ("", "") } else { ("about ", " so far") };
-    let mut line = format!("{about}{}", text::counted(forecast.rows, "row"));
-    put(&mut line, format_args!(", {}", text::counted(forecast.shipments, "shipment")));
-    for (count, word) in [(forecast.invalid, "invalid"), (forecast.skipped, "skipped")] {
+    let Forecast { ahead, limits, .. } = forecast;
+    let shipments = ahead.scaled(ahead.shipments);
+    let (about, so_far) = if ahead.exact { ("", "") } else { ("about ", " so far") };
+    let mut line = format!("{about}{}", text::counted(ahead.scaled(ahead.rows), "row"));
+    put(&mut line, format_args!(", {}", text::counted(shipments, "shipment")));
+    for (count, word) in [(ahead.invalid, "invalid"), (ahead.skipped, "skipped")] {
         if count > 0 {
             put(&mut line, format_args!(", {} {word}{so_far}", text::thousands(count)));
         }
     }
-    if forecast.carried > 0 {
-        put(&mut line, format_args!(", {} carried over", text::thousands(forecast.carried)));
+    if ahead.carried > 0 {
+        put(&mut line, format_args!(", {} carried over", text::thousands(ahead.carried)));
     }
-    if forecast.dry_run {
+    let Some(endpoint) = forecast.endpoint else {
         line.push_str("; a dry run, nothing is sent");
         return line;
+    };
+    put(&mut line, format_args!(" → {}", text::printable(endpoint)));
+    if limits.rate == Rate::Unlimited {
+        let most = limits.concurrency;
+        put(&mut line, format_args!(" as fast as it answers, at most {most} at a time"));
+        return line;
     }
-    put(&mut line, format_args!(" → {}", text::printable(forecast.endpoint)));
-    match forecast.rate {
-        Rate::Unlimited => {
-            put(
-                &mut line,
-                format_args!(" as fast as it answers, at most {} at a time", forecast.concurrency),
-            );
-        }
-        rate @ Rate::Per(..) => put(&mut line, format_args!(" at {rate}")),
-    }
-    if !forecast.at_best.is_zero() {
-        put(&mut line, format_args!(": at best {}", text::spoken(forecast.at_best)));
-        if let Some(end) = forecast.ends_at {
-            let form = if forecast.at_best < Duration::from_secs(24 * 3600) {
-                "%H:%M"
-            } else {
-                "%Y-%m-%d %H:%M"
-            };
+    put(&mut line, format_args!(" at {}", limits.rate));
+    let at_best = limits.rate.time_for(shipments);
+    if !at_best.is_zero() {
+        put(&mut line, format_args!(": at best {}", text::spoken(at_best)));
+        if let Ok(end) = forecast.now.checked_add(at_best) {
+            let is_today = at_best < Duration::from_secs(24 * 3600);
+            let form = if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
             put(&mut line, format_args!(", until {}", end.strftime(form)));
         }
     }
     line
+}
+
+/// What is odd about rows that were sent all the same, the most frequent first.
+pub fn warnings(warnings: &Groups, inputs: &[Source]) -> Vec<String> {
+    let groups = warnings.by_count();
+    let line = |group: &&Group| {
+        let (field, at) =
+            (group.field.map_or(String::new(), |field| format!("{field} ")), &group.examples[0]);
+        let file = inputs.get(at.input).map_or("", |source| source.name.as_str());
+        format!(
+            "{}: {field}{}, first in row {} (line {}) of {}",
+            text::counted(group.count, "row"),
+            group.reason,
+            at.row,
+            at.line,
+            text::printable(file)
+        )
+    };
+    let mut lines: Vec<String> = groups.iter().take(WARNINGS_SHOWN).map(line).collect();
+    if let Some(more @ 1..) = groups.len().checked_sub(WARNINGS_SHOWN) {
+        let more = text::counted(more as u64, "more kind of warning");
+        lines.push(format!("{more}; lateship check shows them all"));
+    }
+    lines
 }
 
 /// What the operator can do with what a run has left.
@@ -271,38 +280,11 @@ fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{DEFAULT_RATE, Limits};
-    use crate::results::summary::{Counts, Files, LimitsUsed, SCHEMA, Source};
+    use crate::results::summary::Counts;
     use jiff::civil::date;
-    use std::collections::BTreeMap;
 
     fn summary(state: State, counts: Counts, reasons: Vec<ReasonCount>) -> Summary {
-        Summary {
-            lateship: "0.1.0".to_owned(),
-            schema: SCHEMA,
-            state,
-            exit_code: None,
-            stop_reason: None,
-            started_at: String::new(),
-            finished_at: None,
-            inputs: Vec::new(),
-            mapping: Source::default(),
-            join: None,
-            form: None,
-            endpoint: String::new(),
-            sandbox: false,
-            set: BTreeMap::new(),
-            in_doubt: String::new(),
-            ledger: None,
-            dry_run: false,
-            limits: LimitsUsed::from(&Limits::default()),
-            rows: counts.total(),
-            counts,
-            reasons,
-            requests: 0,
-            requests_per_second: None,
-            files: Files::default(),
-        }
+        Summary { state, rows: counts.total(), counts, reasons, ..Summary::default() }
     }
 
     fn reason(status: Status, count: u64, why: &str) -> ReasonCount {
@@ -423,40 +405,33 @@ Dry run, nothing was sent: 2 of 10 rows invalid
 
     #[test]
     fn a_forecast_is_one_line_and_says_what_is_guessed() {
-        let mut known = Forecast {
-            dry_run: false,
-            rows: 12_400,
-            exact: false,
-            shipments: 12_310,
+        let limits = Limits::default();
+        let ahead = Ahead {
+            rows: 6_200,
+            shipments: 6_155,
             invalid: 38,
-            skipped: 0,
-            carried: 0,
-            endpoint: "https://hook.example.com/",
-            rate: DEFAULT_RATE,
-            concurrency: 16,
-            at_best: Duration::from_secs(1_231),
-            ends_at: Some(date(2026, 11, 24).at(3, 41, 7, 0)),
+            bytes: 1_000,
+            bytes_total: 2_000,
+            ..Ahead::default()
         };
+        let now = date(2026, 11, 24).at(3, 20, 36, 0);
+        let endpoint = Some("https://hook.example.com/");
+        let mut known = Forecast { ahead, limits: &limits, endpoint, now };
         assert_eq!(
             forecast(&known),
             "about 12,400 rows, 12,310 shipments, 38 invalid so far → https://hook.example.com/ at 10/s: \
              at best 21 min, until 03:41"
         );
-        known =
-            Forecast { exact: true, skipped: 1, at_best: Duration::from_secs(100_000), ..known };
+        known.ahead =
+            Ahead { exact: true, skipped: 1, rows: 999_999, shipments: 1_000_000, ..ahead };
         assert_eq!(
             forecast(&known),
-            "12,400 rows, 12,310 shipments, 38 invalid, 1 skipped → https://hook.example.com/ at 10/s: \
-             at best 27 h 46 min, until 2026-11-24 03:41"
+            "999,999 rows, 1,000,000 shipments, 38 invalid, 1 skipped → https://hook.example.com/ at 10/s: \
+             at best 27 h 47 min, until 2026-11-25 07:07"
         );
-        known = Forecast {
-            rate: Rate::Unlimited,
-            at_best: Duration::ZERO,
-            rows: 1,
-            shipments: 1,
-            invalid: 0,
-            ..known
-        };
+        let limits = Limits { rate: Rate::Unlimited, ..Limits::default() };
+        known.limits = &limits;
+        known.ahead = Ahead { rows: 1, shipments: 1, invalid: 0, ..known.ahead };
         assert_eq!(
             forecast(&known),
             "1 row, 1 shipment, 1 skipped → https://hook.example.com/ as fast as it answers, at most 16 at a time"

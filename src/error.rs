@@ -5,8 +5,8 @@
 //! gathers them, decides the exit code (here and nowhere else), and hands out the hint. `main`
 //! prints it.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
@@ -29,22 +29,6 @@ pub mod exit {
     pub const INTERRUPT: u8 = 130;
     /// Interrupted by SIGTERM.
     pub const TERMINATE: u8 = 143;
-}
-
-/// A row of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The input's name.
-    pub file: String,
-    /// The row's number, from 1.
-    pub row: u64,
-}
-
-/// `row 17 of orders.csv`
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {} of {}", self.row, text::printable(&self.file))
-    }
 }
 
 /// Why the program ends without having done its work.
@@ -79,34 +63,6 @@ pub enum Error {
     /// An input changed while it was read.
     #[error("{} changed while it was read: what was sent may be of both versions", text::printable(.0))]
     Changed(String),
-    /// A row that an earlier run had accepted is another one now.
-    #[error("{at} (line {line}) was accepted and has changed since: by {} it would stand for what was never sent", shown(.results))]
-    AcceptedRowChanged {
-        /// The row.
-        at: Place,
-        /// The physical line at which it starts, from 1.
-        line: u64,
-        /// The results of the earlier run.
-        results: PathBuf,
-    },
-    /// Results and inputs of a retry are not of each other.
-    #[error("{} has a line for {found} where {}", shown(.results), expected_line(.expected.as_ref()))]
-    LinesDiffer {
-        /// The row for which there is a line.
-        found: Place,
-        /// The row whose line belongs there; `None` where the inputs end.
-        expected: Option<Place>,
-        /// The results of the earlier run.
-        results: PathBuf,
-    },
-    /// Results of a retry name another input.
-    #[error("{} has lines for {}, which is no input of that run", shown(.results), text::quoted(.file))]
-    UnknownInput {
-        /// The name in the results.
-        file: String,
-        /// The results of the earlier run.
-        results: PathBuf,
-    },
     /// The sandbox cannot start.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
@@ -223,9 +179,6 @@ impl Error {
             | Self::Ledger(_)
             | Self::CopyInTheWay(_)
             | Self::HeadersDiffer { .. }
-            | Self::AcceptedRowChanged { .. }
-            | Self::LinesDiffer { .. }
-            | Self::UnknownInput { .. }
             | Self::TooFewShipments { .. }
             | Self::NothingToJoin(_)
             | Self::NothingJoined { .. }
@@ -242,6 +195,7 @@ impl Error {
         match self {
             Self::Settings(error) => error.hint(),
             Self::Source(error) => error.hint(),
+            Self::Results(error) => error.hint(),
             Self::Credentials(error) => error.hint(),
             Self::CopyInTheWay(_) => Some("move it away, or give the results another place with --results".to_owned()),
             Self::Unrecorded(_) => Some(
@@ -249,18 +203,6 @@ impl Error {
                  and what was sent after them may have been accepted without a line"
                     .to_owned(),
             ),
-            Self::AcceptedRowChanged { .. } => Some(
-                "put the row back as it was, and retry; to send it as it is now as well, import it from a file of its own"
-                    .to_owned(),
-            ),
-            Self::LinesDiffer { .. } => Some(
-                "rows were put into the input or removed, or lines of the results sorted or removed: put them back and \
-                 retry, or mend the failed-rows file and import that one"
-                    .to_owned(),
-            ),
-            Self::UnknownInput { .. } => {
-                Some("results and summary are not of one run: give the right summary with --summary".to_owned())
-            }
             Self::Unproposable(_) => Some(
                 "put a line with the names of the columns above the data (an export has an option for it, as a rule), \
                  or say in [source] skip_lines where the header is"
@@ -299,10 +241,6 @@ impl Error {
 
 fn shown(path: &Path) -> String {
     text::printable(&path.to_string_lossy())
-}
-
-fn expected_line(expected: Option<&Place>) -> String {
-    expected.map_or_else(|| "the input ends".to_owned(), |place| format!("that of {place} belongs"))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 //! standard error only.
 //!
 //! The only file that knows indicatif. `pipeline` fills a [`ProgressView`] and hands it to
-//! [`Progress::update`] a few times a second; nothing here counts, estimates or asks for the time.
+//! [`Progress::update`] a few times a second; nothing here counts rows or asks for the time.
 //! [`Screen`] is the one way to standard error while a bar may be drawn there: `log` and the run's
 //! own words go through it, so that no line is torn.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
@@ -23,6 +24,9 @@ pub const LINE_EVERY: Duration = Duration::from_secs(30);
 /// Drawings of the bar per second, at most: each update sets length, position and message, and the
 /// last must be drawn.
 const DRAWS_PER_SECOND: u8 = 20;
+
+/// Updates over which the request rate is measured.
+const UPDATES_FOR_RATE: usize = 20;
 
 /// When progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,10 +140,10 @@ pub struct ProgressView {
     pub bytes_total: Option<u64>,
     /// Lines of the results by status.
     pub counts: Tally,
-    /// Requests started per second, lately.
-    pub requests_per_second: f64,
-    /// Until the end at best; `None` where nobody can say yet.
-    pub eta: Option<Duration>,
+    /// Requests started.
+    pub requests: u64,
+    /// The time for the rows that are left at the rate limit.
+    pub least_time_left: Duration,
     /// What the delivery waits for.
     pub waiting: WaitingFor,
 }
@@ -149,6 +153,7 @@ pub struct ProgressView {
 pub struct Progress {
     form: Form,
     screen: Screen,
+    speed: Speed,
 }
 
 #[derive(Debug)]
@@ -168,35 +173,26 @@ impl Progress {
         } else {
             Form::Lines(Schedule::from(now))
         };
-        Self { form, screen: screen.clone() }
+        Self { form, screen: screen.clone(), speed: Speed::from(now) }
     }
 
     /// Shows `view`; cheap enough for ten times a second.
     pub fn update(&mut self, view: &ProgressView, now: Instant) {
+        let pace = self.speed.pace(view, now);
         match &mut self.form {
             Form::Hidden => {}
             Form::Bar(bar) => {
                 let (done, total) = share(view);
                 bar.set_length(total);
                 bar.set_position(done);
-                bar.set_message(line(view, now));
+                bar.set_message(line(view, pace, now));
             }
             Form::Lines(schedule) => {
                 if schedule.is_due(now) {
-                    self.screen.write(format!("{}\n", line(view, now)).as_bytes());
+                    self.screen.write(format!("{}\n", line(view, pace, now)).as_bytes());
                 }
             }
         }
-    }
-
-    /// Does `work`, which writes to standard error or output, while the bar is away.
-    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.screen.suspend(work)
-    }
-
-    /// Takes the bar away.
-    pub fn finish(self) {
-        drop(self);
     }
 }
 
@@ -228,6 +224,51 @@ fn share(view: &ProgressView) -> (u64, u64) {
     }
 }
 
+/// How fast a run is and how long it still takes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    requests_per_second: f64,
+    /// `None` where nothing can be said yet.
+    time_left: Option<Duration>,
+}
+
+/// What a run's pace is measured by.
+#[derive(Debug)]
+struct Speed {
+    begun: Instant,
+    /// Requests at the last updates.
+    requests: VecDeque<(Instant, u64)>,
+}
+
+impl Speed {
+    fn from(begun: Instant) -> Self {
+        Self { begun, requests: VecDeque::with_capacity(UPDATES_FOR_RATE + 1) }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+    fn pace(&mut self, view: &ProgressView, now: Instant) -> Pace {
+        self.requests.push_back((now, view.requests));
+        if self.requests.len() > UPDATES_FOR_RATE {
+            self.requests.pop_front();
+        }
+        let (from, before) = self.requests.front().copied().unwrap_or((now, view.requests));
+        let seconds = now.duration_since(from).as_secs_f64();
+        let requests = (view.requests - before) as f64;
+        let rows = match view.rows_known {
+            RowTotal::Unknown => view.rows_done,
+            RowTotal::About(rows) | RowTotal::Exactly(rows) => rows.max(view.rows_done),
+        };
+        // As long as the rows so far took, and never less than the rate limit allows.
+        let share = (rows - view.rows_done) as f64 / view.rows_done as f64;
+        let left = now.duration_since(self.begun).as_secs_f64() * share;
+        let time_left = Duration::try_from_secs_f64(left).ok().filter(|_| view.rows_done > 0);
+        Pace {
+            requests_per_second: if seconds > 0.0 { requests / seconds } else { 0.0 },
+            time_left: time_left.map(|left| left.max(view.least_time_left)),
+        }
+    }
+}
+
 /// When the next plain line is due.
 #[derive(Debug, Clone, Copy)]
 struct Schedule {
@@ -250,7 +291,7 @@ impl Schedule {
 
 /// A view in one line: `4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min
 /// left`.
-fn line(view: &ProgressView, now: Instant) -> String {
+fn line(view: &ProgressView, pace: Pace, now: Instant) -> String {
     let mut line = text::thousands(view.rows_done);
     match view.rows_known {
         RowTotal::Unknown => line.push_str(if view.rows_done == 1 { " row" } else { " rows" }),
@@ -286,10 +327,10 @@ fn line(view: &ProgressView, now: Instant) -> String {
         }
         WaitingFor::Nothing | WaitingFor::Rate | WaitingFor::Response => {}
     }
-    if view.requests_per_second > 0.0 {
-        _ = write!(line, "; {:.1} requests/s", view.requests_per_second);
+    if pace.requests_per_second > 0.0 {
+        _ = write!(line, "; {:.1} requests/s", pace.requests_per_second);
     }
-    if let Some(eta) = view.eta {
+    if let Some(eta) = pace.time_left {
         _ = write!(line, "; {} left", text::spoken(eta));
     }
     line
@@ -298,6 +339,9 @@ fn line(view: &ProgressView, now: Instant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PACE: Pace =
+        Pace { requests_per_second: 9.84, time_left: Some(Duration::from_secs(825)) };
 
     fn counts() -> Tally {
         let mut counts = Tally::default();
@@ -311,8 +355,6 @@ mod tests {
             rows_done: 4310,
             rows_known: RowTotal::About(12_400),
             counts: counts(),
-            requests_per_second: 9.84,
-            eta: Some(Duration::from_secs(825)),
             ..ProgressView::default()
         }
     }
@@ -320,11 +362,15 @@ mod tests {
     #[test]
     fn a_line_says_how_far_it_is_what_came_of_it_and_how_long_it_takes() {
         assert_eq!(
-            line(&view(), Instant::now()),
+            line(&view(), PACE, Instant::now()),
             "4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left"
         );
         assert_eq!(
-            line(&ProgressView { rows_done: 1, ..ProgressView::default() }, Instant::now()),
+            line(
+                &ProgressView { rows_done: 1, ..ProgressView::default() },
+                Pace::default(),
+                Instant::now()
+            ),
             "1 row: 0 sent"
         );
     }
@@ -336,9 +382,28 @@ mod tests {
         let until = (now + Duration::from_secs(30)).into();
         let waiting = WaitingFor::Endpoint { reason, until };
         let view = ProgressView { rows_known: RowTotal::Exactly(5000), waiting, ..view() };
-        let shown = line(&view, now);
+        let shown = line(&view, PACE, now);
         let expected = "4,310 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn pace_is_that_of_the_last_updates_and_no_faster_than_the_rate_limit() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let view = |rows_done, requests| ProgressView {
+            rows_done,
+            requests,
+            rows_known: RowTotal::Exactly(1_000),
+            ..ProgressView::default()
+        };
+        let mut speed = Speed::from(start);
+        assert_eq!(speed.pace(&view(0, 0), at(0)).time_left, None);
+        let pace = speed.pace(&view(100, 50), at(10));
+        assert!((pace.requests_per_second - 5.0).abs() < 1e-9);
+        assert_eq!(pace.time_left, Some(Duration::from_secs(90)));
+        let limited = ProgressView { least_time_left: Duration::from_secs(300), ..view(200, 100) };
+        assert_eq!(speed.pace(&limited, at(20)).time_left, Some(Duration::from_secs(300)));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! What a delivery under way knows: the policies' states, and where its tasks are.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::backoff;
@@ -102,6 +100,15 @@ impl<E> DeliveryState<E> {
         }
     }
 
+    /// How the next attempt for a task is made.
+    pub(super) fn attempt_kind(&self, pending: &PendingTask) -> AttemptKind {
+        if self.breaker.is_open() {
+            AttemptKind::Probe { charged: self.drained && pending.attempts > 0 }
+        } else {
+            AttemptKind::Normal
+        }
+    }
+
     /// Logs the beginning of a hold, and its end with the first usable response.
     pub(super) fn log_holds(&mut self, verdict: &Verdict) {
         let is_usable = matches!(verdict, Verdict::Accepted | Verdict::Rejected(_));
@@ -122,10 +129,8 @@ impl<E> DeliveryState<E> {
     /// soon as the breaker lets it.
     pub(super) fn schedule_retry(&mut self, pending: PendingTask, now: Instant) {
         let backs_off = pending.kind == AttemptKind::Normal && self.breaker.hold_reason().is_none();
-        let wait = match backs_off {
-            true => backoff::wait(pending.charged, self.random.f64()),
-            false => Duration::ZERO,
-        };
-        self.retries.push(now + wait, pending);
+        let unit = if backs_off { self.random.f64() } else { 0.0 };
+        self.retries.push(now + backoff::wait(pending.charged, unit), pending);
+        self.held -= 1;
     }
 }

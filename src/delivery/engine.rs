@@ -189,10 +189,7 @@ where
                 continue;
             }
             let mut state = self.state.borrow_mut();
-            pending.kind = match state.breaker.is_open() {
-                false => AttemptKind::Normal,
-                true => AttemptKind::Probe { charged: state.drained && pending.attempts > 0 },
-            };
+            pending.kind = state.attempt_kind(&pending);
             state.in_flight += 1;
             let in_flight = state.in_flight;
             state.concurrency.started(in_flight);
@@ -243,13 +240,10 @@ where
         if let Err(error) = recorded {
             self.state.borrow_mut().error.get_or_insert(error);
         }
-        match outcome {
-            Some(outcome) => self.settle(pending, &outcome),
-            None => {
-                let mut state = self.state.borrow_mut();
-                state.held -= 1;
-                state.schedule_retry(pending, now);
-            }
+        if let Some(outcome) = outcome {
+            self.settle(pending, &outcome);
+        } else {
+            self.state.borrow_mut().schedule_retry(pending, now);
         }
         self.end_request();
     }

@@ -175,7 +175,7 @@ impl Book {
             // A superseded payload is only touched: were it seen, and the run killed before it is
             // accepted, then the next run would take it for sent.
             self.change(key, ("", ""), |entry| {
-                (entry.seen_run, entry.touched_run) = (seen_run, run)
+                (entry.seen_run, entry.touched_run) = (seen_run, run);
             });
         }
         Ok(memory)

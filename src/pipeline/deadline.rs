@@ -1,5 +1,6 @@
 //! When a run has to stop by the clock: at a time of day, or after a duration.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
@@ -38,16 +39,19 @@ impl Deadline {
         });
         [stop_at, max_duration].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
+}
 
-    /// Requests the stop once the moment has come.
-    pub(super) async fn watch(self, stop: &StopHandle) {
-        while let Ok(left) = Duration::try_from(self.at.duration_since(Timestamp::now()))
+/// Requests the stop once the moment has come, and then waits until it is dropped.
+pub(super) async fn watch(deadline: Option<Deadline>, stop: &StopHandle) -> Infallible {
+    if let Some(Deadline { at, reason }) = deadline {
+        while let Ok(left) = Duration::try_from(at.duration_since(Timestamp::now()))
             && !left.is_zero()
         {
             tokio::time::sleep(left.min(LOOK_EVERY)).await;
         }
-        stop.request(StopReason::Deadline(self.reason));
+        stop.request(StopReason::Deadline(reason));
     }
+    std::future::pending().await
 }
 
 #[cfg(test)]

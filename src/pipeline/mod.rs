@@ -13,7 +13,6 @@ mod deadline;
 mod dedup;
 mod dispatcher;
 mod open_files;
-mod previous_lines;
 mod previous_run;
 mod reader;
 mod recorder;

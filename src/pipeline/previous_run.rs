@@ -8,14 +8,13 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::previous_lines::PreviousLines;
-use super::work_item::{ItemPlan, WorkItem};
+use super::work_item::WorkItem;
 use crate::error::Error;
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
 use crate::mapping::{Line, Made, Member, Unit};
 use crate::outcome::Status;
-use crate::results::{Entry, Reader};
+use crate::results::{self, Entry, LinesByRow, Reader};
 use crate::row::{Reading, Row};
 use crate::settings::{Carried, Import};
 use crate::text;
@@ -30,7 +29,7 @@ const MAX_REMEMBERED: usize = 131_072;
 #[derive(Debug)]
 pub(super) struct PreviousRun {
     path: PathBuf,
-    lines: PreviousLines,
+    lines: LinesByRow,
     only: Vec<Status>,
     in_doubt: InDoubt,
     /// Whether what was accepted stays so, whatever its payload is now.
@@ -72,10 +71,10 @@ pub(super) fn verify(
     for index in 0..inputs.len() {
         let mut units = inputs.units(index)?;
         while let Some(unit) = units.read()? {
-            let Some(plan) = previous.plan(&unit)? else { continue };
+            let Some(item) = previous.item(&unit)? else { continue };
             ahead.rows += unit.members.len() as u64;
-            plan.count(&mut ahead);
-            overtaken.look_at(&unit, &plan);
+            item.count(&mut ahead);
+            overtaken.look_at(&unit, &item);
         }
     }
     previous.check_end()?;
@@ -99,12 +98,12 @@ struct Overtaken {
 }
 
 impl Overtaken {
-    fn look_at(&mut self, unit: &Unit, plan: &ItemPlan) {
+    fn look_at(&mut self, unit: &Unit, item: &WorkItem) {
         for shipment in unit.shipments() {
-            if let Some(member) = plan.accepted_line(shipment.payload) {
+            if let Some(row) = item.accepted_row(shipment.payload) {
                 if self.sent.contains(&shipment.identity) {
                     self.count += 1;
-                    self.first.get_or_insert_with(|| unit.members[member].row.clone());
+                    self.first.get_or_insert_with(|| row.clone());
                 }
             } else if self.sent.len() < MAX_REMEMBERED {
                 self.sent.insert(shipment.identity);
@@ -119,7 +118,7 @@ impl Overtaken {
                  the endpoint gets the older one last; run the import again afterwards to put that \
                  right",
                 text::counted(self.count, "accepted payload"),
-                previous.lines.place(first)
+                previous.lines.name_of(first)
             );
         }
     }
@@ -161,7 +160,7 @@ impl PreviousRun {
         let names = inputs.names();
         Ok(Self {
             path: carried.results.clone(),
-            lines: PreviousLines::open(&carried.results, names, inputs.are_arranged())?,
+            lines: LinesByRow::open(&carried.results, names, inputs.are_arranged())?,
             only: carried.only.clone(),
             in_doubt: settings.limits.in_doubt,
             keeps_accepted: !carried.only.is_empty() || settings.memory.changed == Changed::Skip,
@@ -175,79 +174,70 @@ impl PreviousRun {
     ///
     /// # Errors
     /// A line that cannot be read or is about another row, or an accepted row that has changed.
-    pub(super) fn plan(&mut self, unit: &Unit) -> Result<Option<ItemPlan>, Error> {
+    pub(super) fn item(&mut self, unit: &Unit) -> Result<Option<WorkItem>, Error> {
         let rows = unit.members.iter().map(|member| self.take_lines(&member.row));
         let mut earlier = rows.collect::<Result<Vec<_>, _>>()?;
         if earlier.iter().all(Vec::is_empty) && !self.is_wanted(Status::NotAttempted) {
             return Ok(None);
         }
-        let mut plan = ItemPlan::new(unit);
+        let mut item = WorkItem::default();
         for made in 0..unit.made.len() {
-            self.plan_made(unit, made, &mut earlier, &mut plan);
+            self.add_made(unit, made, &mut earlier, &mut item);
         }
         for (member, mut lines) in earlier.into_iter().enumerate() {
             let Member { row, own } = &unit.members[member];
             let Some(worked) = own else {
                 // What was accepted is not forgotten, though its rows make no such shipment now.
-                lines
-                    .into_iter()
-                    .filter(is_accepted)
-                    .for_each(|line| plan.add_carried(member, line));
+                lines.into_iter().filter(is_accepted).for_each(|line| item.add_carried(row, line));
                 continue;
             };
             if lines.first().is_some_and(|line| self.stays(line, row, &worked.made)) {
-                plan.add_carried(member, lines.swap_remove(0));
+                item.add_carried(row, lines.swap_remove(0));
             } else {
-                plan.add_mapped(unit, Line { row, member, worked, made: None }, None);
+                item.add_mapped(unit, Line { row, member, worked, made: None }, None);
             }
         }
-        plan.sort();
-        Ok(Some(plan))
+        item.sort();
+        Ok(Some(item))
     }
 
-    /// Plans the lines of one that a unit makes, in all rows that take part in it. Takes their lines
-    /// out of `earlier`.
-    fn plan_made(
+    /// Adds the lines of one that a unit makes, in all rows that take part in it. Takes their
+    /// earlier lines out of `earlier`.
+    fn add_made(
         &mut self,
         unit: &Unit,
         made: usize,
         earlier: &mut [Vec<Entry>],
-        plan: &mut ItemPlan,
+        item: &mut WorkItem,
     ) {
         let worked = &unit.made[made];
         let payload = match &worked.made {
             Made::Shipment(shipment) => Some(shipment.payload),
             Made::Skipped(_) | Made::Invalid(_) => None,
         };
-        let members = (0..unit.members.len()).filter(|member| unit.members[*member].own.is_none());
-        let lines: Vec<(usize, Option<Entry>)> = members
-            .map(|member| (member, take_line(&mut earlier[member], payload, made)))
+        let members = unit.members.iter().zip(earlier).enumerate();
+        let lines: Vec<(usize, &Row, Option<Entry>)> = members
+            .filter(|(_, (member, _))| member.own.is_none())
+            .map(|(index, (member, lines))| (index, &member.row, take_line(lines, payload, made)))
             .collect();
-        let lead = lines.iter().find_map(|(member, line)| Some((*member, line.clone()?)));
-        match lead {
-            Some((member, lead)) if self.stays(&lead, &unit.members[member].row, &worked.made) => {
-                for (member, line) in lines {
-                    let row = &unit.members[member].row;
-                    let (number, fingerprint) = (row.number, row.fingerprint);
-                    let line = line.unwrap_or_else(|| Entry {
-                        row: number,
-                        line: row.line,
-                        fingerprint,
-                        ..lead.clone()
-                    });
-                    plan.add_carried(member, line);
-                }
+        let lead = lines.iter().find_map(|(_, row, line)| Some((*row, line.clone()?)));
+        if let Some((row, lead)) = &lead
+            && self.stays(lead, row, &worked.made)
+        {
+            for (_, row, line) in lines {
+                let (number, fingerprint) = (row.number, row.fingerprint);
+                let like_lead =
+                    || Entry { row: number, line: row.line, fingerprint, ..lead.clone() };
+                item.add_carried(row, line.unwrap_or_else(like_lead));
             }
-            lead => {
-                let lead = lead.map(|(_, line)| line).filter(|_| payload.is_some());
-                self.remade += u64::from(lead.as_ref().is_some_and(is_accepted));
-                let previous = lead.filter(|line| line.payload == payload).map(|line| line.outcome);
-                for (member, _) in lines {
-                    let row = &unit.members[member].row;
-                    let line = Line { row, member, worked, made: Some(made) };
-                    plan.add_mapped(unit, line, previous.as_ref());
-                }
-            }
+            return;
+        }
+        let lead = lead.map(|(_, line)| line).filter(|_| payload.is_some());
+        self.remade += u64::from(lead.as_ref().is_some_and(is_accepted));
+        let previous = lead.filter(|line| line.payload == payload).map(|line| line.outcome);
+        for (member, row, _) in lines {
+            let line = Line { row, member, worked, made: Some(made) };
+            item.add_mapped(unit, line, previous.as_ref());
         }
     }
 
@@ -255,8 +245,9 @@ impl PreviousRun {
     fn take_lines(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
         let lines = self.lines.take(row)?;
         if lines.iter().any(|line| is_accepted(line) && line.fingerprint != row.fingerprint) {
-            let (at, results) = (self.lines.place(row), self.path.clone());
-            return Err(Error::AcceptedRowChanged { at, line: row.line, results });
+            let (path, at) = (self.path.clone(), self.lines.name_of(row));
+            let changed = results::Error::AcceptedRowChanged { path, at, line: row.line };
+            return Err(changed.into());
         }
         for line in lines.iter().filter(|line| line.outcome.status != Status::Skipped) {
             let is_settled = is_accepted(line) || self.is_held(line);
@@ -302,7 +293,7 @@ impl PreviousRun {
     /// # Errors
     /// There is another one.
     pub(super) fn check_end(&self) -> Result<(), Error> {
-        self.lines.check_end()
+        Ok(self.lines.check_end()?)
     }
 
     /// The lines that were not met, with rows that have nothing but their places: where the input
@@ -311,7 +302,9 @@ impl PreviousRun {
         self.lines.rest().map(|(input, line)| {
             let mut row = Row::at(input, line.row, line.line);
             row.reading = Reading::Flawed(UNREAD.to_owned());
-            WorkItem::from_entry(row, line)
+            let mut item = WorkItem::default();
+            item.add_carried(&row, line);
+            item
         })
     }
 }

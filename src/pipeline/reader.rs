@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::previous_run::PreviousRun;
-use super::work_item::{ItemPlan, WorkItem};
+use super::work_item::WorkItem;
 use crate::error::Error;
 use crate::inputs::{Inputs, Units};
 use crate::source::Digest;
@@ -108,17 +108,16 @@ impl ReaderThread {
     /// Reads one input. Returns how many rows may still be read of the others.
     fn read(&mut self, mut units: Units, bytes_before: u64) -> Result<u64, Error> {
         while let Some(unit) = units.read()? {
-            let plan = match &mut self.previous {
-                None => ItemPlan::mapped(&unit),
-                Some(previous) => match previous.plan(&unit)? {
-                    Some(plan) => plan,
+            let item = match &mut self.previous {
+                None => WorkItem::mapped(&unit),
+                Some(previous) => match previous.item(&unit)? {
+                    Some(item) => item,
                     None => continue,
                 },
             };
-            if !plan.is_carried() {
+            if !item.is_carried() {
                 self.findings.survey.add(&unit);
             }
-            let item = plan.into_item(unit);
             self.position.store(bytes_before + units.position(), Ordering::Relaxed);
             if let Err(ReceiverGone) = self.add(item) {
                 return Ok(0);

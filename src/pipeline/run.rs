@@ -1,7 +1,6 @@
-//! The recipe of a run: what is opened before the first request, what goes on while it sends, and
-//! what is closed after the last.
+//! The recipe of a run: what is opened before the first request, what works while it sends, and what
+//! is closed after the last.
 
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, ZonedDateTime};
 use tokio::runtime::Builder;
 
-use super::deadline::Deadline;
+use super::deadline::{self, Deadline};
 use super::dedup::ResendPolicy;
 use super::dispatcher::Dispatcher;
 use super::reader::Reader;
@@ -24,7 +23,6 @@ use crate::closing;
 use crate::delivery::{Ending, Engine, Metrics, StopHandle, StopSignal, SystemClock, stop_channel};
 use crate::error::Error;
 use crate::inputs::{Ahead, OtherFile};
-use crate::limits::Limits;
 use crate::progress::Screen;
 use crate::settings::Import;
 
@@ -63,16 +61,16 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
         resend: settings.memory.resend,
     };
     let sending = Sending {
+        settings,
         target: target.as_ref(),
         dispatcher: Dispatcher::new(reader, results),
         recorder: RunRecorder::new(ledger, policy),
         metrics: Metrics::default(),
-        limits: open_files::limits(settings),
         ahead,
         position: &position,
         screen,
     };
-    let ending = runtime.block_on(sending.until_signalled_twice(deadline, settings.dry_run));
+    let ending = runtime.block_on(sending.until_signalled_twice(deadline));
     // A name look-up may hang on a thread of the runtime's; nothing waits for it any more.
     runtime.shutdown_background();
 
@@ -88,21 +86,21 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
     if let Some(input) = inputs.changed() {
         findings.broken.get_or_insert(Error::Changed(input.to_owned()));
     }
-    let closed = summary.close(ending, findings, results, &sending.metrics, screen)?;
-    if closed.left == 0 {
+    let (exit_code, left) = summary.close(ending, findings, results, &sending.metrics, screen)?;
+    if left == 0 {
         remove(&copies);
     }
-    Ok(closed.exit_code)
+    Ok(exit_code)
 }
 
 /// What works together while a run sends.
 struct Sending<'a> {
+    settings: &'a Import,
     /// `None` where nothing is sent.
     target: Option<&'a OpenTarget>,
     dispatcher: Dispatcher,
     recorder: RunRecorder,
     metrics: Metrics,
-    limits: Limits,
     ahead: Ahead,
     position: &'a AtomicU64,
     screen: &'a Screen,
@@ -111,15 +109,11 @@ struct Sending<'a> {
 impl Sending<'_> {
     /// Sends and records everything; the first signal stops it cleanly, the second ends it at once
     /// and leaves the partial results.
-    async fn until_signalled_twice(
-        &self,
-        deadline: Option<Deadline>,
-        dry_run: bool,
-    ) -> Result<Ending, Error> {
+    async fn until_signalled_twice(&self, deadline: Option<Deadline>) -> Result<Ending, Error> {
         let (handle, stop) = stop_channel();
         let ending = tokio::select! {
             biased;
-            ending = self.send_all(deadline, dry_run, &handle, stop) => ending,
+            ending = self.send_all(deadline, &handle, stop) => ending,
             signal = Signals::listen().second(&handle) => {
                 self.dispatcher.flush().map_err(Error::Unrecorded)?;
                 Err(Error::EndedAtOnce(signal))
@@ -132,36 +126,20 @@ impl Sending<'_> {
         ending
     }
 
+    /// Delivers until the end or until something ends the run; then settles what is left.
     async fn send_all(
         &self,
         deadline: Option<Deadline>,
-        dry_run: bool,
         handle: &StopHandle,
         stop: StopSignal,
     ) -> Result<Ending, Error> {
-        let ending = match self.target {
-            None => Ending::Complete,
-            Some(target) => match self.deliver(target, deadline, handle, stop).await {
-                // The results can still say what was sent and what was not.
-                Err(Error::Forgetful(error)) => Ending::Stopped(error.to_string()),
-                ending => ending?,
-            },
+        let Some(target) = self.target else {
+            self.dispatcher.settle_rest(DRY_RUN).await.map_err(Error::recording)?;
+            return Ok(Ending::Complete);
         };
-        let message = if dry_run { DRY_RUN.to_owned() } else { ending.not_attempted_message() };
-        self.dispatcher.settle_rest(&message).await.map_err(Error::recording)?;
-        Ok(ending)
-    }
-
-    /// Delivers until the end or until something ends the run.
-    async fn deliver(
-        &self,
-        target: &OpenTarget,
-        deadline: Option<Deadline>,
-        handle: &StopHandle,
-        stop: StopSignal,
-    ) -> Result<Ending, Error> {
+        let limits = open_files::limits(self.settings);
         let engine = Engine {
-            limits: &self.limits,
+            limits: &limits,
             shipments: self.ahead.exact.then_some(self.ahead.shipments),
             transport: &target.http,
             queue: &self.dispatcher,
@@ -174,23 +152,25 @@ impl Sending<'_> {
         let ticker = ProgressTicker {
             dispatcher: &self.dispatcher,
             metrics: &self.metrics,
-            rate: self.limits.rate,
+            rate: limits.rate,
             ahead: self.ahead,
             position: self.position,
         };
-        let deadline = async {
-            if let Some(deadline) = deadline {
-                deadline.watch(handle).await;
-            }
-            std::future::pending::<Infallible>().await
-        };
-        tokio::select! {
+        let ending = tokio::select! {
             biased;
             ending = engine.run() => ending.map_err(Error::recording),
             // These only request the stop; the delivery ends then.
             never = ticker.run(self.screen, handle) => match never {},
-            never = deadline => match never {},
-        }
+            never = deadline::watch(deadline, handle) => match never {},
+        };
+        let ending = match ending {
+            // The results can still say what was sent and what was not.
+            Err(Error::Forgetful(error)) => Ending::Stopped(error.to_string()),
+            ending => ending?,
+        };
+        let message = ending.not_attempted_message();
+        self.dispatcher.settle_rest(&message).await.map_err(Error::recording)?;
+        Ok(ending)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The record of a run: its results and its summary, begun before the first request and closed
-//! after the last.
+//! The summary of a run: written before the first request, and again after the last, when the
+//! results are in their place.
 
 use std::path::Path;
 
@@ -11,51 +11,18 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Metrics, Signal, StopReason};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
-use crate::limits::Rate;
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::Results;
 use crate::results::summary::{
     self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary,
 };
-use crate::row::Quote;
 use crate::settings::{Import, Target};
-use crate::survey::Groups;
-use crate::text;
 
-/// Kinds of warnings that a run shows at its end.
-const WARNINGS_SHOWN: usize = 5;
+/// What the summary calls the endpoint of a dry run.
+const NOWHERE: &str = "nowhere (dry run)";
 
-/// What an ending is in the summary, with its reason.
-fn state(ending: &Ending) -> (State, Option<String>) {
-    match ending {
-        Ending::Complete => (State::Finished, None),
-        Ending::Stopped(reason) | Ending::Requested(StopReason::Deadline(reason)) => {
-            (State::Stopped, Some(reason.clone()))
-        }
-        Ending::Requested(StopReason::RecordingFailed) => {
-            (State::Stopped, Some("what is sent can no longer be recorded".to_owned()))
-        }
-        Ending::Requested(StopReason::Interrupt(signal)) => {
-            (State::Interrupted, Some(format!("{} came", signal.name())))
-        }
-    }
-}
-
-/// The exit code of a run that ended so, with `left` rows left to do.
-fn exit_code(ending: &Ending, left: u64) -> u8 {
-    match ending {
-        Ending::Complete if left == 0 => exit::OK,
-        Ending::Complete => exit::SOME_ROWS,
-        Ending::Stopped(_)
-        | Ending::Requested(StopReason::Deadline(_) | StopReason::RecordingFailed) => exit::STOPPED,
-        Ending::Requested(StopReason::Interrupt(Signal::Hangup)) => exit::HANGUP,
-        Ending::Requested(StopReason::Interrupt(Signal::Interrupt)) => exit::INTERRUPT,
-        Ending::Requested(StopReason::Interrupt(Signal::Terminate)) => exit::TERMINATE,
-    }
-}
-
-/// A run's summary, as far as it is known.
+/// A run's summary as far as it is known.
 pub(super) struct RunSummary<'a> {
     settings: &'a Import,
     summary: Summary,
@@ -72,90 +39,56 @@ impl<'a> RunSummary<'a> {
         target: Option<&OpenTarget>,
         started: Timestamp,
     ) -> Result<Self, Error> {
-        let paths = &settings.paths;
-        let dialect = inputs.dialect();
+        let (paths, mapping) = (&settings.paths, inputs.mapping());
+        let at = paths.summary.as_path();
+        let names = inputs.names().into_iter().zip(inputs.paths());
+        let set =
+            settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone()));
+        let skip_lines = mapping.form().skip_lines;
+        let file = Some(Path::new(mapping.name())).filter(|path| path.exists());
         let summary = Summary {
             lateship: Summary::version().to_owned(),
             schema: summary::SCHEMA,
-            state: State::Running,
-            exit_code: None,
-            stop_reason: None,
             started_at: summary::moment(started),
-            finished_at: None,
-            inputs: sources(inputs, &paths.summary),
-            mapping: mapping(inputs, &paths.summary),
-            form: Some(FormUsed {
-                delimiter: dialect.delimiter.into(),
-                quote: match dialect.quote {
-                    Quote::By(byte) => Some(byte.into()),
-                    Quote::Never => None,
-                },
-                skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0),
-                encoding: Some(inputs.encoding().name().to_owned()),
-            }),
+            inputs: names.map(|(name, path)| Source::new(name, path, at)).collect(),
+            mapping: Source {
+                path: file.map(|path| summary::relative(path, at)),
+                name: mapping.name().to_owned(),
+                sha256: Some(mapping.sha256().to_owned()),
+                bytes: None,
+            },
+            form: Some(FormUsed::new(inputs.dialect(), skip_lines, inputs.encoding())),
             sandbox: matches!(settings.target, Target::Sandbox),
-            endpoint: target
-                .map_or_else(|| "nowhere (dry run)".to_owned(), |target| target.shown.clone()),
+            endpoint: target.map_or(NOWHERE, |target| &target.shown).to_owned(),
             join: inputs.joined().map(|joined| Source {
-                name: joined.table().file().to_owned(),
-                path: Some(summary::relative(joined.path(), &paths.summary)),
                 bytes: Some(joined.digest().bytes),
                 sha256: Some(joined.digest().sha256.clone()),
+                ..Source::new(joined.table().file(), joined.path(), at)
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: settings
-                .memory
-                .ledger
-                .as_ref()
-                .map(|path| summary::relative(path, &paths.summary)),
-            set: settings
-                .set
-                .iter()
-                .map(|(field, value)| (field.name().to_owned(), value.clone()))
-                .collect(),
+            ledger: settings.memory.ledger.as_ref().map(|path| summary::relative(path, at)),
+            set: set.collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),
-            rows: 0,
-            counts: Counts::default(),
-            reasons: Vec::new(),
-            requests: 0,
-            requests_per_second: None,
-            files: Files {
-                results: summary::relative(&paths.results, &paths.summary),
-                ..Files::default()
-            },
+            files: Files { results: summary::relative(&paths.results, at), ..Files::default() },
+            ..Summary::default()
         };
-        summary.write(&paths.summary)?;
+        summary.write(at)?;
         Ok(Self { settings, summary })
     }
 
     /// What the run is about to do, in a line.
     pub(super) fn forecast(&self, ahead: &Ahead) -> String {
-        let limits = &self.settings.limits;
-        let shipments = ahead.scaled(ahead.shipments);
-        let at_best = limits.rate.time_for(shipments);
         closing::forecast(&Forecast {
-            rows: ahead.scaled(ahead.rows),
-            dry_run: self.settings.dry_run,
-            exact: ahead.exact,
-            shipments,
-            invalid: ahead.invalid,
-            skipped: ahead.skipped,
-            carried: ahead.carried,
-            endpoint: &self.summary.endpoint,
-            rate: limits.rate,
-            concurrency: limits.concurrency.get(),
-            at_best,
-            ends_at: match limits.rate {
-                Rate::Unlimited => None,
-                Rate::Per(..) => {
-                    ZonedDateTime::now().checked_add(at_best).ok().map(|at| at.datetime())
-                }
-            },
+            ahead: *ahead,
+            limits: &self.settings.limits,
+            endpoint: Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.dry_run),
+            now: ZonedDateTime::now().datetime(),
         })
     }
 
-    /// Puts the results in their places, writes the last summary, reports, and gives the exit code.
+    /// Puts the results in their place, writes the last summary, and reports. Returns the exit code
+    /// and the number of rows for which something is left to do.
     ///
     /// # Errors
     /// When one of the files could not be written to its end.
@@ -166,28 +99,29 @@ impl<'a> RunSummary<'a> {
         results: Results,
         metrics: &Metrics,
         screen: &Screen,
-    ) -> Result<ClosedRun, Error> {
+    ) -> Result<(u8, u64), Error> {
         let tally = *results.tally();
         let finished = results.finish().map_err(|error| {
             screen.say(&closing::counts(&tally));
             Error::Unrecorded(error)
         })?;
-        warn(&findings.survey.warnings, &self.summary.inputs);
+        for warning in closing::warnings(&findings.survey.warnings, &self.summary.inputs) {
+            tracing::warn!("{warning}");
+        }
         let left = finished.tally.unsettled();
         let ending = match (ending, findings.broken) {
             // The rows behind the broken place are not known; all before it are in the results.
             (Ending::Complete, Some(broken)) => Ending::Stopped(broken.to_string()),
-            // A wish that came when all was done already changes nothing.
+            // A request to stop that came after everything was settled changes nothing.
             (Ending::Requested(_), None) if left == 0 => Ending::Complete,
             (ending, _) => ending,
         };
-        let exit_code = match (self.settings.dry_run, &ending) {
-            (true, Ending::Complete) if finished.tally.get(Status::Invalid) == 0 => exit::OK,
-            _ => exit_code(&ending, left),
-        };
-        let paths = &self.settings.paths;
+        let (settings, paths) = (self.settings, &self.settings.paths);
+        let is_valid = settings.dry_run && finished.tally.get(Status::Invalid) == 0;
+        let (state, reason, exit_code) = conclude(ending, left == 0 || is_valid);
+        let (failed_rows, failed_rows_count) = finished.failed_rows.unzip();
         let summary = &mut self.summary;
-        (summary.state, summary.stop_reason) = state(&ending);
+        (summary.state, summary.stop_reason) = (state, reason);
         summary.exit_code = Some(exit_code);
         summary.finished_at = Some(summary::moment(Timestamp::now()));
         for (source, digest) in summary.inputs.iter_mut().zip(&findings.digests) {
@@ -200,81 +134,51 @@ impl<'a> RunSummary<'a> {
         summary.requests = metrics.requests();
         summary.requests_per_second = metrics.requests_per_second();
         summary.files.failed_rows =
-            finished.failed_rows.as_ref().map(|(path, _)| summary::relative(path, &paths.summary));
-        summary.files.failed_rows_count =
-            finished.failed_rows.as_ref().map_or(0, |(_, count)| *count);
+            failed_rows.as_ref().map(|path| summary::relative(path, &paths.summary));
+        summary.files.failed_rows_count = failed_rows_count.unwrap_or(0);
         let written = summary.write(&paths.summary);
-        let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
-        let settings = self.settings;
-        let to_send = failed_rows.filter(|_| !settings.dry_run);
+
+        let to_send = failed_rows.as_ref().filter(|_| !settings.dry_run);
         let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
         // A retry does not know how its inputs were typed.
-        let mended = to_send.filter(|_| settings.carried.is_none());
-        let mended =
-            mended.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
+        let fixed = to_send.filter(|_| settings.carried.is_none());
+        let fixed = fixed.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
         screen.say(&closing::report(
             &self.summary,
             &Hints {
                 results: Some(&finished.results),
-                failed_rows,
+                failed_rows: failed_rows.as_deref(),
                 summary: Some(&paths.summary),
                 retry: retry.as_deref(),
-                mended: mended.as_deref(),
+                mended: fixed.as_deref(),
             },
         ));
         written.map_err(Error::Unrecorded)?;
-        Ok(ClosedRun { exit_code, left })
+        Ok((exit_code, left))
     }
 }
 
-/// A run whose record is closed.
-pub(super) struct ClosedRun {
-    pub(super) exit_code: u8,
-    /// Rows for which something is left to do.
-    pub(super) left: u64,
-}
-
-/// The inputs as the summary names them, without what is known only at their ends.
-fn sources(inputs: &Inputs, summary: &Path) -> Vec<Source> {
-    let one = |(name, path)| Source {
-        name,
-        path: Some(summary::relative(path, summary)),
-        ..Source::default()
+/// The state, the reason and the exit code of a run that ended so; `is_done` says that nothing is
+/// left to do.
+fn conclude(ending: Ending, is_done: bool) -> (State, Option<String>, u8) {
+    let (state, reason, code) = match ending {
+        Ending::Complete if is_done => return (State::Finished, None, exit::OK),
+        Ending::Complete => return (State::Finished, None, exit::SOME_ROWS),
+        Ending::Stopped(reason) | Ending::Requested(StopReason::Deadline(reason)) => {
+            (State::Stopped, reason, exit::STOPPED)
+        }
+        Ending::Requested(StopReason::RecordingFailed) => {
+            let reason = "what is sent can no longer be recorded".to_owned();
+            (State::Stopped, reason, exit::STOPPED)
+        }
+        Ending::Requested(StopReason::Interrupt(signal)) => {
+            let code = match signal {
+                Signal::Hangup => exit::HANGUP,
+                Signal::Interrupt => exit::INTERRUPT,
+                Signal::Terminate => exit::TERMINATE,
+            };
+            (State::Interrupted, format!("{} came", signal.name()), code)
+        }
     };
-    inputs.names().into_iter().zip(inputs.paths()).map(one).collect()
-}
-
-/// Says what is odd about rows that were sent all the same, the most frequent first.
-fn warn(warnings: &Groups, inputs: &[Source]) {
-    let groups = warnings.by_count();
-    for group in groups.iter().take(WARNINGS_SHOWN) {
-        let (field, at) =
-            (group.field.map_or_else(String::new, |field| format!("{field} ")), &group.examples[0]);
-        let file = inputs.get(at.input).map_or("", |source| source.name.as_str());
-        tracing::warn!(
-            "{}: {field}{}, first in row {} (line {}) of {}",
-            text::counted(group.count, "row"),
-            group.reason,
-            at.row,
-            at.line,
-            text::printable(file)
-        );
-    }
-    if let Some(more @ 1..) = groups.len().checked_sub(WARNINGS_SHOWN) {
-        tracing::warn!(
-            "{}; lateship check shows them all",
-            text::counted(more as u64, "more kind of warning")
-        );
-    }
-}
-
-fn mapping(inputs: &Inputs, summary: &Path) -> Source {
-    let mapping = inputs.mapping();
-    let path = Path::new(mapping.name());
-    Source {
-        name: mapping.name().to_owned(),
-        path: path.exists().then(|| summary::relative(path, summary)),
-        bytes: None,
-        sha256: Some(mapping.sha256().to_owned()),
-    }
+    (state, Some(reason), code)
 }

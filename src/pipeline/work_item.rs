@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 
 use crate::delivery::Task;
 use crate::inputs::Ahead;
-use crate::mapping::{Line, Made, Unit, Worked};
+use crate::mapping::{Line, Made, Unit};
 use crate::outcome::{Outcome, Status};
 use crate::problem::Problem;
 use crate::results::{Entry, Labels};
 use crate::row::Row;
+use crate::shipment::Shipment;
 
 /// Rows that belong together, mapped.
 #[derive(Debug, Default)]
@@ -50,8 +51,7 @@ pub(super) struct SettledLine {
     order_no: String,
     trackingnumber: String,
     payload: Option<u128>,
-    /// The hash of the cells that it is about, where it is carried over.
-    fingerprint: Option<u64>,
+    is_carried: bool,
 }
 
 impl SettledLine {
@@ -73,56 +73,17 @@ impl From<Entry> for SettledLine {
             order_no: entry.order_no,
             trackingnumber: entry.trackingnumber,
             payload: entry.payload,
-            fingerprint: Some(entry.fingerprint),
+            is_carried: true,
         }
     }
 }
 
 impl WorkItem {
-    /// The item of a line of an earlier run whose row was not read.
-    pub(super) fn from_entry(mut row: Row, entry: Entry) -> Self {
-        row.fingerprint = entry.fingerprint;
-        let line = PlannedLine {
-            row: Arc::new(row),
-            shipment: entry.shipment,
-            end: LineEnd::Settled(Box::new(entry.into())),
-        };
-        Self { lines: [line].into_iter().collect(), tasks: SmallVec::new() }
-    }
-}
-
-/// An item in the making, beside the unit it is made of.
-#[derive(Debug)]
-pub(super) struct ItemPlan {
-    /// Lines by their row's index in the unit, with the shipment's number.
-    lines: SmallVec<[(usize, u32, LineEnd); 1]>,
-    /// For each that the unit makes: its index among the tasks.
-    task_of: SmallVec<[Option<usize>; 1]>,
-    /// The tasks: what of the unit they send, and the outcome in an earlier run.
-    tasks: SmallVec<[(usize, Option<Box<Outcome>>); 1]>,
-    /// Lines that are carried over, and those whose rows are skipped or invalid.
-    carried: u64,
-    skipped: u64,
-    invalid: u64,
-}
-
-impl ItemPlan {
-    pub(super) fn new(unit: &Unit) -> Self {
-        Self {
-            lines: SmallVec::new(),
-            task_of: std::iter::repeat_n(None, unit.made.len()).collect(),
-            tasks: SmallVec::new(),
-            carried: 0,
-            skipped: 0,
-            invalid: 0,
-        }
-    }
-
-    /// The plan of a unit without an earlier run.
+    /// The item of a unit without an earlier run.
     pub(super) fn mapped(unit: &Unit) -> Self {
-        let mut plan = Self::new(unit);
-        unit.lines().for_each(|line| plan.add_mapped(unit, line, None));
-        plan
+        let mut item = Self::default();
+        unit.lines().for_each(|line| item.add_mapped(unit, line, None));
+        item
     }
 
     /// Adds a line as the mapping makes it now; `previous` is its shipment's outcome in an earlier
@@ -130,22 +91,17 @@ impl ItemPlan {
     pub(super) fn add_mapped(&mut self, unit: &Unit, line: Line<'_>, previous: Option<&Outcome>) {
         let number = line.made.map_or(0, |made| u32::try_from(made + 1).unwrap_or(u32::MAX));
         let (outcome, reason) = match (&line.worked.made, line.made) {
-            (Made::Shipment(_), Some(made)) => {
-                let task = *self.task_of[made].get_or_insert_with(|| {
-                    self.tasks.push((made, previous.cloned().map(Box::new)));
-                    self.tasks.len() - 1
-                });
-                self.lines.push((line.member, number, LineEnd::WithTask(task)));
+            (Made::Shipment(shipment), Some(_)) => {
+                let index = self.task_of(shipment, previous);
+                self.add_line(line.row, number, LineEnd::WithTask(index));
                 return;
             }
             // A row that takes no part makes no shipment.
             (Made::Shipment(_), None) => return,
             (Made::Skipped(reason), _) => {
-                self.skipped += 1;
                 (Outcome::unsent(Status::Skipped, reason), Some(reason.clone()))
             }
             (Made::Invalid(problems), _) => {
-                self.invalid += 1;
                 let message = unit.explain(problems);
                 (Outcome::unsent(Status::Invalid, message), problems.first().map(Problem::kind))
             }
@@ -156,75 +112,79 @@ impl ItemPlan {
             order_no: line.worked.order_no.clone(),
             trackingnumber: line.worked.trackingnumber.clone(),
             payload: None,
-            fingerprint: None,
+            is_carried: false,
         };
         let number = if unit.made.len() > 1 { number } else { 0 };
-        self.lines.push((line.member, number, LineEnd::Settled(Box::new(settled))));
+        self.add_line(line.row, number, LineEnd::Settled(Box::new(settled)));
     }
 
-    /// Adds a line as an earlier run left it.
-    pub(super) fn add_carried(&mut self, member: usize, entry: Entry) {
-        self.carried += 1;
-        let number = entry.shipment;
-        self.lines.push((member, number, LineEnd::Settled(Box::new(entry.into()))));
+    /// Adds a line as an earlier run left it. It keeps the hash of the cells that it is about.
+    pub(super) fn add_carried(&mut self, row: &Row, entry: Entry) {
+        let (number, fingerprint) = (entry.shipment, entry.fingerprint);
+        self.add_line(row, number, LineEnd::Settled(Box::new(entry.into())));
+        if let Some(line) = self.lines.last_mut().filter(|_| fingerprint != row.fingerprint) {
+            Arc::make_mut(&mut line.row).fingerprint = fingerprint;
+        }
     }
 
     /// Sorts the lines by their rows, and by the shipments within them.
     pub(super) fn sort(&mut self) {
-        self.lines.sort_by_key(|(member, shipment, _)| (*member, *shipment));
+        self.lines.sort_by_key(|line| (line.row.number, line.shipment));
     }
 
     /// Counts what it does.
     pub(super) fn count(&self, ahead: &mut Ahead) {
         ahead.shipments += self.tasks.len() as u64;
-        ahead.carried += self.carried;
-        ahead.skipped += self.skipped;
-        ahead.invalid += self.invalid;
+        for line in self.settled_lines() {
+            match line.outcome.status {
+                _ if line.is_carried => ahead.carried += 1,
+                Status::Skipped => ahead.skipped += 1,
+                _ => ahead.invalid += 1,
+            }
+        }
     }
 
-    /// The row's index of a carried line that says this payload was accepted.
-    pub(super) fn accepted_line(&self, payload: u128) -> Option<usize> {
-        let is_accepted = |line: &SettledLine| {
-            line.fingerprint.is_some()
+    /// Whether it has nothing but lines of an earlier run.
+    pub(super) fn is_carried(&self) -> bool {
+        self.tasks.is_empty() && self.settled_lines().all(|line| line.is_carried)
+    }
+
+    /// The row of a carried line that says this payload was accepted.
+    pub(super) fn accepted_row(&self, payload: u128) -> Option<&Row> {
+        let found = self.lines.iter().find(|line| {
+            matches!(&line.end, LineEnd::Settled(line) if line.is_carried
                 && line.outcome.status.is_accepted()
-                && line.payload == Some(payload)
-        };
-        self.lines.iter().find_map(|(member, _, end)| match end {
-            LineEnd::Settled(line) if is_accepted(line) => Some(*member),
-            _ => None,
+                && line.payload == Some(payload))
+        });
+        found.map(|line| line.row.as_ref())
+    }
+
+    fn settled_lines(&self) -> impl Iterator<Item = &SettledLine> {
+        self.lines.iter().filter_map(|line| match &line.end {
+            LineEnd::Settled(line) => Some(line.as_ref()),
+            LineEnd::WithTask(_) => None,
         })
     }
 
-    /// Whether all lines are carried over.
-    pub(super) fn is_carried(&self) -> bool {
-        self.carried == self.lines.len() as u64 && self.carried > 0
+    /// The index of the task that sends `shipment`.
+    fn task_of(&mut self, shipment: &Shipment, previous: Option<&Outcome>) -> usize {
+        let is_same = |task: &Task| Arc::ptr_eq(&task.shipment.body, &shipment.body);
+        self.tasks.iter().position(is_same).unwrap_or_else(|| {
+            let previous = previous.cloned().map(Box::new);
+            let shipment = shipment.clone();
+            self.tasks.push(Task { shipment, lines: SmallVec::new(), previous });
+            self.tasks.len() - 1
+        })
     }
 
-    pub(super) fn into_item(self, unit: Unit) -> WorkItem {
-        let rows: SmallVec<[Arc<Row>; 1]> =
-            unit.members.into_iter().map(|member| Arc::new(member.row)).collect();
-        let mut made: SmallVec<[Option<Worked>; 1]> = unit.made.into_iter().map(Some).collect();
-        let task = |(index, previous): (usize, _)| match made[index].take()?.made {
-            Made::Shipment(shipment) => Some(Task { shipment, lines: SmallVec::new(), previous }),
-            Made::Skipped(_) | Made::Invalid(_) => None,
+    /// Adds a line; lines of one row that follow each other share it.
+    fn add_line(&mut self, row: &Row, shipment: u32, end: LineEnd) {
+        let place = |row: &Row| (row.input, row.number, row.fingerprint);
+        let last = self.lines.last().map(|line| &line.row);
+        let row = match last.filter(|last| place(last) == place(row)) {
+            Some(last) => Arc::clone(last),
+            None => Arc::new(row.clone()),
         };
-        let tasks = self.tasks.into_iter().filter_map(task).collect();
-        let line = |(member, shipment, end): (usize, _, _)| PlannedLine {
-            row: row_of(&rows[member], &end),
-            shipment,
-            end,
-        };
-        WorkItem { lines: self.lines.into_iter().map(line).collect(), tasks }
+        self.lines.push(PlannedLine { row, shipment, end });
     }
-}
-
-/// The row of a line: one that is carried over keeps the hash of the cells that it is about.
-fn row_of(row: &Arc<Row>, end: &LineEnd) -> Arc<Row> {
-    let mut row = Arc::clone(row);
-    if let LineEnd::Settled(line) = end
-        && let Some(fingerprint) = line.fingerprint.filter(|own| *own != row.fingerprint)
-    {
-        Arc::make_mut(&mut row).fingerprint = fingerprint;
-    }
-    row
 }

@@ -3,6 +3,7 @@
 //! All but [`Error::Write`] and [`Error::Replace`] arise before the first request, or when earlier
 //! results are read.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,34 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A row that an earlier run had accepted is another one now.
+    #[error("{at} (line {line}) was accepted and has changed since: by {} it would stand for what was never sent", shown(.path))]
+    AcceptedRowChanged {
+        /// The results of the earlier run.
+        path: PathBuf,
+        /// The row.
+        at: RowName,
+        /// The physical line at which it starts, from 1.
+        line: u64,
+    },
+    /// Earlier results and inputs do not belong together.
+    #[error("{} has a line for {found} where {}", shown(.path), expected_line(.expected.as_ref()))]
+    LinesDiffer {
+        /// The results.
+        path: PathBuf,
+        /// The row for which there is a line.
+        found: RowName,
+        /// The row whose line belongs there; `None` where the inputs end.
+        expected: Option<RowName>,
+    },
+    /// Earlier results name another input.
+    #[error("{} has lines for {}, which is no input of that run", shown(.path), text::quoted(.file))]
+    OtherInput {
+        /// The results.
+        path: PathBuf,
+        /// The name in the results.
+        file: String,
+    },
     /// A newer version of the program wrote the summary.
     #[error("{} was written by lateship {version}, which is newer than this one: use that version", shown(.path))]
     Newer {
@@ -123,6 +152,46 @@ pub enum Error {
         /// What the operating system says.
         source: io::Error,
     },
+}
+
+/// A row of an input, in words: `row 17 of orders.csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowName {
+    /// The input's name.
+    pub file: String,
+    /// The row's number, from 1.
+    pub row: u64,
+}
+
+impl fmt::Display for RowName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {} of {}", self.row, text::printable(&self.file))
+    }
+}
+
+impl Error {
+    /// What to do about it, where the message does not say so itself.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::AcceptedRowChanged { .. } => {
+                "put the row back as it was, and retry; to send it as it is now as well, import it \
+                 from a file of its own"
+            }
+            Self::LinesDiffer { .. } => {
+                "rows were put into the input or removed, or lines of the results sorted or \
+                 removed: put them back and retry, or mend the failed-rows file and import that one"
+            }
+            Self::OtherInput { .. } => {
+                "results and summary are not of one run: give the right summary with --summary"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn expected_line(expected: Option<&RowName>) -> String {
+    expected.map_or_else(|| "the input ends".to_owned(), |row| format!("that of {row} belongs"))
 }
 
 fn shown(path: &Path) -> String {

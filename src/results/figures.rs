@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::outcome::{Status, Tally};
 
 /// The limits of a run, as numbers and in the words of the flags.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is named like its flag")]
 pub struct LimitsUsed {
     pub concurrency: usize,

@@ -17,12 +17,13 @@ use url::Url;
 use super::Error;
 use super::draft::{folder_of, inspect, sync_folder_of, target_of};
 pub use super::figures::{Counts, LimitsUsed, ReasonCount};
+use crate::row::{Dialect, Encoding, Quote};
 
 /// The version of the summary's form.
 pub const SCHEMA: u32 = 1;
 
 /// A run, from its inputs to its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The version of the program that wrote it.
     pub lateship: String,
@@ -77,10 +78,11 @@ pub struct Summary {
 }
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Under way, or killed.
+    #[default]
     Running,
     /// At the end of its inputs.
     Finished,
@@ -115,6 +117,28 @@ pub struct FormUsed {
     /// The name of the encoding.
     #[serde(default)]
     pub encoding: Option<String>,
+}
+
+impl FormUsed {
+    /// How rows of this dialect and encoding were cut below `skip_lines` lines.
+    pub fn new(dialect: Dialect, skip_lines: Option<u64>, encoding: Encoding) -> Self {
+        Self {
+            delimiter: dialect.delimiter.into(),
+            quote: match dialect.quote {
+                Quote::By(byte) => Some(byte.into()),
+                Quote::Never => None,
+            },
+            skip_lines: skip_lines.unwrap_or(0),
+            encoding: Some(encoding.name().to_owned()),
+        }
+    }
+}
+
+impl Source {
+    /// The file of this name at `path`, in the summary at `summary`.
+    pub fn new(name: impl Into<String>, path: &Path, summary: &Path) -> Self {
+        Self { name: name.into(), path: Some(relative(path, summary)), ..Self::default() }
+    }
 }
 
 /// The files of a run, see [`relative`].

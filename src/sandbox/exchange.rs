@@ -152,7 +152,7 @@ impl Shared {
             Way::Lost(_) => self.meter.reset(course.accepted),
             Way::Mute => self.meter.unanswered(course.accepted),
             Way::Answer { .. } => {
-                self.meter.answered(course.response.status().as_u16(), course.accepted)
+                self.meter.answered(course.response.status().as_u16(), course.accepted);
             }
         }
         let Some(log) = &self.log else { return };

@@ -153,7 +153,7 @@ impl Play {
             };
             match window {
                 Some(window) if window.contains(&at) => {
-                    until = until.max(started.checked_add(window.end))
+                    until = until.max(started.checked_add(window.end));
                 }
                 Some(window) if at < window.start => {
                     let more = window.start.saturating_sub(at);

@@ -252,10 +252,10 @@ impl Reader<'_> {
         match &fault.does {
             Does::Slow if !has("latency") && !has("drip") => self.note(at, Flaw::NotSlow),
             Does::Status { status: 301 | 302 | 303 | 307 | 308, .. } if !has("to") => {
-                self.note(at, Flaw::NoTarget)
+                self.note(at, Flaw::NoTarget);
             }
             Does::Refuse if !has("lasts") && fault.when.seconds.end == Duration::MAX => {
-                self.note(at, Flaw::NoEnd)
+                self.note(at, Flaw::NoEnd);
             }
             _ => {}
         }

@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Place};
-use crate::results::{self, Entry, Reader, Spot};
+use super::error::{Error, RowName};
+use super::reader::{Entry, Reader, Spot};
 use crate::row::Row;
 
 /// An input, from 0, and a row of it, from 1.
@@ -16,7 +16,7 @@ type RowPlace = (usize, u64);
 
 /// The lines that were not taken yet.
 #[derive(Debug)]
-pub(super) struct PreviousLines {
+pub struct LinesByRow {
     path: PathBuf,
     /// The names of the inputs.
     inputs: Vec<String>,
@@ -36,13 +36,13 @@ struct LineIndex {
     left: u64,
 }
 
-impl PreviousLines {
+impl LinesByRow {
     /// The lines of the results at `path`, which are about `inputs`. `reordered` says that rows
     /// come in another order than the inputs have them.
     ///
     /// # Errors
     /// They cannot be read, or the index cannot be written.
-    pub(super) fn open(path: &Path, inputs: Vec<String>, reordered: bool) -> Result<Self, Error> {
+    pub fn open(path: &Path, inputs: Vec<String>, reordered: bool) -> Result<Self, Error> {
         let reader = Reader::open(path)?;
         let mut lines = Self { path: path.to_owned(), inputs, reader, next: None, index: None };
         if reordered {
@@ -57,7 +57,7 @@ impl PreviousLines {
     ///
     /// # Errors
     /// A line that cannot be read, or is about another row; then it is still there.
-    pub(super) fn take(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
+    pub fn take(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
         let place = (row.input, row.number);
         if let Some(index) = &mut self.index
             && self.next.as_ref().is_none_or(|(next, _)| *next != place)
@@ -75,7 +75,7 @@ impl PreviousLines {
         if let Some(index) = &mut self.index {
             index.left -= lines.len() as u64;
         } else if let Some((found, _)) = self.next.as_ref().filter(|_| lines.is_empty()) {
-            return Err(self.differs(*found, Some(self.place(row))));
+            return Err(self.differs(*found, Some(self.name_of(row))));
         }
         Ok(lines)
     }
@@ -84,7 +84,7 @@ impl PreviousLines {
     ///
     /// # Errors
     /// There is another one.
-    pub(super) fn check_end(&self) -> Result<(), Error> {
+    pub fn check_end(&self) -> Result<(), Error> {
         let found = self.next.as_ref().map(|(place, _)| *place);
         match &self.index {
             Some(index) if index.left == 0 => Ok(()),
@@ -94,7 +94,7 @@ impl PreviousLines {
     }
 
     /// The lines that were not taken, with their inputs; none where rows are reordered.
-    pub(super) fn rest(self) -> impl Iterator<Item = (usize, Entry)> {
+    pub fn rest(self) -> impl Iterator<Item = (usize, Entry)> {
         let Self { reader, inputs, index, next, .. } = self;
         let input_of = move |entry: &Entry| inputs.iter().position(|name| *name == entry.file);
         let rest = reader.map_while(Result::ok);
@@ -103,9 +103,9 @@ impl PreviousLines {
         all.take_while(move |_| in_order).map(move |entry| (input_of(&entry).unwrap_or(0), entry))
     }
 
-    /// A row's place, for people.
-    pub(super) fn place(&self, row: &Row) -> Place {
-        Place { file: self.inputs[row.input].clone(), row: row.number }
+    /// A row's name, for people.
+    pub fn name_of(&self, row: &Row) -> RowName {
+        RowName { file: self.inputs[row.input].clone(), row: row.number }
     }
 
     fn advance(&mut self) -> Result<(), Error> {
@@ -149,17 +149,17 @@ impl PreviousLines {
 
     fn place_of(&self, entry: &Entry) -> Result<RowPlace, Error> {
         let input = self.inputs.iter().position(|name| *name == entry.file);
-        let (file, results) = (entry.file.clone(), self.path.clone());
-        Ok((input.ok_or(Error::UnknownInput { file, results })?, entry.row))
+        let (file, path) = (entry.file.clone(), self.path.clone());
+        Ok((input.ok_or(Error::OtherInput { path, file })?, entry.row))
     }
 
     fn read_error(&self, source: io::Error) -> Error {
-        results::Error::Read { path: self.path.clone(), source }.into()
+        Error::Read { path: self.path.clone(), source }
     }
 
-    fn differs(&self, (input, row): RowPlace, expected: Option<Place>) -> Error {
-        let found = Place { file: self.inputs[input].clone(), row };
-        Error::LinesDiffer { found, expected, results: self.path.clone() }
+    fn differs(&self, (input, row): RowPlace, expected: Option<RowName>) -> Error {
+        let found = RowName { file: self.inputs[input].clone(), row };
+        Error::LinesDiffer { path: self.path.clone(), found, expected }
     }
 }
 
