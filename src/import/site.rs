@@ -4,7 +4,7 @@ use crate::delivery::Http;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secret::{Credentials, Secret};
 use crate::settings::Target;
 
@@ -32,7 +32,7 @@ impl Site {
             }
             Target::Sandbox => {
                 let sandbox =
-                    Sandbox::start(([127, 0, 0, 1], 0).into(), sandbox::Settings::default())?;
+                    Sandbox::start(([127, 0, 0, 1], 0).into(), SandboxSettings::default())?;
                 let credentials =
                     Credentials::new(Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
                 Self::at(&sandbox.url().parse()?, credentials, limits, Some(sandbox)).map(Some)

@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::script_error::ScriptError;
 use crate::text;
 
 /// Why a sandbox could not start.
@@ -46,9 +45,6 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The script of faults can't be used.
-    #[error(transparent)]
-    Script(#[from] ScriptError),
     /// The system gave no thread.
     #[error("cannot start the sandbox's thread: {0}; the system may be out of memory or processes")]
     Thread(#[source] io::Error),
@@ -64,8 +60,8 @@ pub enum Error {
     },
     /// The shares don't fit together.
     #[error(
-        "the sandbox's shares of errors, throttled and resets make {sum} together: a request meets one fault at most, \
-         so lower them to 1 together or less"
+        "the sandbox's shares of errors, throttled, resets and slow are {sum} together: a request meets one fault at \
+         most, so lower them to 1 together or less"
     )]
     Shares {
         /// Their sum.

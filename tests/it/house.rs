@@ -12,7 +12,7 @@ const SEAMS: [(&str, &[&str]); 8] = [
     ("encoding_rs", &["row/", "source/"]),
     ("clap", &["cli/"]),
     ("csv", &["source/", "results/"]),
-    ("toml", &["mapping/", "settings.rs", "settings/", "secret.rs", "secret/", "sandbox/"]),
+    ("toml", &["mapping/", "settings.rs", "settings/", "secret.rs", "secret/"]),
     ("reqwest", &["delivery/transport.rs"]),
     ("governor", &["delivery/pace.rs"]),
     ("indicatif", &["progress.rs"]),

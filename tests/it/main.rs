@@ -22,7 +22,7 @@ mod proposals;
 mod quirks;
 mod retry;
 mod run;
-mod sandbox_script;
+mod sandbox;
 mod support;
 mod tables;
 mod torture;

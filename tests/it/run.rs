@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::time::Duration;
 
-use lateship::sandbox::{Entry, Sandbox, Settings};
+use lateship::sandbox::{LogEntry, Sandbox, SandboxSettings};
 
 use crate::support::server::TestServer;
 use crate::support::workdir::{Launch, Run};
@@ -52,13 +52,13 @@ fn summary(workdir: &Workdir, name: &str) -> serde_json::Value {
 fn ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() {
     let workdir = workdir(&orders(10_000));
     let log = workdir.path("arrived.log");
-    let faults = Settings {
+    let faults = SandboxSettings {
         errors: 0.01,
         throttled: 0.001,
         resets: 0.01,
         seed: 7,
         log: Some(log.clone()),
-        ..Settings::default()
+        ..SandboxSettings::default()
     };
     let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), faults).expect("a sandbox");
     let run = import(
@@ -70,7 +70,7 @@ fn ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() {
     let rows = workdir.results("orders.results.csv");
     assert_eq!(rows.len(), 10_000);
     let mut accepted: HashMap<String, usize> = HashMap::new();
-    let arrived = Entry::read_all(&log).expect("the sandbox's log");
+    let arrived = LogEntry::read_all(&log).expect("the sandbox's log");
     for entry in &arrived {
         *accepted.entry(entry.order_no.clone()).or_default() +=
             usize::from(entry.status == Some(200));
