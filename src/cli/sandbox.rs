@@ -85,7 +85,7 @@ In another terminal (any e-mail and key will do):
   export LATESHIPMENT_EMAIL=test@example.com LATESHIPMENT_API_KEY=test
   lateship import orders.csv -m shop.toml --endpoint http://127.0.0.1:PORT/Genericwebhook/webhookapi.php
 
-`lateship import --sandbox` starts a test server without faults of its own.
+`lateship import --sandbox` starts its own test server, without faults.
 
 Shares are fractions from 0 to 1 or percentages, and at most 1 together: a request meets one random fault at most. The \
 same seed gives the same faults to the same requests by number. Only requests to the webhook's path are numbered. During \

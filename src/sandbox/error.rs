@@ -9,8 +9,7 @@ use crate::text;
 /// Why a sandbox could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address can be reached from other machines, which could then send to it, or read what is
-    /// sent.
+    /// The address can be reached from other machines, which could send to it or read requests.
     #[error(
         "the sandbox listens on this machine only, and {0} is not a loopback address: use 127.0.0.1 or [::1]"
     )]

@@ -1,4 +1,4 @@
-//! The server: a listener on a loopback address, and a thread with a runtime of its own.
+//! The server: a listener on a loopback address, and a thread with its own runtime.
 //!
 //! The socket listens when `start` returns, so a request can be sent at once. Dropping the
 //! [`Sandbox`] ends the thread and all connections.

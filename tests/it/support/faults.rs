@@ -74,7 +74,7 @@ impl Fault {
 /// The faults of a server; the first one that fits counts.
 pub(crate) struct Faults {
     seed: u64,
-    /// The wait before every answer, and what is added to it at most.
+    /// The wait before every answer, and the most that chance adds to it.
     latency: Duration,
     jitter: Duration,
     list: Vec<Fault>,
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::support::server::TestServer;
 
-    /// Sends an order on a connection of its own; the first bytes of the answer, or the error.
+    /// Sends an order on a new connection; the first bytes of the answer, or the error.
     fn post(server: &TestServer, order: u32) -> Result<String, ErrorKind> {
         let send = || {
             let url = server.url();

@@ -2,7 +2,7 @@
 //! remembers every request.
 //!
 //! It reads requests whole (their length is known), one after another on each connection, each
-//! connection on a thread of its own. Dropping it ends all of them, and fails the test if one of
+//! connection on its own thread. Dropping it ends all of them, and fails the test if one of
 //! its threads panicked. `examples/torture.rs` uses it too.
 
 use std::collections::{HashMap, VecDeque};
@@ -359,7 +359,7 @@ mod tests {
         stream
     }
 
-    /// Sends a request on a connection of its own and reads to the connection's end.
+    /// Sends a request on a new connection and reads to the connection's end.
     fn ask(server: &TestServer) -> (String, Option<ErrorKind>) {
         let mut stream = connect(server);
         stream.write_all(REQUEST).expect("sent");
