@@ -1,4 +1,4 @@
-//! Kills the real program at random instants under a lying endpoint, starts it again, and proves
+//! Kills the real program at random instants against a faulty server, starts it again, and proves
 //! from the server's side that nothing was lost and nothing repeated without a reason.
 //!
 //! ```text
@@ -15,8 +15,18 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 
+#[path = "../tests/it/support/answer.rs"]
+mod answer;
+#[path = "../tests/it/support/faults.rs"]
+mod faults;
 #[path = "../tests/it/support/proof.rs"]
 mod proof;
+#[path = "../tests/it/support/request.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod request;
+#[path = "../tests/it/support/server.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod server;
 #[path = "../tests/it/support/torture.rs"]
 mod torture;
 

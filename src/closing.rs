@@ -427,7 +427,7 @@ Dry run, nothing was sent: 2 of 10 rows invalid
         assert_eq!(
             forecast(&known),
             "999,999 rows, 1,000,000 shipments, 38 invalid, 1 skipped → https://hook.example.com/ at 10/s: \
-             at best 27 h 47 min, until 2026-11-25 07:07"
+             at best 27 h 46 min, until 2026-11-25 07:07"
         );
         let limits = Limits { rate: Rate::Unlimited, ..Limits::default() };
         known.limits = &limits;

@@ -25,7 +25,7 @@
 //! proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows),
 //! [`survey`] (rows counted, troubles grouped), [`packed`] (tables within a cell, recognised),
 //! [`progress`] and [`log`] (standard error), [`closing`] (the words before and after a run),
-//! [`sandbox`] (the local endpoint), [`error`] (every way to end, and its exit code), `hashed`
+//! [`sandbox`] (a local test server), [`error`] (every way to end, and its exit code), `hashed`
 //! (maps by hashes), [`text`] (foreign text made fit to be shown), [`sorter`] (more records than
 //! memory holds).
 //!

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lateship::sandbox::Entry;
+use lateship::sandbox::LogEntry;
 
 use super::Outcome;
 use super::child::measure;
@@ -33,7 +33,7 @@ pub(crate) fn pace(stage: &Stage) -> Outcome<Vec<Line>> {
     });
     // Once: a run of half a minute is its own average.
     let medians = compete("pace", 1, rows, &mut [paced])?;
-    let mut times: Vec<u64> = Entry::read_all(&log)?.iter().map(|entry| entry.time_us).collect();
+    let mut times: Vec<u64> = LogEntry::read_all(&log)?.iter().map(|entry| entry.time_us).collect();
     times.sort_unstable();
     let (fullest, share) = (fullest_second(&times), share_of(&times));
     say(format_args!("pace: {fullest} in the fullest second, {share:.3} of the rate"))?;

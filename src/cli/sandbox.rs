@@ -1,4 +1,4 @@
-//! `lateship sandbox`: a local endpoint that answers as the webhook does, until it is interrupted.
+//! `lateship sandbox`: a local test server that responds like the webhook, until it is interrupted.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,59 +9,60 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{parse_share, typed};
+use super::values::parse_share;
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
 use crate::limits::parse_duration;
 use crate::sandbox::{
-    self, Counts, DEFAULT_ERRORS, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED,
-    DEFAULT_THROTTLED, Sandbox, Script, Settings,
+    OutageStart, OutageWindow, Sandbox, SandboxCounts, SandboxSettings, SlowResponses,
 };
 use crate::secret::{API_KEY_VARIABLE, Credentials, EMAIL_VARIABLE};
 use crate::settings::parse_count;
 use crate::text;
 
 const LONG_ABOUT: &str = "\
-Run a local endpoint that answers as the webhook does.
+Run a local test server that responds like the webhook.
 
-It listens on this machine only (127.0.0.1), checks requests as the webhook's guide describes, and answers with the \
-same status and message. Faults come on request: by chance but reproducibly (the same seed gives the same faults), or \
-by a script that says which request meets which fault, like an outage of twelve seconds after the hundredth request. It \
-prints its address, runs until Ctrl-C or SIGTERM, and then prints what it has seen. It forgets everything when it ends.";
+It listens on this machine only (127.0.0.1), checks requests as the webhook's guide describes, and responds with the \
+same status and message. Faults come on request. It prints its address, runs until Ctrl-C or SIGTERM, and then prints \
+what it has seen. It keeps nothing when it ends.";
 
-/// Run a local endpoint that answers as the webhook does
+/// Run a local test server that responds like the webhook
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub(super) struct Flags {
     /// The port on 127.0.0.1; 0 takes a free one
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    #[arg(long, value_name = "PORT", default_value_t = 8765)]
     port: u16,
-    #[arg(
-        long,
-        value_name = "TIME",
-        value_parser = parse_duration,
-        help = format!("The time before each answer [default: {}]", typed(DEFAULT_LATENCY))
-    )]
-    latency: Option<Duration>,
+    /// The time before each response
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    latency: Duration,
     /// The share of requests answered with 500, like 0.1 or 10%
-    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_ERRORS)]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "0")]
     errors: f64,
     /// The share of requests answered with 429 and Retry-After: 1
-    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_THROTTLED)]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "0")]
     throttled: f64,
-    /// The share of requests whose connection is reset in place of an answer; about half of them
-    /// were accepted before
-    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_RESETS)]
+    /// The share of requests whose connection is reset instead of a response; about half of them
+    /// are accepted all the same
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "0")]
     resets: f64,
-    /// Requests let through in any one second; more are answered with 429 [default: no limit]
+    /// The share of responses that come so much later; their payloads are accepted [default: none]
+    #[arg(long, value_name = "SHARE:TIME", value_parser = parse_slow)]
+    slow: Option<SlowResponses>,
+    /// Requests allowed in any one second; more are answered with 429 [default: no limit]
     #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
     rate_limit: Option<NonZeroU32>,
-    /// A file of faults by number, time or order; its language stands below [default: none]
-    #[arg(long, value_name = "FILE")]
-    script: Option<PathBuf>,
-    /// Where the drawing of faults starts
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
+    /// Refuse connections for the time FOR, beginning AFTER the first request (a time like 30s) or
+    /// after so many requests (a number) [default: never]
+    #[arg(long, value_name = "AFTER:FOR", value_parser = parse_outage)]
+    outage: Option<OutageWindow>,
+    /// Answer 401, as for wrong credentials, from request N+1 on [default: never]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
+    revoke_after: Option<u64>,
+    /// Selects which requests meet a random fault
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// A file to which a line of JSON is added for each request [default: none]
     #[arg(long, value_name = "FILE")]
@@ -74,102 +75,89 @@ pub(super) struct Flags {
 const AFTER_LONG_HELP: &str = "\
 Examples:
   lateship sandbox
-  lateship sandbox --latency 200ms --errors 5% --throttled 5% --resets 1%
+  lateship sandbox --latency 200ms --errors 5% --throttled 5% --resets 1% --slow 2%:5s
   lateship sandbox --port 0 --rate-limit 10 --log requests.jsonl
-  lateship sandbox --script faults.toml
+  lateship sandbox --outage 30s:2m     an outage of 2 minutes, 30 seconds after the first request
+  lateship sandbox --outage 100:12s    an outage of 12 seconds after the hundredth request
+  lateship sandbox --revoke-after 50   the key is revoked after 50 requests
 
 In another terminal (any e-mail and key will do):
   export LATESHIPMENT_EMAIL=test@example.com LATESHIPMENT_API_KEY=test
   lateship import orders.csv -m shop.toml --endpoint http://127.0.0.1:PORT/Genericwebhook/webhookapi.php
 
-For a rehearsal alone, `lateship import --sandbox` starts one of its own.
+`lateship import --sandbox` starts its own test server, without faults.
 
-Shares are fractions from 0 to 1 or per cent, and make 1 together at most. The log holds what was sent: give it a path \
-that only you can read.
+Shares are fractions from 0 to 1 or percentages, and at most 1 together: a request meets one random fault at most. The \
+same seed gives the same faults to the same requests by number. Only requests to the webhook's path are numbered. During \
+an outage nothing listens on the port, and a request on an open connection is reset before it is read.
 
-The script is TOML, a [[fault]] for each fault: `answer` says what becomes of a request, the other keys of which \
-request. Of several that fit, the first counts; refuse and reset-unread come before all others. What meets none of \
-them meets --rate-limit and the shares.
-
-  answer = 503              a status from 200 to 599; with it, if wanted:
-                            retry_after = 7, to = \"URL\", body = '{\"message\":\"…\"}'
-  answer = \"html\"           200 with a page of HTML
-  answer = \"empty\"          200 without a body
-  answer = \"revoked\"        401, as the webhook answers wrong credentials
-  answer = \"reset\"          the connection is reset in place of an answer
-  answer = \"reset-unread\"   it is reset before the body is read
-  answer = \"refuse\"         nobody listens: connections are refused, open ones reset
-  answer = \"mute\"           nothing comes until the client leaves
-  answer = \"half\"           the answer is cut: bytes = 40 (0 to 160), end = \"rst\" or \"fin\"
-  answer = \"endless\"        200 with a body that never ends
-  answer = \"slow\"           the right answer, late: latency = \"2s\", or drip = \"50ms\" a byte
-
-  requests = \"100-200\"      only these requests, counted from 1; also \"100-\" and 100
-  seconds = \"5-17\"          only so many seconds after the first; also \"60-\"
-  lasts = \"12s\"             once met it goes on for so long (requests and seconds then
-                            only say where it may begin)
-  order = \"1007\"            only this order
-  order_matches = '^10'     only orders in which this regular expression is found
-  tries = \"1-2\"             only the first two tries of each order
-  share = \"10%\"             only this share of the requests, by chance
-  judged = true             what is judged may be accepted, though its answer is lost;
-                            also false or a share; half and slow answers are judged
-  latency, drip             also go with other answers than \"slow\"
-
-The log has a line for each request: its order, whether it was accepted, whether its answer was given, and which fault \
-of the script it met.
+The log has a line for each request: its order, whether it was accepted, and whether its response was sent. It holds \
+what was sent: give it a path that only you can read.
 
 Exit codes: 0 when it was ended by a signal, 2 when it could not start.";
 
+/// Reads `AFTER:FOR`, like `30s:2m` or `100:12s`.
+fn parse_outage(typed: &str) -> Result<OutageWindow, String> {
+    let expected = "expected AFTER:FOR, like 30s:2m (a time after the first request) or 100:12s (a number of requests)";
+    let (after, duration) = typed.split_once(':').ok_or(expected)?;
+    let duration = parse_duration(duration).map_err(|error| error.to_string())?;
+    let start = match after.trim().parse() {
+        Ok(count) => OutageStart::Requests(count),
+        Err(_) => OutageStart::Time(parse_duration(after).map_err(|_| expected)?),
+    };
+    Ok(OutageWindow { start, duration })
+}
+
+/// Reads `SHARE:TIME`, like `5%:20s`.
+fn parse_slow(typed: &str) -> Result<SlowResponses, String> {
+    let (share, time) = typed.split_once(':').ok_or("expected SHARE:TIME, like 5%:20s")?;
+    let share = parse_share(share).map_err(|error| error.to_string())?;
+    let time = parse_duration(time).map_err(|error| error.to_string())?;
+    Ok(SlowResponses { share, time })
+}
+
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let credentials = match &self.credentials {
-            Some(path) => {
-                let Credentials { email, api_key, .. } = &Credentials::from_file(path)?;
-                Some((email.expose().to_owned(), api_key.expose().to_owned()))
-            }
-            None => None,
-        };
-        let any = credentials.is_none();
-        let script =
-            self.script.as_deref().map(Script::load).transpose().map_err(sandbox::Error::from)?;
-        let settings = Settings {
-            latency: self.latency.unwrap_or(DEFAULT_LATENCY),
+        let credentials = self.credentials.as_deref().map(Credentials::from_file).transpose()?;
+        let accepts_any = credentials.is_none();
+        let settings = SandboxSettings {
+            latency: self.latency,
             errors: self.errors,
             throttled: self.throttled,
             resets: self.resets,
+            slow: self.slow,
             rate_limit: self.rate_limit,
+            outage: self.outage,
+            revoke_after: self.revoke_after,
             credentials,
             seed: self.seed,
             log: self.log,
-            script,
-            ..Settings::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(Error::Runtime)?;
-        // Signals are heard before the address is told: whoever reads it may send one at once.
+        // Before the address is printed: its reader may send a signal at once.
         let mut signals = {
             let _inside = runtime.enter();
-            Signals::listen().map_err(Error::Runtime)?
+            EndSignals::listen().map_err(Error::Runtime)?
         };
         let sandbox = Sandbox::start(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), settings)?;
         print(&format!("{}\n", sandbox.url()))?;
-        around.screen.say(&advice(&sandbox.url(), any));
+        around.screen.say(&advice(&sandbox.url(), accepts_any));
         runtime.block_on(signals.first());
         let counts = sandbox.stop();
-        around.screen.say(&told(&counts));
+        around.screen.say(&describe(&counts));
         Ok(exit::OK)
     }
 }
 
 /// The signals that end a sandbox.
 #[cfg(unix)]
-struct Signals([tokio::signal::unix::Signal; 3]);
+struct EndSignals([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
-impl Signals {
+impl EndSignals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self([
@@ -190,10 +178,10 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+struct EndSignals;
 
 #[cfg(not(unix))]
-impl Signals {
+impl EndSignals {
     fn listen() -> io::Result<Self> {
         Ok(Self)
     }
@@ -203,45 +191,45 @@ impl Signals {
     }
 }
 
-fn advice(url: &str, any: bool) -> String {
-    let account = if any {
+fn advice(url: &str, accepts_any: bool) -> String {
+    let account = if accepts_any {
         format!("  export {EMAIL_VARIABLE}=test@example.com {API_KEY_VARIABLE}=test\n")
     } else {
         String::new()
     };
     format!(
-        "The sandbox answers there as the webhook does, until Ctrl-C. In another terminal:\n{account}  \
+        "The sandbox runs until Ctrl-C. In another terminal:\n{account}  \
          lateship import orders.csv -m shop.toml --endpoint {url}"
     )
 }
 
-fn told(counts: &Counts) -> String {
-    let mut told = format!(
+fn describe(counts: &SandboxCounts) -> String {
+    let mut text = format!(
         "{} on {}: {} accepted",
         text::counted(counts.requests, "request"),
         text::counted(counts.connections, "connection"),
         text::thousands(counts.accepted)
     );
     for (status, count) in &counts.statuses {
-        _ = write!(told, "\n  {status}: {}", text::thousands(*count));
+        _ = write!(text, "\n  {status}: {}", text::thousands(*count));
     }
     if counts.resets > 0 {
-        _ = write!(told, "\n  ended in place of an answer: {}", text::thousands(counts.resets));
+        _ = write!(text, "\n  reset without a response: {}", text::thousands(counts.resets));
     }
     _ = write!(
-        told,
+        text,
         "\nAt most {} in flight at once, and {} in one second.",
         text::thousands(counts.peak_in_flight),
         text::thousands(counts.peak_per_second)
     );
     if counts.log_lines_lost > 0 {
         _ = write!(
-            told,
+            text,
             "\n{} could not be written to the log.",
             text::counted(counts.log_lines_lost, "line")
         );
     }
-    told
+    text
 }
 
 #[cfg(test)]
@@ -249,8 +237,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_seen_is_told_by_status() {
-        let counts = Counts {
+    fn outage_begins_after_a_time_or_a_number_of_requests() {
+        let (start, duration) =
+            (OutageStart::Time(Duration::from_secs(30)), Duration::from_secs(120));
+        assert_eq!(parse_outage("30s:2m"), Ok(OutageWindow { start, duration }));
+        let (start, duration) = (OutageStart::Requests(100), Duration::from_secs(12));
+        assert_eq!(parse_outage("100:12s"), Ok(OutageWindow { start, duration }));
+        for (typed, says) in [
+            ("5", "30s:2m"),
+            ("30s", "30s:2m"),
+            ("soon:2m", "30s:2m"),
+            ("-1:2m", "30s:2m"),
+            ("30s:", "a length of time"),
+            ("30s:2", "a length of time"),
+            ("30s:2m:1", "a length of time"),
+        ] {
+            let error = parse_outage(typed).expect_err(typed);
+            assert!(error.contains(says), "{typed}: {error}");
+        }
+    }
+
+    #[test]
+    fn slow_takes_a_share_and_a_time() {
+        let slow = SlowResponses { share: 0.05, time: Duration::from_secs(20) };
+        assert_eq!(parse_slow("5%:20s"), Ok(slow));
+        for (typed, says) in [
+            ("5%", "SHARE:TIME"),
+            ("20s", "SHARE:TIME"),
+            ("2:1s", "0.1 or 10%"),
+            (":1s", "0.1 or 10%"),
+            ("0.5:1", "a length of time"),
+        ] {
+            let error = parse_slow(typed).expect_err(typed);
+            assert!(error.contains(says), "{typed}: {error}");
+        }
+    }
+
+    #[test]
+    fn counts_are_described_by_status() {
+        let counts = SandboxCounts {
             connections: 4,
             requests: 1200,
             accepted: 1100,
@@ -258,21 +283,21 @@ mod tests {
             resets: 1,
             peak_in_flight: 16,
             peak_per_second: 300,
-            ..Counts::default()
+            ..SandboxCounts::default()
         };
-        let told = told(&counts);
+        let text = describe(&counts);
         assert!(
-            told.starts_with(
+            text.starts_with(
                 "1,200 requests on 4 connections: 1,100 accepted\n  200: 1,099\n  500: 100\n"
             ),
-            "{told}"
+            "{text}"
         );
-        assert!(told.contains("ended in place of an answer: 1\n"), "{told}");
-        assert!(!told.contains("log"), "{told}");
+        assert!(text.contains("reset without a response: 1\n"), "{text}");
+        assert!(!text.contains("log"), "{text}");
     }
 
     #[test]
-    fn the_advice_names_credentials_only_where_any_will_do() {
+    fn advice_names_credentials_only_where_any_are_accepted() {
         assert!(advice("http://127.0.0.1:1/x", true).contains(EMAIL_VARIABLE));
         assert!(!advice("http://127.0.0.1:1/x", false).contains(EMAIL_VARIABLE));
     }

@@ -3,7 +3,7 @@
 use crate::delivery::Http;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secret::{Credentials, Secret};
 use crate::settings::Target;
 
@@ -30,7 +30,7 @@ impl OpenTarget {
                 (endpoint.clone(), credentials.clone(), None)
             }
             Target::Sandbox => {
-                let settings = sandbox::Settings::default();
+                let settings = SandboxSettings::default();
                 let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings)?;
                 let (email, key) = (Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
                 (sandbox.url().parse()?, Credentials::new(email, key), Some(sandbox))

@@ -1,4 +1,4 @@
-//! What a sandbox has seen so far: counted on its thread, read from any other.
+//! What a sandbox has seen, and the rate limit. Written on its thread, read from any other.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
@@ -7,119 +7,100 @@ use std::time::{Duration, Instant};
 
 /// What a sandbox has seen since it started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections taken.
+pub struct SandboxCounts {
+    /// Connections accepted.
     pub connections: u64,
-    /// Requests whose head came, on any path.
+    /// Requests on any path, counted when their head arrived.
     pub requests: u64,
-    /// Payloads accepted, also those whose answer was then lost by a reset.
+    /// Payloads accepted, also those whose response was lost.
     pub accepted: u64,
-    /// Answers by status, also those that a script cut, without those lost by a reset.
+    /// Responses by status, without lost ones.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests whose connection was ended in place of an answer.
+    /// Requests whose connection was reset instead of a response.
     pub resets: u64,
-    /// Requests between their head and their answer right now.
+    /// Requests without a response yet.
     pub in_flight: u64,
-    /// The most that were in flight at once.
+    /// The most requests in flight at once.
     pub peak_in_flight: u64,
-    /// The most requests that came within any one second.
+    /// The most requests within any one second.
     pub peak_per_second: u64,
     /// Lines that could not be written to the log.
     pub log_lines_lost: u64,
 }
 
-impl Counts {
-    /// How many answers had that status.
-    pub fn status(&self, status: u16) -> u64 {
-        self.statuses.get(&status).copied().unwrap_or(0)
-    }
-}
-
-/// Counts, and lets through what the rate limit allows.
+/// Counts requests, and limits their rate.
 #[derive(Debug)]
 pub(super) struct Meter {
     rate_limit: Option<NonZeroU32>,
-    state: Mutex<State>,
+    tally: Mutex<MeterState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    counts: Counts,
-    /// When the requests of the last second came.
+struct MeterState {
+    counts: SandboxCounts,
+    /// Arrivals of the last second.
     recent: VecDeque<Instant>,
-    /// When those of them came that the rate limit let through.
-    passed: VecDeque<Instant>,
+    /// Arrivals of the last second that the rate limit allowed.
+    allowed: VecDeque<Instant>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Meter {
     pub(super) fn new(rate_limit: Option<NonZeroU32>) -> Self {
-        Self { rate_limit, state: Mutex::default() }
+        Self { rate_limit, tally: Mutex::default() }
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> SandboxCounts {
         self.lock().counts.clone()
     }
 
-    /// Counts a connection.
-    pub(super) fn connected(&self) {
+    pub(super) fn count_connection(&self) {
         self.lock().counts.connections += 1;
     }
 
-    /// Counts a request whose head came at `now`. It is in flight until the returned value is
-    /// dropped.
-    pub(super) fn begin(&self, now: Instant) -> InFlight<'_> {
-        let mut state = self.lock();
-        let counts = &mut state.counts;
+    /// Counts a request that arrived at `now`. It is in flight until the guard is dropped.
+    pub(super) fn begin_request(&self, now: Instant) -> InFlight<'_> {
+        let mut tally = self.lock();
+        let MeterState { counts, recent, .. } = &mut *tally;
         counts.requests += 1;
         counts.in_flight += 1;
         counts.peak_in_flight = counts.peak_in_flight.max(counts.in_flight);
-        forget_before(&mut state.recent, now);
-        state.recent.push_back(now);
-        state.counts.peak_per_second = state.counts.peak_per_second.max(state.recent.len() as u64);
+        forget_before(recent, now);
+        recent.push_back(now);
+        counts.peak_per_second = counts.peak_per_second.max(recent.len() as u64);
         InFlight(self)
     }
 
-    /// Whether the rate limit lets one more request through at `now`.
-    pub(super) fn passes(&self, now: Instant) -> bool {
+    /// Whether the rate limit allows a request that arrived at `now`.
+    pub(super) fn allows(&self, now: Instant) -> bool {
         let Some(limit) = self.rate_limit else { return true };
-        let mut state = self.lock();
-        forget_before(&mut state.passed, now);
-        let free = (state.passed.len() as u64) < u64::from(limit.get());
-        if free {
-            state.passed.push_back(now);
+        let mut tally = self.lock();
+        forget_before(&mut tally.allowed, now);
+        let is_allowed = (tally.allowed.len() as u64) < u64::from(limit.get());
+        if is_allowed {
+            tally.allowed.push_back(now);
         }
-        free
+        is_allowed
     }
 
-    /// Counts an answer; `accepted` when it says that the payload was.
-    pub(super) fn answered(&self, status: u16, accepted: bool) {
-        let mut state = self.lock();
-        *state.counts.statuses.entry(status).or_default() += 1;
-        state.counts.accepted += u64::from(accepted);
+    /// Counts a response, or a reset where there is no status.
+    pub(super) fn count_response(&self, status: Option<u16>, is_accepted: bool) {
+        let counts = &mut self.lock().counts;
+        counts.accepted += u64::from(is_accepted);
+        match status {
+            Some(status) => *counts.statuses.entry(status).or_default() += 1,
+            None => counts.resets += 1,
+        }
     }
 
-    /// Counts an end in place of an answer; `accepted` when the payload was before.
-    pub(super) fn reset(&self, accepted: bool) {
-        let mut state = self.lock();
-        state.counts.resets += 1;
-        state.counts.accepted += u64::from(accepted);
-    }
-
-    /// Counts a request that is never answered; `accepted` when the payload was.
-    pub(super) fn unanswered(&self, accepted: bool) {
-        self.lock().counts.accepted += u64::from(accepted);
-    }
-
-    /// Counts a line that could not be written.
-    pub(super) fn log_line_lost(&self) {
+    pub(super) fn count_lost_log_line(&self) {
         self.lock().counts.log_lines_lost += 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Plain numbers are whole at any time, also after a panic elsewhere.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, MeterState> {
+        // The numbers are valid at any time, also after a panic elsewhere.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,14 +108,14 @@ impl Meter {
 #[derive(Debug)]
 pub(super) struct InFlight<'a>(&'a Meter);
 
-/// Also when the client leaves before its answer, which drops the exchange.
+/// Also runs when the client leaves early.
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.lock().counts.in_flight -= 1;
     }
 }
 
-/// Takes away the times that are a second or more before `now`.
+/// Removes the times that are a second or more before `now`.
 fn forget_before(times: &mut VecDeque<Instant>, now: Instant) {
     while times.front().is_some_and(|&time| now.saturating_duration_since(time) >= SECOND) {
         times.pop_front();
@@ -146,16 +127,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peaks_are_those_of_any_second_and_any_moment() {
+    fn peaks_cover_any_second_and_any_moment() {
         let meter = Meter::new(None);
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let first = meter.begin(at(0));
-        let second = meter.begin(at(600));
+        let first = meter.begin_request(at(0));
+        let second = meter.begin_request(at(600));
         assert_eq!(meter.counts().in_flight, 2);
         drop((first, second));
         for ms in [999, 1_000, 1_500] {
-            drop(meter.begin(at(ms)));
+            drop(meter.begin_request(at(ms)));
         }
         let counts = meter.counts();
         // 0, 600, 999 and 600, 999, 1000, 1500 lie within a second; 0 and 1000 do not.
@@ -164,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_limit_lets_so_many_through_in_any_second() {
+    fn rate_limit_allows_so_many_in_any_second() {
         let meter = Meter::new(NonZeroU32::new(2));
         let start = Instant::now();
-        let passes = [0, 10, 20, 999, 1_000, 1_009, 1_010]
-            .map(|ms| meter.passes(start + Duration::from_millis(ms)));
-        assert_eq!(passes, [true, true, false, false, true, false, true]);
+        let allowed = [0, 10, 20, 999, 1_000, 1_009, 1_010]
+            .map(|ms| meter.allows(start + Duration::from_millis(ms)));
+        assert_eq!(allowed, [true, true, false, false, true, false, true]);
     }
 }

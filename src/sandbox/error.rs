@@ -4,14 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::script_error::ScriptError;
 use crate::text;
 
 /// Why a sandbox could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address can be reached from other machines, which could then send to it, or read what is
-    /// sent.
+    /// The address can be reached from other machines, which could send to it or read requests.
     #[error(
         "the sandbox listens on this machine only, and {0} is not a loopback address: use 127.0.0.1 or [::1]"
     )]
@@ -46,9 +44,6 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The script of faults can't be used.
-    #[error(transparent)]
-    Script(#[from] ScriptError),
     /// The system gave no thread.
     #[error("cannot start the sandbox's thread: {0}; the system may be out of memory or processes")]
     Thread(#[source] io::Error),
@@ -64,8 +59,8 @@ pub enum Error {
     },
     /// The shares don't fit together.
     #[error(
-        "the sandbox's shares of errors, throttled and resets make {sum} together: a request meets one fault at most, \
-         so lower them to 1 together or less"
+        "the sandbox's shares of errors, throttled, resets and slow are {sum} together: a request meets one fault at \
+         most, so lower them to 1 together or less"
     )]
     Shares {
         /// Their sum.

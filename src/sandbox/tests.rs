@@ -1,4 +1,4 @@
-//! The sandbox over real sockets, spoken to by a client that knows nothing of hyper.
+//! The sandbox over real sockets, with a client that doesn't use hyper.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::secret::{Credentials, Secret};
 
 const GOOD: &str = r#"{"order_no":"1001","trackingnumber":"1Z999AA10123456784","carrier_type":"UPS","quantity":"2"}"#;
 
@@ -22,7 +23,7 @@ struct Seen {
 
 impl Client {
     fn new(sandbox: &Sandbox) -> Self {
-        let stream = TcpStream::connect(sandbox.address()).expect("connected");
+        let stream = TcpStream::connect(address_of(sandbox)).expect("connected");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time limit");
         Self(stream, Vec::new())
     }
@@ -80,30 +81,40 @@ impl Client {
     }
 }
 
+fn address_of(sandbox: &Sandbox) -> SocketAddr {
+    let url = sandbox.url();
+    let address = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix(PATH));
+    address.and_then(|address| address.parse().ok()).expect("an address")
+}
+
 fn value<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-fn start(settings: Settings) -> Sandbox {
+fn start(settings: SandboxSettings) -> Sandbox {
     Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings).expect("a sandbox")
+}
+
+fn status(counts: &SandboxCounts, status: u16) -> u64 {
+    counts.statuses.get(&status).copied().unwrap_or(0)
 }
 
 fn message(text: &str) -> String {
     format!(r#"{{"message":"{text}","status":"Error"}}"#)
 }
 
-/// Waits for what must come, but not for ever.
+/// Waits for a condition, but not forever.
 fn until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it never came");
+        assert!(start.elapsed() < Duration::from_secs(20), "the condition never held");
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn each_row_of_the_webhooks_table_is_answered_to_the_letter() {
-    let sandbox = start(Settings::default());
+fn response_table_matches_the_webhooks_guide() {
+    let sandbox = start(SandboxSettings::default());
     let mut client = Client::new(&sandbox);
     let (json, email, key) =
         ("Content-Type: application/json", "X-Auth-Email: a@example.com", "X-Auth-Key: k");
@@ -151,14 +162,15 @@ fn each_row_of_the_webhooks_table_is_answered_to_the_letter() {
         assert!(value(&seen.head, "date").is_some(), "{}", seen.head);
     }
     let counts = sandbox.stop();
-    assert_eq!((counts.status(409), counts.status(400), counts.accepted), (6, 6, 2));
+    assert_eq!((status(&counts, 409), status(&counts, 400), counts.accepted), (6, 6, 2));
     assert_eq!((counts.connections, counts.requests), (1, 14));
 }
 
 #[test]
-fn wanted_credentials_are_compared_and_come_before_the_body() {
-    let credentials = Some(("ops@example.com".to_owned(), "s3cret".to_owned()));
-    let sandbox = start(Settings { credentials, ..Settings::default() });
+fn credentials_are_compared_before_the_body() {
+    let secret = |value| Secret::new(value).expect("a secret");
+    let credentials = Some(Credentials::new(secret("ops@example.com"), secret("s3cret")));
+    let sandbox = start(SandboxSettings { credentials, ..SandboxSettings::default() });
     let mut client = Client::new(&sandbox);
     let mut send = |email: &str, key: &str| {
         let (email, key) = (format!("X-Auth-Email: {email}"), format!("X-Auth-Key: {key}"));
@@ -179,8 +191,8 @@ fn wanted_credentials_are_compared_and_come_before_the_body() {
 }
 
 #[test]
-fn other_paths_and_methods_are_refused() {
-    let sandbox = start(Settings { errors: 1.0, ..Settings::default() });
+fn path_and_method_are_checked() {
+    let sandbox = start(SandboxSettings { errors: 1.0, ..SandboxSettings::default() });
     let mut client = Client::new(&sandbox);
     for path in ["/", "/genericwebhook/webhookapi.php", "/Genericwebhook/webhookapi.php/"] {
         assert_eq!(client.send("POST", path, &[], GOOD).expect("an answer").status, 404, "{path}");
@@ -196,9 +208,14 @@ fn other_paths_and_methods_are_refused() {
 }
 
 #[test]
-fn faults_come_in_their_shares_and_all_requests_are_counted() {
-    let settings =
-        Settings { errors: 0.2, throttled: 0.1, resets: 0.1, seed: 11, ..Settings::default() };
+fn random_faults_come_in_their_shares_and_are_counted() {
+    let settings = SandboxSettings {
+        errors: 0.2,
+        throttled: 0.1,
+        resets: 0.1,
+        seed: 11,
+        ..SandboxSettings::default()
+    };
     let sandbox = start(settings.clone());
     let run = |sandbox: &Sandbox| {
         let mut client = Client::new(sandbox);
@@ -227,10 +244,10 @@ fn faults_come_in_their_shares_and_all_requests_are_counted() {
     let counts = sandbox.stop();
     assert_eq!((counts.requests, counts.connections), (2_000, 1 + count(0)));
     assert_eq!(
-        (counts.resets, counts.status(429), counts.status(500)),
+        (counts.resets, status(&counts, 429), status(&counts, 500)),
         (count(0), count(429), count(500))
     );
-    let lost = counts.accepted - counts.status(200);
+    let lost = counts.accepted - status(&counts, 200);
     assert!(
         (1..counts.resets).contains(&lost),
         "{lost} of {} resets had been accepted",
@@ -241,8 +258,9 @@ fn faults_come_in_their_shares_and_all_requests_are_counted() {
 }
 
 #[test]
-fn what_goes_beyond_the_rate_limit_is_throttled() {
-    let sandbox = start(Settings { rate_limit: NonZeroU32::new(3), ..Settings::default() });
+fn rate_limit_throttles_what_exceeds_it() {
+    let sandbox =
+        start(SandboxSettings { rate_limit: NonZeroU32::new(3), ..SandboxSettings::default() });
     let mut client = Client::new(&sandbox);
     let answers: Vec<_> = (0..5).map(|_| client.post(GOOD).expect("an answer")).collect();
     let counts = sandbox.stop();
@@ -258,20 +276,21 @@ fn what_goes_beyond_the_rate_limit_is_throttled() {
 }
 
 #[test]
-fn a_connection_carries_a_thousand_requests() {
-    let sandbox = start(Settings::default());
+fn connection_carries_a_thousand_requests() {
+    let sandbox = start(SandboxSettings::default());
     let mut client = Client::new(&sandbox);
     for _ in 0..1_000 {
         assert_eq!(client.post(GOOD).expect("an answer").status, 200);
     }
     let counts = sandbox.stop();
-    assert_eq!((counts.connections, counts.accepted, counts.status(200)), (1, 1_000, 1_000));
+    assert_eq!((counts.connections, counts.accepted, status(&counts, 200)), (1, 1_000, 1_000));
     assert_eq!((counts.in_flight, counts.peak_in_flight), (0, 1));
 }
 
 #[test]
-fn requests_sent_without_waiting_are_answered_in_turn() {
-    let sandbox = start(Settings { jitter: Duration::from_millis(2), ..Settings::default() });
+fn pipelined_requests_are_answered_in_order() {
+    let sandbox =
+        start(SandboxSettings { latency: Duration::from_millis(2), ..SandboxSettings::default() });
     let mut client = Client::new(&sandbox);
     let request = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     let other = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -281,8 +300,8 @@ fn requests_sent_without_waiting_are_answered_in_turn() {
 }
 
 #[test]
-fn a_body_in_many_pieces_is_put_together_and_an_enormous_one_refused() {
-    let sandbox = start(Settings::default());
+fn body_in_many_pieces_is_joined_and_a_huge_one_refused() {
+    let sandbox = start(SandboxSettings::default());
     let mut client = Client::new(&sandbox);
     let body = format!(
         r#"{{"order_no":"1","trackingnumber":"2","carrier_type":"UPS","product":"{}"}}"#,
@@ -294,8 +313,8 @@ fn a_body_in_many_pieces_is_put_together_and_an_enormous_one_refused() {
 }
 
 #[test]
-fn bad_http_closes_the_connection_and_hurts_nobody_else() {
-    let sandbox = start(Settings::default());
+fn bad_http_closes_only_its_connection() {
+    let sandbox = start(SandboxSettings::default());
     let mut client = Client::new(&sandbox);
     client.0.write_all(b"\x16\x03\x01 this is no request\r\n\r\n").expect("sent");
     let mut rest = Vec::new();
@@ -310,13 +329,13 @@ fn bad_http_closes_the_connection_and_hurts_nobody_else() {
 }
 
 #[test]
-fn a_client_that_gives_up_waiting_has_sent_its_payload_all_the_same() {
+fn acceptance_does_not_depend_on_the_clients_patience() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("requests");
-    let sandbox = start(Settings {
+    let sandbox = start(SandboxSettings {
         latency: Duration::from_secs(600),
         log: Some(log.clone()),
-        ..Settings::default()
+        ..SandboxSettings::default()
     });
     let mut client = Client::new(&sandbox);
     client.0.set_read_timeout(Some(Duration::from_millis(1))).expect("a time limit");
@@ -325,21 +344,25 @@ fn a_client_that_gives_up_waiting_has_sent_its_payload_all_the_same() {
     assert_eq!(sandbox.counts().in_flight, 1);
     drop(client);
     until(|| sandbox.counts().in_flight == 0);
-    assert_eq!(Entry::read_all(&log).expect("a log").len(), 1);
+    assert_eq!(LogEntry::read_all(&log).expect("a log").len(), 1);
 }
 
 #[test]
-fn the_log_has_a_line_for_each_request_before_its_answer_arrives() {
+fn log_has_a_line_for_each_request_before_its_response() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("requests");
-    let sandbox =
-        start(Settings { resets: 0.5, seed: 5, log: Some(path.clone()), ..Settings::default() });
+    let sandbox = start(SandboxSettings {
+        resets: 0.5,
+        seed: 5,
+        log: Some(path.clone()),
+        ..SandboxSettings::default()
+    });
     for number in 1..=40 {
         let body = format!(
             r#"{{"order_no":"{number}","trackingnumber":"t{number}","carrier_type":"UPS"}}"#
         );
         let seen = Client::new(&sandbox).post(&body).map(|seen| seen.status).ok();
-        let entries = Entry::read_all(&path).expect("a log");
+        let entries = LogEntry::read_all(&path).expect("a log");
         let entry = &entries[number - 1];
         assert_eq!(
             (entry.order_no.clone(), entry.trackingnumber.clone()),
@@ -348,7 +371,7 @@ fn the_log_has_a_line_for_each_request_before_its_answer_arrives() {
         assert_eq!(entry.payload, format!("{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes())));
         assert_eq!((entry.answered, entry.answered.then_some(200)), (seen.is_some(), seen));
     }
-    let entries = Entry::read_all(&path).expect("a log");
+    let entries = LogEntry::read_all(&path).expect("a log");
     let counts = sandbox.stop();
     let accepted = entries.iter().filter(|entry| entry.status == Some(200)).count() as u64;
     assert_eq!(
@@ -360,30 +383,35 @@ fn the_log_has_a_line_for_each_request_before_its_answer_arrives() {
 }
 
 #[test]
-fn it_listens_on_this_machine_alone_and_says_when_the_port_is_taken() {
-    let sandbox = start(Settings::default());
-    assert_eq!(sandbox.url(), format!("http://127.0.0.1:{}{PATH}", sandbox.address().port()));
-    let taken =
-        Sandbox::start(sandbox.address(), Settings::default()).expect_err("the port is taken");
-    assert!(matches!(taken, Error::PortInUse(address) if address == sandbox.address()), "{taken}");
+fn start_is_refused_beyond_loopback_and_on_a_taken_port() {
+    let sandbox = start(SandboxSettings::default());
+    assert_eq!(sandbox.url(), format!("http://127.0.0.1:{}{PATH}", address_of(&sandbox).port()));
+    let taken = Sandbox::start(address_of(&sandbox), SandboxSettings::default())
+        .expect_err("the port is taken");
+    assert!(
+        matches!(taken, Error::PortInUse(address) if address == address_of(&sandbox)),
+        "{taken}"
+    );
     assert!(taken.to_string().contains("choose another port"), "{taken}");
     for address in ["0.0.0.0:0", "192.0.2.1:80", "[::]:0"] {
-        let error = Sandbox::start(address.parse().expect("an address"), Settings::default())
-            .expect_err("refused");
+        let error =
+            Sandbox::start(address.parse().expect("an address"), SandboxSettings::default())
+                .expect_err("refused");
         assert!(matches!(error, Error::NotLoopback(_)), "{error}");
     }
     let log = Some("no such folder/log".into());
     let error = Sandbox::start(
         SocketAddr::from(([127, 0, 0, 1], 0)),
-        Settings { log, ..Settings::default() },
+        SandboxSettings { log, ..SandboxSettings::default() },
     );
     assert!(matches!(error, Err(Error::Log { .. })));
 }
 
 #[test]
-fn stopping_ends_connections_and_frees_the_port() {
-    let sandbox = start(Settings { latency: Duration::from_secs(600), ..Settings::default() });
-    let address = sandbox.address();
+fn stop_ends_connections_and_frees_the_port() {
+    let sandbox =
+        start(SandboxSettings { latency: Duration::from_secs(600), ..SandboxSettings::default() });
+    let address = address_of(&sandbox);
     let mut client = Client::new(&sandbox);
     client.0.set_read_timeout(Some(Duration::from_millis(1))).expect("a time limit");
     assert!(client.post(GOOD).is_err());
@@ -395,7 +423,48 @@ fn stopping_ends_connections_and_frees_the_port() {
     ));
     drop(client);
     assert_eq!(
-        Sandbox::start(address, Settings::default()).map(|again| again.address()).ok(),
+        Sandbox::start(address, SandboxSettings::default()).map(|again| address_of(&again)).ok(),
         Some(address)
     );
+}
+
+#[test]
+fn outage_resets_open_connections_and_the_port_comes_back() {
+    let outage = OutageWindow { start: OutageStart::Requests(1), duration: Duration::from_secs(1) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = Some(folder.path().join("log"));
+    let sandbox =
+        start(SandboxSettings { outage: Some(outage), log, ..SandboxSettings::default() });
+    let mut client = Client::new(&sandbox);
+    assert_eq!(client.post(GOOD).expect("a response").status, 200);
+    let reset = client.post(GOOD).expect_err("reset");
+    assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+    let address = address_of(&sandbox);
+    let kind = || TcpStream::connect(address).err().map(|error| error.kind());
+    until(|| kind() == Some(ErrorKind::ConnectionRefused));
+    until(|| kind().is_none());
+    assert_eq!(Client::new(&sandbox).post(GOOD).expect("a response").status, 200);
+    let entries = LogEntry::read_all(&folder.path().join("log")).expect("a log");
+    let seen: Vec<_> = entries.iter().map(|entry| (entry.status, entry.answered)).collect();
+    assert_eq!(seen, [(Some(200), true), (None, false), (Some(200), true)]);
+    assert_eq!(sandbox.stop().resets, 1);
+}
+
+#[test]
+fn revoke_after_answers_as_for_wrong_credentials() {
+    let sandbox = start(SandboxSettings { revoke_after: Some(2), ..SandboxSettings::default() });
+    let mut client = Client::new(&sandbox);
+    let statuses = [(); 4].map(|()| client.post(GOOD).expect("a response").status);
+    assert_eq!(statuses, [200, 200, 401, 401]);
+}
+
+#[test]
+fn slow_responses_are_late_and_their_payloads_accepted() {
+    let slow = Some(SlowResponses { share: 1.0, time: Duration::from_secs(600) });
+    let sandbox = start(SandboxSettings { slow, ..SandboxSettings::default() });
+    let mut client = Client::new(&sandbox);
+    client.0.set_read_timeout(Some(Duration::from_millis(1))).expect("a time limit");
+    assert!(client.post(GOOD).is_err());
+    until(|| sandbox.counts().accepted == 1);
+    assert_eq!(sandbox.counts().in_flight, 1);
 }

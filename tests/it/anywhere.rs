@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::Run;
 use crate::support::{Answer, Workdir};
 
@@ -28,7 +28,7 @@ fn workdir(orders: &str) -> Workdir {
     workdir
 }
 
-fn run(workdir: &Workdir, server: &Scripted, words: &[&str]) -> Run {
+fn run(workdir: &Workdir, server: &TestServer, words: &[&str]) -> Run {
     let url = server.url();
     let mut arguments = words.to_vec();
     arguments.extend(["--rate", "unlimited"]);
@@ -49,7 +49,7 @@ const ORDERS: &str =
 
 #[test]
 fn rows_that_stand_apart_are_one_shipment_and_keep_their_lines_in_the_order_of_the_file() {
-    let server = Scripted::answering(|_| Answer::accepted());
+    let server = TestServer::answering(|_| Answer::accepted());
     let workdir = workdir(ORDERS);
     run(&workdir, &server, &["import", "orders.csv", "--concurrency", "1"]).assert_code(0);
     let sent: Vec<String> =
@@ -69,7 +69,7 @@ fn rows_that_stand_apart_are_one_shipment_and_keep_their_lines_in_the_order_of_t
 
 #[test]
 fn a_retry_sends_the_shipments_that_are_left_and_keeps_all_other_lines() {
-    let refusing = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let refusing = TestServer::answering(|request| match request.field("order_no").as_str() {
         "2" => Answer::json(409, ""),
         _ => Answer::accepted(),
     });
@@ -91,7 +91,7 @@ fn a_retry_sends_the_shipments_that_are_left_and_keeps_all_other_lines() {
     let failed = workdir.read("orders.failed.csv");
     assert_eq!(failed.lines().count(), 4, "{failed}");
 
-    let server = Scripted::answering(|_| Answer::accepted());
+    let server = TestServer::answering(|_| Answer::accepted());
     let url = server.url();
     run(&workdir, &server, &["retry", "orders.results.csv", "--endpoint", &url]).assert_code(0);
     let sent: Vec<String> =
@@ -115,7 +115,7 @@ fn a_retry_sends_the_shipments_that_are_left_and_keeps_all_other_lines() {
 
 #[test]
 fn ten_thousand_rows_in_a_bad_order_make_their_shipments() {
-    let server = Scripted::answering(|_| Answer::accepted());
+    let server = TestServer::answering(|_| Answer::accepted());
     let mut orders = "Order,Tracking,Item\n".to_owned();
     for row in 0..10_000 {
         let order = row % 2_000;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Workdir;
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::Run;
 
 const ORDERS: &str = "Order,Tracking,Date\n1,T1,24.11.2026\n";
@@ -17,7 +17,7 @@ carrier_type = { value = "UPS" }
 
 struct Case {
     workdir: Workdir,
-    server: Scripted,
+    server: TestServer,
 }
 
 impl Case {
@@ -25,7 +25,7 @@ impl Case {
         let workdir = Workdir::new();
         workdir.write("orders.csv", ORDERS);
         workdir.write("map.toml", MAPPING);
-        Self { workdir, server: Scripted::new([]) }
+        Self { workdir, server: TestServer::new([]) }
     }
 
     fn with(name: &str, content: impl AsRef<[u8]>) -> Self {

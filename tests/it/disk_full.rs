@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::tmpfs::Tmpfs;
 use crate::support::workdir::Run;
 use crate::support::{Answer, Workdir};
@@ -15,7 +15,7 @@ const CONCURRENCY: usize = 8;
 
 struct Shop {
     workdir: Workdir,
-    server: Scripted,
+    server: TestServer,
     disk: Tmpfs,
 }
 
@@ -32,7 +32,8 @@ impl Shop {
             "map.toml",
             "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n",
         );
-        let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(1)));
+        let server =
+            TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(1)));
         Some(Self { workdir, server, disk })
     }
 

@@ -1,7 +1,7 @@
 //! Rows that belong together, and rows that make several shipments, in an import and its retry:
 //! each row has its line with the outcome of its shipment, and what was accepted is not sent again.
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::Run;
 use crate::support::{Answer, Workdir};
 
@@ -38,7 +38,7 @@ fn workdir(mapping: &str, orders: &str) -> Workdir {
     workdir
 }
 
-fn run(workdir: &Workdir, server: &Scripted, words: &[&str]) -> Run {
+fn run(workdir: &Workdir, server: &TestServer, words: &[&str]) -> Run {
     let url = server.url();
     let mut arguments = words.to_vec();
     arguments.extend(["--rate", "unlimited", "--endpoint", &url]);
@@ -49,8 +49,8 @@ fn run(workdir: &Workdir, server: &Scripted, words: &[&str]) -> Run {
 }
 
 /// A server that refuses the shipments with these tracking numbers.
-fn refusing(refused: &'static [&'static str]) -> Scripted {
-    Scripted::answering(move |request| {
+fn refusing(refused: &'static [&'static str]) -> TestServer {
+    TestServer::answering(move |request| {
         if refused.contains(&request.field("trackingnumber").as_str()) {
             Answer::json(409, r#"{"message":"not today"}"#)
         } else {
@@ -70,7 +70,7 @@ fn lines(workdir: &Workdir, name: &str) -> Vec<String> {
 }
 
 /// What arrived, sorted: order, tracking number, product, quantity.
-fn arrived(server: &Scripted) -> Vec<String> {
+fn arrived(server: &TestServer) -> Vec<String> {
     let one = |request: &crate::support::request::Request| {
         ["order_no", "trackingnumber", "product", "quantity"]
             .map(|field| request.field(field))
@@ -285,7 +285,7 @@ fn a_row_stands_once_among_the_failed_rows_however_many_of_its_shipments_were_re
 #[test]
 fn a_stop_within_the_file_leaves_whole_groups_for_the_retry() {
     let workdir = workdir(GROUPED, ORDERS);
-    let stopping = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let stopping = TestServer::answering(|request| match request.field("order_no").as_str() {
         "1" => Answer::accepted(),
         _ => Answer::json(
             401,

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::Running;
 use crate::support::{Answer, End, Workdir};
 
-fn start(server: &Scripted, program: &[&str]) -> (Workdir, Running) {
+fn start(server: &TestServer, program: &[&str]) -> (Workdir, Running) {
     let workdir = Workdir::new();
     let mut orders = "Order,Tracking\n".to_owned();
     for row in 1..=2000 {
@@ -33,7 +33,7 @@ fn start(server: &Scripted, program: &[&str]) -> (Workdir, Running) {
 fn the_first_signal_finishes_what_is_in_flight_and_records_everything() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let server =
-            Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(100)));
+            TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(100)));
         let (workdir, running) = start(&server, &[]);
         server.wait_for_requests(30);
         running.signal(signal);
@@ -66,7 +66,7 @@ fn a_run_that_was_started_to_outlive_its_terminal_does() {
         "map.toml",
         "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n",
     );
-    let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(300)));
+    let server = TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(300)));
     let arguments = ["import", "orders.csv", "-m", "map.toml", "--endpoint", &server.url()];
     let running = workdir
         .launch_with_signals(Some("HUP"), &arguments)
@@ -79,7 +79,7 @@ fn a_run_that_was_started_to_outlive_its_terminal_does() {
 
 #[test]
 fn the_second_signal_ends_at_once() {
-    let server = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let server = TestServer::answering(|request| match request.field("order_no").as_str() {
         "1" => Answer::accepted(),
         _ => Answer::none(End::Mute),
     });

@@ -5,7 +5,7 @@ mod matches;
 
 use crate::support::Answer;
 use crate::support::Workdir;
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::Run;
 
 const MAPPING: &str = r#"
@@ -30,7 +30,7 @@ fn workdir(mapping: &str) -> Workdir {
 }
 
 /// Imports `orders.csv` to `server`.
-fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
+fn import(workdir: &Workdir, server: &TestServer, flags: &[&str]) -> Run {
     let url = server.url();
     let mut arguments =
         vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
@@ -39,7 +39,7 @@ fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
 }
 
 /// The tracking numbers that arrived, sorted.
-fn arrived(server: &Scripted) -> Vec<String> {
+fn arrived(server: &TestServer) -> Vec<String> {
     let mut arrived: Vec<String> =
         server.requests().iter().map(|request| request.field("trackingnumber")).collect();
     arrived.sort();
@@ -58,7 +58,7 @@ fn lines(workdir: &Workdir, name: &str) -> Vec<String> {
 
 #[test]
 fn each_joined_row_is_a_shipment_and_what_matches_nothing_is_named_on_both_sides() {
-    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(MAPPING), TestServer::answering(|_| Answer::accepted()));
     let run = import(&workdir, &server, &[]);
     run.assert_code(0);
     assert_eq!(arrived(&server), ["T1", "T2", "T3"]);
@@ -77,7 +77,7 @@ fn each_joined_row_is_a_shipment_and_what_matches_nothing_is_named_on_both_sides
 
 #[test]
 fn where_nothing_matches_nothing_is_sent() {
-    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(MAPPING), TestServer::answering(|_| Answer::accepted()));
     workdir.write("shipments.csv", "Order,Tracking\nA-1,T1\n");
     for run in [
         import(&workdir, &server, &[]),
@@ -98,7 +98,7 @@ fn where_nothing_matches_nothing_is_sent() {
 #[test]
 fn a_retry_joins_the_same_export_again_whichever_was_given() {
     let mapping = MAPPING.replace("file = \"shipments.csv\"\n", "missing = \"invalid\"\n");
-    let (workdir, server) = (workdir(&mapping), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(&mapping), TestServer::answering(|_| Answer::accepted()));
     let run = import(&workdir, &server, &[]);
     run.assert_code(2);
     assert!(run.stderr.contains("--join"), "{}", run.stderr);
@@ -116,7 +116,7 @@ fn a_group_is_joined_once_and_a_joined_column_is_refused_before_the_join() {
         "[fields]",
         "[rows]\ngroup_by = \"Name\"\n[fields]\nproduct = { column = \"Item\", combine = \"join\" }",
     );
-    let (workdir, server) = (workdir(&grouped), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(&grouped), TestServer::answering(|_| Answer::accepted()));
     workdir.write("orders.csv", "Name,Item\n#1001,Mug\n#1001,Cup\n");
     import(&workdir, &server, &[]).assert_code(0);
     assert_eq!(
@@ -139,7 +139,7 @@ fn a_group_is_joined_once_and_a_joined_column_is_refused_before_the_join() {
 
 #[test]
 fn what_was_sent_before_is_adopted_from_orders_with_their_shipments() {
-    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(MAPPING), TestServer::answering(|_| Answer::accepted()));
     workdir.write("other.csv", "Order;Tracking\n1001;T1\n1002;T2\n1003;T3\n");
     let url = server.url();
     let adopt = [
@@ -165,7 +165,7 @@ fn what_was_sent_before_is_adopted_from_orders_with_their_shipments() {
 
 #[test]
 fn the_header_of_a_joined_export_is_found_among_other_lines_by_its_columns() {
-    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(MAPPING), TestServer::answering(|_| Answer::accepted()));
     let preamble =
         "Shop;Example Ltd;;\nOrder;Note;Tracking;Depot\nBestellung;Notiz;Sendung;Lager\n";
     workdir.write(

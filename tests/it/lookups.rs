@@ -2,7 +2,7 @@
 
 use crate::support::Answer;
 use crate::support::Workdir;
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 
 const MAPPING: &str = r#"
 [fields]
@@ -27,7 +27,7 @@ fn workdir() -> Workdir {
 
 #[test]
 fn a_lookup_file_lies_beside_the_mapping_that_says_it_and_a_retry_reads_it_anew() {
-    let (workdir, server) = (workdir(), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(), TestServer::answering(|_| Answer::accepted()));
     workdir.write(
         "mine.toml",
         "extends = \"maps/shop.toml\"\n[fields]\nproduct = { value = \"Mug\" }\n",

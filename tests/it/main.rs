@@ -25,7 +25,7 @@ mod proposals;
 mod quirks;
 mod retry;
 mod run;
-mod sandbox_script;
+mod sandbox;
 mod snapshots;
 mod support;
 mod tables;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::{Launch, Run};
 use crate::support::{Answer, End, Workdir};
 
@@ -13,11 +13,11 @@ const MAPPING: &str = "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracki
 
 struct Shop {
     workdir: Workdir,
-    server: Scripted,
+    server: TestServer,
 }
 
 impl Shop {
-    fn new(server: Scripted) -> Self {
+    fn new(server: TestServer) -> Self {
         let workdir = Workdir::new();
         workdir.write("map.toml", MAPPING);
         Self { workdir, server }
@@ -58,7 +58,7 @@ impl Shop {
 }
 
 fn accepting() -> Shop {
-    Shop::new(Scripted::new([]))
+    Shop::new(TestServer::new([]))
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_loopback_endpoint_is_remembered_only_when_that_is_said() {
 #[test]
 fn a_killed_run_is_finished_by_the_same_command_and_only_what_was_in_flight_is_in_doubt() {
     let shop =
-        Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(3))));
+        Shop::new(TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(3))));
     shop.export((1..=600).map(|order| (order, "shipped")));
     let concurrency = 8;
     let mut kills = 0;
@@ -184,10 +184,11 @@ fn a_killed_run_is_finished_by_the_same_command_and_only_what_was_in_flight_is_i
 
 #[test]
 fn what_was_in_flight_at_a_kill_is_held_by_name_when_that_is_wished() {
-    let shop = Shop::new(Scripted::answering(|request| match request.field("order_no").as_str() {
-        "7" | "8" => Answer::none(End::Mute),
-        _ => Answer::accepted(),
-    }));
+    let shop =
+        Shop::new(TestServer::answering(|request| match request.field("order_no").as_str() {
+            "7" | "8" => Answer::none(End::Mute),
+            _ => Answer::accepted(),
+        }));
     shop.export((1..=20).map(|order| (order, "shipped")));
     let running = shop.launch(&["--in-doubt", "hold"]).spawn();
     shop.server.wait_for_requests(20);
@@ -213,7 +214,7 @@ fn what_was_in_flight_at_a_kill_is_held_by_name_when_that_is_wished() {
 
 #[test]
 fn one_lost_answer_taints_a_shipment_over_the_runs() {
-    let shop = Shop::new(Scripted::with_last(
+    let shop = Shop::new(TestServer::with_last(
         [
             Answer::accepted(),
             Answer::none(End::Reset),
@@ -239,7 +240,7 @@ fn one_lost_answer_taints_a_shipment_over_the_runs() {
 
 #[test]
 fn a_payload_that_stays_in_doubt_does_not_make_the_shipments_other_one_go_out_every_night() {
-    let shop = Shop::new(Scripted::with_last(
+    let shop = Shop::new(TestServer::with_last(
         [Answer::none(End::Reset), Answer::accepted(), Answer::json(409, "")],
         Answer::json(409, ""),
     ));
@@ -269,7 +270,7 @@ fn a_payload_that_stands_once_more_in_a_file_is_sent_once_with_a_ledger_and_with
 
 #[test]
 fn a_retry_warns_where_the_endpoint_gets_an_older_payload_last() {
-    let shop = Shop::new(Scripted::with_last([Answer::json(409, "")], Answer::accepted()));
+    let shop = Shop::new(TestServer::with_last([Answer::json(409, "")], Answer::accepted()));
     shop.export([(1, "packed"), (1, "shipped"), (2, "shipped")]);
     shop.import(&["--concurrency", "1"]).assert_code(1);
     assert_eq!(shop.statuses(), ["rejected", "sent", "sent"]);
@@ -295,7 +296,7 @@ fn a_retry_warns_where_the_endpoint_gets_an_older_payload_last() {
 #[test]
 fn slow_second_run_for_an_account_is_told_of_the_first_or_waits() {
     let shop =
-        Shop::new(Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
+        Shop::new(TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(40))));
     shop.export((1..=40).map(|order| (order, "shipped")));
     let first = shop.launch(&["--concurrency", "1"]).spawn();
     shop.server.wait_for_requests(2);
@@ -349,10 +350,11 @@ fn a_ledger_that_cannot_be_used_stops_the_run_before_anything_is_sent() {
 
 #[test]
 fn the_ledger_is_looked_at_and_put_right_by_its_command() {
-    let shop = Shop::new(Scripted::answering(|request| match request.field("order_no").as_str() {
-        "3" => Answer::none(End::Reset),
-        _ => Answer::accepted(),
-    }));
+    let shop =
+        Shop::new(TestServer::answering(|request| match request.field("order_no").as_str() {
+            "3" => Answer::none(End::Reset),
+            _ => Answer::accepted(),
+        }));
     shop.export((1..=3).map(|order| (order, "shipped")));
     shop.import(&["--max-attempts", "1"]).assert_code(1);
     let ledger = |words: &[&str]| {

@@ -1,16 +1,16 @@
-//! Real outages of twelve seconds, in the three forms they have: no row fails, and a dead endpoint
-//! is left alone.
+//! Real outages of twelve seconds in their three forms: no row fails, and a dead endpoint gets few
+//! requests.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use lateship::sandbox::{Does, Entry, Fault, Sandbox, Script, Settings};
-
 use crate::support::Workdir;
+use crate::support::faults::{Fault, Faults};
+use crate::support::server::TestServer;
 
 const CONCURRENCY: usize = 8;
 
-fn survives(name: &str, fault: Fault) {
+fn survives(name: &str, outage: Fault) {
     let workdir = Workdir::new();
     let mut orders = "Order,Tracking\n".to_owned();
     for row in 1..=600 {
@@ -21,14 +21,8 @@ fn survives(name: &str, fault: Fault) {
         "map.toml",
         "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n",
     );
-    let log = workdir.path("arrived.log");
-    let settings = Settings {
-        script: Some(Script::new([fault])),
-        log: Some(log.clone()),
-        ..Settings::default()
-    };
-    let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings).expect("a sandbox");
-    let url = sandbox.url();
+    let server = TestServer::with_faults(Faults::new(1, [outage]));
+    let url = server.url();
     let arguments = [
         "import",
         "orders.csv",
@@ -54,25 +48,22 @@ fn survives(name: &str, fault: Fault) {
     );
     let rows = workdir.results("orders.results.csv");
     assert!(rows.iter().all(|row| row["status"] == "sent"), "{name}");
-    let met = Entry::read_all(&log)
-        .expect("the log")
-        .iter()
-        .filter(|entry| entry.fault.is_some())
-        .count();
-    assert!(met <= 30 + CONCURRENCY, "{name}: {met} requests were thrown at a dead endpoint");
+    let met = server.log().iter().filter(|entry| !entry.accepted).count();
+    assert!(met > 0, "{name}: the outage was never met");
+    assert!(met <= 30 + CONCURRENCY, "{name}: {met} requests to a dead endpoint");
 }
 
 #[test]
 fn slow_outage_of_twelve_seconds_costs_no_row_whatever_its_form() {
-    let window = || 2.0..14.0;
+    let (first, lasts) = (200, Duration::from_secs(12));
     let outages = [
-        ("503", Fault::status(503).seconds(window())),
-        ("resets", Fault::new(Does::Reset).seconds(window())),
-        ("refused connections", Fault::new(Does::Refuse).seconds(window())),
+        ("503", Fault::status(503).window(first, lasts)),
+        ("resets", Fault::reset().window(first, lasts)),
+        ("refused connections", Fault::refuse(first, lasts)),
     ];
     std::thread::scope(|scope| {
-        for (name, fault) in outages {
-            scope.spawn(move || survives(name, fault));
+        for (name, outage) in outages {
+            scope.spawn(move || survives(name, outage));
         }
     });
 }

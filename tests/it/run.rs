@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::fs;
 use std::time::Duration;
 
-use lateship::sandbox::{Entry, Sandbox, Settings};
+use lateship::sandbox::{LogEntry, Sandbox, SandboxSettings};
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::{Launch, Run};
 use crate::support::{Answer, Workdir};
 
@@ -52,13 +52,13 @@ fn summary(workdir: &Workdir, name: &str) -> serde_json::Value {
 fn slow_ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() {
     let workdir = workdir(&orders(10_000));
     let log = workdir.path("arrived.log");
-    let faults = Settings {
+    let faults = SandboxSettings {
         errors: 0.01,
         throttled: 0.001,
         resets: 0.01,
         seed: 7,
         log: Some(log.clone()),
-        ..Settings::default()
+        ..SandboxSettings::default()
     };
     let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), faults).expect("a sandbox");
     let run = import(
@@ -70,7 +70,7 @@ fn slow_ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() 
     let rows = workdir.results("orders.results.csv");
     assert_eq!(rows.len(), 10_000);
     let mut accepted: HashMap<String, usize> = HashMap::new();
-    let arrived = Entry::read_all(&log).expect("the sandbox's log");
+    let arrived = LogEntry::read_all(&log).expect("the sandbox's log");
     for entry in &arrived {
         *accepted.entry(entry.order_no.clone()).or_default() +=
             usize::from(entry.status == Some(200));
@@ -101,7 +101,7 @@ fn slow_ten_thousand_rows_end_in_input_order_with_what_the_endpoint_gave_them() 
 #[test]
 fn the_summary_tells_a_program_what_a_person_reads() {
     let workdir = workdir("Order,Tracking,Date\n1,T1,24.11.2026\n2,T2,31.02.2026\n");
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let run = import(&workdir, &["--endpoint", &server.url(), "--set", "product=Mug"]).run();
     run.assert_code(1);
     let summary = summary(&workdir, "orders.results.json");
@@ -125,7 +125,7 @@ fn the_summary_tells_a_program_what_a_person_reads() {
 #[test]
 fn failed_rows_are_mended_and_imported_with_the_same_mapping() {
     let workdir = workdir("Order,Tracking,Date\n1,T1,24.11.2026\n2,,24.11.2026\n3,T3,soon\n");
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let endpoint = server.url();
     import(&workdir, &["--endpoint", &endpoint]).run().assert_code(1);
     let failed = workdir.read("orders.failed.csv");
@@ -236,7 +236,7 @@ fn a_header_without_rows_is_a_quiet_night() {
 #[test]
 fn too_few_shipments_stop_the_run_before_it_starts() {
     let workdir = workdir(&orders(20));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let run = import(&workdir, &["--endpoint", &server.url(), "--min-shipments", "21"]).run();
     run.assert_code(2);
     assert!(run.stderr.contains("20 shipments") && run.stderr.contains("21"), "{}", run.stderr);
@@ -272,7 +272,7 @@ fn a_dry_run_maps_everything_and_sends_nothing() {
 #[test]
 fn a_run_that_meets_its_time_stops_cleanly() {
     let workdir = workdir(&orders(2000));
-    let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(20)));
+    let server = TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(20)));
     let run =
         import(&workdir, &["--endpoint", &server.url(), "--rate", "20/s", "--max-duration", "1s"])
             .run();
@@ -289,7 +289,7 @@ fn a_run_that_meets_its_time_stops_cleanly() {
 #[test]
 fn a_killed_run_leaves_what_it_knows_and_the_next_one_does_not_run_over_it() {
     let workdir = workdir(&orders(500));
-    let server = Scripted::answering(|_| Answer::accepted());
+    let server = TestServer::answering(|_| Answer::accepted());
     let flags = ["--endpoint", &server.url(), "--rate", "100/s"];
     let running = import(&workdir, &flags).spawn();
     server.wait_for_requests(150);
@@ -309,7 +309,7 @@ fn a_killed_run_leaves_what_it_knows_and_the_next_one_does_not_run_over_it() {
 #[test]
 fn slow_input_that_is_written_to_while_it_is_read_stops_the_run() {
     let workdir = workdir(&orders(400));
-    let server = Scripted::answering(|_| Answer::accepted());
+    let server = TestServer::answering(|_| Answer::accepted());
     let running = import(&workdir, &["--endpoint", &server.url(), "--rate", "100/s"]).spawn();
     server.wait_for_requests(20);
     workdir.write("orders.csv", orders(10));
@@ -322,7 +322,7 @@ fn slow_input_that_is_written_to_while_it_is_read_stops_the_run() {
 #[test]
 fn two_runs_never_write_the_same_results() {
     let workdir = workdir(&orders(500));
-    let server = Scripted::answering(|_| Answer::accepted());
+    let server = TestServer::answering(|_| Answer::accepted());
     let flags = ["--endpoint", &server.url(), "--rate", "20/s"];
     let first = import(&workdir, &flags).spawn();
     server.wait_for_requests(1);

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::support::server::{Refusing, Scripted, refusing};
+use crate::support::server::{Refusing, TestServer, refusing};
 use crate::support::tls::self_signed;
 use crate::support::workdir::Run;
 use crate::support::{Answer, End, Workdir};
@@ -81,7 +81,7 @@ fn triple(status: &str, http: &str, attempts: &str) -> (String, String, String) 
 
 #[test]
 fn an_acceptance_is_sent_with_the_headers_and_the_body_of_the_guide() {
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let ran = import(2, &server.url(), &[]);
     ran.code(0);
     assert_eq!(ran.rows(), vec![triple("sent", "200", "1"); 2]);
@@ -103,7 +103,7 @@ fn the_two_documented_409s_reject_their_row_alone() {
     for message in
         ["Order Number, Tracking Number, Carrier Type must not be empty", "Invalid JSON format"]
     {
-        let server = Scripted::new([Answer::json(
+        let server = TestServer::new([Answer::json(
             409,
             &format!(r#"{{"message":"{message}","status":"Error"}}"#),
         )]);
@@ -128,8 +128,10 @@ fn refused_credentials_and_headers_cost_one_request_and_stop_the_run() {
         (400, "Only application/json content-type is accepted"),
         (400, "Authorization Email and API Key are required"),
     ] {
-        let server =
-            Scripted::with_last([], Answer::json(status, &format!(r#"{{"message":"{message}"}}"#)));
+        let server = TestServer::with_last(
+            [],
+            Answer::json(status, &format!(r#"{{"message":"{message}"}}"#)),
+        );
         let ran = import(50, &server.url(), &[]);
         ran.code(3);
         assert_eq!(server.requests().len(), 1);
@@ -142,7 +144,7 @@ fn refused_credentials_and_headers_cost_one_request_and_stop_the_run() {
 #[test]
 fn a_2xx_with_an_error_in_it_is_rejected_with_its_message() {
     for body in [r#"{"status":"Error","message":"unknown shop"}"#, r#"{"error":"unknown shop"}"#] {
-        let server = Scripted::new([Answer::json(200, body)]);
+        let server = TestServer::new([Answer::json(200, body)]);
         let ran = import(2, &server.url(), &[]);
         ran.code(1);
         assert_eq!(ran.statuses(), ["rejected", "sent"]);
@@ -159,12 +161,12 @@ fn a_2xx_that_is_not_the_webhooks_is_in_doubt_and_three_in_a_row_stop_the_run() 
         Answer::json(200, "[]"),
         Answer::endless(),
     ] {
-        let server = Scripted::new([Answer::accepted(), odd.clone()]);
+        let server = TestServer::new([Answer::accepted(), odd.clone()]);
         let ran = import(3, &server.url(), &["--concurrency", "1"]);
         ran.code(1);
         assert_eq!(ran.statuses(), ["sent", "in_doubt", "sent"], "{odd:?}");
 
-        let server = Scripted::with_last([], odd);
+        let server = TestServer::with_last([], odd);
         let ran = import(9, &server.url(), &[]);
         ran.code(3);
         assert_eq!(server.requests().len(), 3);
@@ -199,7 +201,7 @@ fn slow_lost_answer_is_tried_again_and_says_so() {
         (Answer::json(524, ""), "a time-out of a content network"),
         (Answer::raw("nonsense\r\n\r\n").end(End::Fin), "no HTTP"),
     ] {
-        let server = Scripted::new([Answer::accepted(), lost]);
+        let server = TestServer::new([Answer::accepted(), lost]);
         let ran = import(2, &server.url(), &["--concurrency", "1"]);
         ran.code(0);
         assert_eq!(ran.rows(), [triple("sent", "200", "1"), triple("sent", "200", "2")], "{what}");
@@ -210,7 +212,7 @@ fn slow_lost_answer_is_tried_again_and_says_so() {
 
 #[test]
 fn an_answer_that_never_comes_leaves_the_row_in_doubt() {
-    let server = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let server = TestServer::answering(|request| match request.field("order_no").as_str() {
         "2" => Answer::none(End::Mute),
         _ => Answer::accepted(),
     });
@@ -223,7 +225,7 @@ fn an_answer_that_never_comes_leaves_the_row_in_doubt() {
 
 #[test]
 fn a_body_that_drips_is_cut_at_the_timeout() {
-    let server = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let server = TestServer::answering(|request| match request.field("order_no").as_str() {
         "2" => Answer::accepted().dripping(Duration::from_millis(100)),
         _ => Answer::accepted(),
     });
@@ -237,7 +239,7 @@ fn a_body_that_drips_is_cut_at_the_timeout() {
 fn slow_passing_troubles_are_tried_again() {
     for status in [408, 425, 500, 502, 503, 507] {
         let server =
-            Scripted::new([Answer::accepted(), Answer::json(status, r#"{"message":"later"}"#)]);
+            TestServer::new([Answer::accepted(), Answer::json(status, r#"{"message":"later"}"#)]);
         let ran = import(2, &server.url(), &["--concurrency", "1"]);
         ran.code(0);
         assert_eq!(ran.rows()[1], triple("sent", "200", "2"), "{status}");
@@ -246,7 +248,7 @@ fn slow_passing_troubles_are_tried_again() {
 
 #[test]
 fn a_row_that_always_gets_500_ends_failed_after_its_attempts() {
-    let server = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let server = TestServer::answering(|request| match request.field("order_no").as_str() {
         "2" => Answer::json(500, r#"{"message":"boom"}"#),
         _ => Answer::accepted(),
     });
@@ -262,7 +264,7 @@ fn slow_throttling_waits_and_is_not_charged() {
         let throttle = Answer::json(status, "")
             .header("Retry-After", retry_after)
             .header("Date", "Mon, 23 Nov 2026 12:00:00 GMT");
-        let server = Scripted::new([Answer::accepted(), throttle]);
+        let server = TestServer::new([Answer::accepted(), throttle]);
         let ran = import(2, &server.url(), &["--concurrency", "1", "--max-attempts", "1"]);
         ran.code(0);
         assert_eq!(ran.rows()[1], triple("sent", "200", "2"));
@@ -276,7 +278,7 @@ fn slow_throttling_waits_and_is_not_charged() {
 
 #[test]
 fn a_retry_after_beyond_patience_stops_the_run() {
-    let server = Scripted::with_last([], Answer::json(429, "").header("Retry-After", "86400"));
+    let server = TestServer::with_last([], Answer::json(429, "").header("Retry-After", "86400"));
     let ran = import(9, &server.url(), &[]);
     ran.code(3);
     assert_eq!(server.requests().len(), 1);
@@ -286,7 +288,7 @@ fn a_retry_after_beyond_patience_stops_the_run() {
 #[test]
 fn nonsense_in_retry_after_is_ignored() {
     let server =
-        Scripted::new([Answer::accepted(), Answer::json(429, "").header("Retry-After", "soon")]);
+        TestServer::new([Answer::accepted(), Answer::json(429, "").header("Retry-After", "soon")]);
     let ran = import(2, &server.url(), &["--concurrency", "1"]);
     ran.code(0);
     assert_eq!(ran.statuses(), ["sent", "sent"]);
@@ -295,7 +297,7 @@ fn nonsense_in_retry_after_is_ignored() {
 #[test]
 fn other_refusals_reject_their_row_alone() {
     for status in [400, 409, 413, 415, 422, 501, 505, 402, 418, 451] {
-        let server = Scripted::new([
+        let server = TestServer::new([
             Answer::accepted(),
             Answer::json(status, r#"{"message":"not this one"}"#),
         ]);
@@ -308,10 +310,10 @@ fn other_refusals_reject_their_row_alone() {
 
 #[test]
 fn a_redirect_is_never_followed_and_its_target_is_shown() {
-    let elsewhere = Scripted::new([]);
+    let elsewhere = TestServer::new([]);
     for status in [301, 302, 303, 307, 308] {
         let moved = Answer::json(status, "").header("Location", &elsewhere.url());
-        let server = Scripted::with_last([], moved);
+        let server = TestServer::with_last([], moved);
         let ran = import(9, &server.url(), &[]);
         ran.code(3);
         assert_eq!((server.requests().len(), elsewhere.requests().len()), (1, 0));
@@ -321,7 +323,7 @@ fn a_redirect_is_never_followed_and_its_target_is_shown() {
 
 #[test]
 fn a_proxys_login_stops_the_run() {
-    let server = Scripted::with_last([], Answer::json(407, ""));
+    let server = TestServer::with_last([], Answer::json(407, ""));
     let ran = import(9, &server.url(), &[]);
     ran.code(3);
     assert_eq!(server.requests().len(), 1);
@@ -341,7 +343,7 @@ fn a_bad_certificate_stops_the_run_and_nothing_is_sent() {
 fn a_wrong_address_stops_the_run_at_the_first_request() {
     for status in [403, 404, 405, 410] {
         let server =
-            Scripted::with_last([], Answer::html(status, "<html><title>No</title></html>"));
+            TestServer::with_last([], Answer::html(status, "<html><title>No</title></html>"));
         let ran = import(9, &server.url(), &[]);
         ran.code(3);
         assert_eq!(server.requests().len(), 1);
@@ -351,13 +353,13 @@ fn a_wrong_address_stops_the_run_at_the_first_request() {
 
 #[test]
 fn one_row_that_a_firewall_dislikes_is_rejected_and_three_in_a_row_stop_the_run() {
-    let server = Scripted::new([Answer::accepted(), Answer::html(403, "<html>blocked</html>")]);
+    let server = TestServer::new([Answer::accepted(), Answer::html(403, "<html>blocked</html>")]);
     let ran = import(4, &server.url(), &["--concurrency", "1"]);
     ran.code(1);
     assert_eq!(ran.statuses(), ["sent", "rejected", "sent", "sent"]);
 
     let server =
-        Scripted::with_last([Answer::accepted()], Answer::html(403, "<html>blocked</html>"));
+        TestServer::with_last([Answer::accepted()], Answer::html(403, "<html>blocked</html>"));
     let ran = import(9, &server.url(), &["--concurrency", "1"]);
     ran.code(3);
     assert_eq!(server.requests().len(), 4);
@@ -366,7 +368,7 @@ fn one_row_that_a_firewall_dislikes_is_rejected_and_three_in_a_row_stop_the_run(
 #[test]
 fn a_key_that_the_endpoint_echoes_stands_nowhere() {
     let echo = Answer::json(409, &format!(r#"{{"message":"you sent {KEY}"}}"#));
-    let ran = import(2, &Scripted::new([echo]).url(), &[]);
+    let ran = import(2, &TestServer::new([echo]).url(), &[]);
     ran.code(1);
     assert!(ran.message(0).contains("you sent (redacted)"), "{}", ran.message(0));
 }
@@ -374,7 +376,7 @@ fn a_key_that_the_endpoint_echoes_stands_nowhere() {
 #[test]
 fn terminal_escapes_in_an_answer_reach_neither_terminal_nor_results() {
     let hostile = Answer::json(409, "{\"message\":\"\\u001b]52;c;ZXZpbA==\\u0007 gone\"}");
-    let ran = import(2, &Scripted::new([hostile]).url(), &[]);
+    let ran = import(2, &TestServer::new([hostile]).url(), &[]);
     ran.code(1);
     assert!(
         !ran.run.stderr.contains('\u{1b}')
@@ -384,7 +386,7 @@ fn terminal_escapes_in_an_answer_reach_neither_terminal_nor_results() {
 
 #[test]
 fn an_answer_rule_of_the_mapping_comes_before_the_table() {
-    let server = Scripted::new([Answer::json(409, r#"{"message":"Already known"}"#)]);
+    let server = TestServer::new([Answer::json(409, r#"{"message":"Already known"}"#)]);
     let workdir = workdir(2);
     workdir.write(
         "map.toml",
@@ -399,7 +401,7 @@ fn an_answer_rule_of_the_mapping_comes_before_the_table() {
 
 #[test]
 fn too_many_failures_stop_the_run() {
-    let server = Scripted::with_last([], Answer::json(409, r#"{"message":"no"}"#));
+    let server = TestServer::with_last([], Answer::json(409, r#"{"message":"no"}"#));
     let ran = import(200, &server.url(), &["--max-failures", "20", "--concurrency", "1"]);
     ran.code(3);
     assert_eq!(server.requests().len(), 20);
@@ -410,7 +412,7 @@ fn too_many_failures_stop_the_run() {
 
 #[test]
 fn never_more_requests_are_in_flight_than_the_concurrency() {
-    let server = Scripted::answering(|_| Answer::accepted().delayed(Duration::from_millis(50)));
+    let server = TestServer::answering(|_| Answer::accepted().delayed(Duration::from_millis(50)));
     let ran = import(70, &server.url(), &["--concurrency", "7"]);
     ran.code(0);
     assert_eq!(server.peak_in_flight(), 7);

@@ -35,7 +35,7 @@ enum Answer {
 type Script = Box<dyn Fn(u64, usize, Duration) -> Answer>;
 
 /// Answers by ticket, number of the request (from 0) and time since the start.
-struct Scripted {
+struct TestServer {
     script: Script,
     latency: Duration,
     begin: Instant,
@@ -44,7 +44,7 @@ struct Scripted {
     peak: Cell<usize>,
 }
 
-impl Transport for Scripted {
+impl Transport for TestServer {
     async fn send(&self, body: Arc<[u8]>) -> Result<Response, TransportError> {
         let ticket: u64 = std::str::from_utf8(&body).expect("text").parse().expect("a ticket");
         let number = self.starts.borrow().len();
@@ -209,7 +209,7 @@ fn case(shipments: u64) -> Case {
 
 impl Case {
     async fn run(self, script: impl Fn(u64, usize, Duration) -> Answer + 'static) -> Ran {
-        let transport = Scripted {
+        let transport = TestServer {
             script: Box::new(script),
             latency: self.latency,
             begin: Instant::now(),

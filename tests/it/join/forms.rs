@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 
 use super::{MAPPING, arrived, import, workdir};
 use crate::support::Answer;
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 
 const SHIPMENTS: &str = "Order;Tracking;Stadt\n1001;T1;Köln\n1002;T2;\"Münster; Süd\"\n";
 
@@ -109,7 +109,7 @@ fn the_joined_export_is_read_in_every_form_in_which_an_input_is() {
         ),
     ];
     for (form, bytes) in forms {
-        let (workdir, server) = (workdir(&mapping), Scripted::answering(|_| Answer::accepted()));
+        let (workdir, server) = (workdir(&mapping), TestServer::answering(|_| Answer::accepted()));
         workdir.write("shipments.csv", bytes);
         let run = import(&workdir, &server, &[]);
         assert_eq!(run.code, Some(0), "{form}: {}", run.stderr);
@@ -123,7 +123,7 @@ fn the_joined_export_is_read_in_every_form_in_which_an_input_is() {
 
 #[test]
 fn a_workbook_is_joined_by_the_flag_whatever_its_name() {
-    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(MAPPING), TestServer::answering(|_| Answer::accepted()));
     workdir.write("parcels.xlsx", workbook(&[["Order", "Tracking", "Note"], ["1003", "T9", "-"]]));
     import(&workdir, &server, &["--join", "parcels.xlsx"]).assert_code(0);
     assert_eq!(arrived(&server), ["T9"]);
@@ -136,7 +136,7 @@ fn a_workbook_is_joined_by_the_flag_whatever_its_name() {
 
 #[test]
 fn the_flag_wins_over_the_mapping_whose_file_need_not_exist() {
-    let (workdir, server) = (workdir(MAPPING), Scripted::answering(|_| Answer::accepted()));
+    let (workdir, server) = (workdir(MAPPING), TestServer::answering(|_| Answer::accepted()));
     workdir.write("other.csv", "Order,Tracking\n1002,T7\n");
     import(&workdir, &server, &["--join", "other.csv"]).assert_code(0);
     assert_eq!(arrived(&server), ["T7"], "not T1 to T3 of shipments.csv");

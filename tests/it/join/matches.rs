@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use super::{MAPPING, arrived, import, lines, workdir};
 use crate::support::Answer;
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 
-fn accepting() -> Scripted {
-    Scripted::answering(|_| Answer::accepted())
+fn accepting() -> TestServer {
+    TestServer::answering(|_| Answer::accepted())
 }
 
 #[test]
@@ -68,10 +68,11 @@ fn a_joined_cell_with_several_numbers_makes_a_shipment_of_each_and_a_retry_knows
     let workdir = workdir(&mapping);
     workdir.write("orders.csv", "Name\n#1001\n#1002\n");
     workdir.write("shipments.csv", "Order,Tracking\n1001,T1; T2\n1002,T4\n1001,T3\n");
-    let refusing = Scripted::answering(|request| match request.field("trackingnumber").as_str() {
-        "T2" => Answer::json(409, r#"{"message":"not today"}"#),
-        _ => Answer::accepted(),
-    });
+    let refusing =
+        TestServer::answering(|request| match request.field("trackingnumber").as_str() {
+            "T2" => Answer::json(409, r#"{"message":"not today"}"#),
+            _ => Answer::accepted(),
+        });
     import(&workdir, &refusing, &[]).assert_code(1);
     assert_eq!(arrived(&refusing), ["T1", "T2", "T3", "T4"]);
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Q9 and Q10: orders of several items, and of several parcels.
 
 use super::{check, plain};
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 
 /// Rows of one order and parcel are one shipment.
 fn grouped(rows: &str) -> String {
@@ -155,7 +155,7 @@ fn q10_several_numbers_in_a_cell_or_in_rows_are_a_shipment_each() {
     // An order that stands twice with two parcels is two shipments.
     let checked = check("Order,Tracking,Total\n1,T1,5\n1,T2,7\n", &plain("amount = \"Total\""));
     assert_eq!(checked.all("amount"), ["5", "7"]);
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let url = server.url();
     let import =
         ["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];

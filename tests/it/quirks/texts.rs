@@ -1,7 +1,7 @@
 //! Q14, Q16 to Q19, Q22 to Q28 and Q30: rows, columns and texts that are not as one expects.
 
 use super::{attempt, check, plain};
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 
 #[test]
 fn q14_line_ends_within_a_cell_end_no_row_and_lines_are_counted_on() {
@@ -147,7 +147,7 @@ fn q28_countries_go_out_as_they_stand_or_by_a_table() {
 fn q30_an_order_of_an_overlapping_export_is_not_sent_again() {
     let checked = check("Order,Tracking\n1,T1\n2,T2\n1,T1\n", &plain(""));
     let workdir = checked.workdir;
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let url = server.url();
     let import = |input: &str| {
         let words = [

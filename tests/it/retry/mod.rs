@@ -5,7 +5,7 @@ mod rounds;
 
 use std::fmt::Write;
 
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::{Launch, Run};
 use crate::support::{Answer, End, Workdir};
 
@@ -36,7 +36,7 @@ fn launch(workdir: &Workdir, arguments: &[&str]) -> Launch {
     workdir.launch(arguments).credentials("ops@example.com", "key-1")
 }
 
-fn import(workdir: &Workdir, server: &Scripted, flags: &[&str]) -> Run {
+fn import(workdir: &Workdir, server: &TestServer, flags: &[&str]) -> Run {
     let url = server.url();
     let mut arguments =
         vec!["import", "orders.csv", "-m", "map.toml", "--rate", "unlimited", "--endpoint", &url];
@@ -51,8 +51,8 @@ fn retry(workdir: &Workdir, flags: &[&str]) -> Run {
 }
 
 /// A server that refuses these orders, every time.
-fn refusing(orders: &'static [&'static str]) -> Scripted {
-    Scripted::answering(move |request| {
+fn refusing(orders: &'static [&'static str]) -> TestServer {
+    TestServer::answering(move |request| {
         if orders.contains(&request.field("order_no").as_str()) {
             Answer::json(409, r#"{"message":"no, \"thanks\""}"#)
         } else {
@@ -62,7 +62,7 @@ fn refusing(orders: &'static [&'static str]) -> Scripted {
 }
 
 /// The orders that arrived, in order of their coming, from the request `from` (from 0) on.
-fn arrived(server: &Scripted, from: usize) -> Vec<String> {
+fn arrived(server: &TestServer, from: usize) -> Vec<String> {
     server.requests()[from..].iter().map(|request| request.field("order_no")).collect()
 }
 
@@ -148,7 +148,7 @@ fn only_what_is_left_is_sent_and_all_other_lines_stay_as_they_are() {
 #[test]
 fn after_a_stop_the_rest_is_sent_and_what_was_refused_before_keeps_its_reason_until_its_turn() {
     let workdir = workdir(&orders(5));
-    let server = Scripted::answering(|request| match request.header("x-auth-key") {
+    let server = TestServer::answering(|request| match request.header("x-auth-key") {
         Some("key-1") if request.field("order_no") == "2" => {
             Answer::json(409, r#"{"message":"no"}"#)
         }
@@ -200,8 +200,10 @@ fn a_refused_row_whose_turn_does_not_come_keeps_its_line() {
     let workdir = workdir(&orders(3));
     import(&workdir, &refusing(&["1", "3"]), &[]).assert_code(1);
     let before = workdir.read("orders.results.csv");
-    let denying =
-        Scripted::with_last([], Answer::json(401, r#"{"message":"Authorization Header Error."}"#));
+    let denying = TestServer::with_last(
+        [],
+        Answer::json(401, r#"{"message":"Authorization Header Error."}"#),
+    );
     retry(&workdir, &["--endpoint", &denying.url()]).assert_code(3);
     assert_eq!(arrived(&denying, 0), ["1"]);
     let after = workdir.read("orders.results.csv");
@@ -212,7 +214,7 @@ fn a_refused_row_whose_turn_does_not_come_keeps_its_line() {
 #[test]
 fn a_mended_mapping_makes_invalid_rows_shipments() {
     let workdir = workdir(&orders(3).replace("2,T2,24.11.2026", "2,T2,2026-11-25"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &[]).assert_code(1);
     workdir.write(
         "map.toml",
@@ -227,7 +229,7 @@ fn a_mended_mapping_makes_invalid_rows_shipments() {
 #[test]
 fn what_was_accepted_is_sent_again_only_as_another_payload_and_with_a_warning() {
     let workdir = workdir(&orders(3).replace("3,T3", "3,"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &["--set", "product=Mug"]).assert_code(1);
     retry(&workdir, &["--set", "product=Cup", "--only", "invalid"]).assert_code(1);
     assert_eq!(server.requests().len(), 2, "the accepted rows are left alone");
@@ -253,7 +255,7 @@ fn what_was_accepted_is_sent_again_only_as_another_payload_and_with_a_warning() 
 #[test]
 fn rows_are_mended_where_they_stand() {
     let workdir = workdir(&orders(4).replace("2,T2", "2,").replace("4,T4,24", "4,T4,99"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &[]).assert_code(1);
     replace(&workdir, "orders.csv", "\n2,,", "\n2,T2,");
     retry(&workdir, &[]).assert_code(1);
@@ -266,7 +268,7 @@ fn rows_are_mended_where_they_stand() {
 #[test]
 fn a_changed_row_that_was_accepted_stops_everything_before_it_starts() {
     let workdir = workdir(&orders(4).replace("3,T3", "3,"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &[]).assert_code(1);
     let before = state(&workdir);
     replace(&workdir, "orders.csv", "3,,", "3,T3,");
@@ -286,7 +288,7 @@ fn a_changed_row_that_was_accepted_stops_everything_before_it_starts() {
 #[test]
 fn inputs_and_results_that_are_not_of_each_other_are_refused() {
     let workdir = workdir(&orders(4).replace("4,T4", "4,"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &[]).assert_code(1);
     let before = state(&workdir);
     let refused = |says: &[&str]| assert_refused(&workdir, &retry(&workdir, &[]), &before, says);
@@ -323,7 +325,7 @@ fn inputs_and_results_that_are_not_of_each_other_are_refused() {
 #[test]
 fn rows_without_a_line_are_sent_unless_others_are_asked_for() {
     let workdir = workdir(&orders(5).replace("2,T2", "2,"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let run = import(&workdir, &server, &["--limit", "2"]);
     run.assert_code(1);
     assert!(
@@ -346,7 +348,7 @@ fn only_some_statuses_can_be_asked_for() {
     import(&workdir, &refusing(&["1", "3"]), &[]).assert_code(1);
     replace(&workdir, "orders.csv", "4,,", "4,T4,");
     let before = workdir.read("orders.results.csv");
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let endpoint = server.url();
     retry(&workdir, &["--only", "failed,in_doubt", "--endpoint", &endpoint]).assert_code(1);
     assert_eq!(workdir.read("orders.results.csv"), before);
@@ -365,7 +367,7 @@ fn only_some_statuses_can_be_asked_for() {
 #[test]
 fn a_lost_answer_stays_in_doubt_until_it_is_accepted_or_is_held() {
     let workdir = workdir(&orders(2));
-    let odd = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let odd = TestServer::answering(|request| match request.field("order_no").as_str() {
         "1" => Answer::accepted(),
         _ => Answer::html(200, "<p>welcome</p>"),
     });
@@ -389,8 +391,8 @@ fn a_lost_answer_stays_in_doubt_until_it_is_accepted_or_is_held() {
         row["status"], "in_doubt",
         "a refusal does not tell that the first was not accepted: {row:?}"
     );
-    retry(&workdir, &["--endpoint", &Scripted::new([]).url(), "--only", "failed"]).assert_code(1);
-    let server = Scripted::new([]);
+    retry(&workdir, &["--endpoint", &TestServer::new([]).url(), "--only", "failed"]).assert_code(1);
+    let server = TestServer::new([]);
     retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
     assert!(workdir.results("orders.results.csv")[1]["message"].contains("arrived twice"));
 }
@@ -400,11 +402,11 @@ fn what_is_held_in_doubt_is_not_sent_by_way_of_its_repetition() {
     let once = orders(1);
     let row = once.lines().last().expect("a row");
     let workdir = workdir(&format!("{once}{row}\n"));
-    let odd = Scripted::answering(|_| Answer::html(200, "<p>welcome</p>"));
+    let odd = TestServer::answering(|_| Answer::html(200, "<p>welcome</p>"));
     import(&workdir, &odd, &[]).assert_code(1);
     assert_eq!(statuses(&workdir, "orders.results.csv"), ["in_doubt", "skipped"]);
     let before = workdir.read("orders.results.csv");
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let endpoint = server.url();
     retry(&workdir, &["--in-doubt", "hold", "--endpoint", &endpoint]).assert_code(1);
     assert_eq!(arrived(&server, 0), [""; 0]);

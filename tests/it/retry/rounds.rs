@@ -52,7 +52,7 @@ fn standard_input_is_kept_until_no_row_is_left() {
     launch(&workdir, &["retry", "night.csv", "--endpoint", &second.url()]).run().assert_code(1);
     assert_eq!(sorted(arrived(&second, 0)), ["1", "3"]);
     assert_eq!(workdir.read("night.csv.input"), orders(3));
-    let third = Scripted::new([]);
+    let third = TestServer::new([]);
     launch(&workdir, &["retry", "night.csv", "--endpoint", &third.url()]).run().assert_code(0);
     assert_eq!(arrived(&third, 0), ["3"]);
     assert_eq!(workdir.results("night.csv")[0]["file"], "standard input");
@@ -70,10 +70,10 @@ fn a_users_own_file_is_never_taken_for_a_copy() {
     launch(&workdir, &arguments).run().assert_code(1);
     launch(
         &workdir,
-        &["retry", "night.csv", "--endpoint", &Scripted::new([]).url(), "--only", "failed"],
+        &["retry", "night.csv", "--endpoint", &TestServer::new([]).url(), "--only", "failed"],
     )
     .run();
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     launch(&workdir, &["retry", "night.csv", "--endpoint", &server.url()]).run().assert_code(0);
     assert!(workdir.names().contains(&"night.csv.input".to_owned()));
 }
@@ -104,7 +104,7 @@ fn results_that_a_spreadsheet_saved_are_read_and_any_number_of_rounds_ends_well(
         let failed = workdir.names().contains(&"orders.failed.csv".to_owned());
         assert_eq!(failed, !refused.is_empty());
     }
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     let before = workdir.read("orders.results.csv");
     retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
     assert_eq!((server.requests().len(), workdir.read("orders.results.csv")), (0, before));
@@ -181,7 +181,7 @@ fn what_cannot_be_retried_says_what_to_do_instead() {
     let run = launch(&workdir, &["retry", "orders.dry-run.csv"]).run();
     assert!(run.assert_code(2).stderr.contains("without --dry-run"), "{}", run.stderr);
 
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &[]).assert_code(1);
     fs::copy(workdir.path("orders.results.csv"), workdir.path("orders.results.csv.partial"))
         .expect("copied");
@@ -204,7 +204,7 @@ fn an_input_that_breaks_off_in_the_middle_of_a_retry_costs_no_line() {
     let before = workdir.read("orders.results.csv");
     let input = workdir.path("orders.csv");
     // The reading waits for this answer, far from the end of the input.
-    let server = Scripted::answering(move |_| {
+    let server = TestServer::answering(move |_| {
         let file = fs::OpenOptions::new().write(true).open(&input).expect("there");
         file.set_len(cut_at as u64).expect("cut");
         Answer::accepted()
@@ -228,7 +228,7 @@ fn a_repetition_is_left_out_only_behind_an_accepted_shipment() {
         ["sent", "rejected", "skipped", "skipped"]
     );
     replace(&workdir, "orders.csv", "\n2,T2,\n1,", "\n3,T2,\n1,");
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
     assert_eq!(sorted(arrived(&server, 0)), ["2", "3"]);
     assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "sent", "skipped", "sent"]);
@@ -237,7 +237,7 @@ fn a_repetition_is_left_out_only_behind_an_accepted_shipment() {
 #[test]
 fn an_input_that_a_spreadsheet_saved_with_other_delimiters_is_the_same() {
     let workdir = workdir(&orders(3).replace("2,T2", "2,"));
-    let server = Scripted::new([]);
+    let server = TestServer::new([]);
     import(&workdir, &server, &[]).assert_code(1);
     workdir.write(
         "orders.csv",
@@ -252,7 +252,7 @@ fn what_was_sent_meanwhile_is_known_from_the_ledger_and_without_it_the_lines_are
     let workdir = workdir(&orders(3));
     let server = refusing(&["2", "3"]);
     import(&workdir, &server, &["--ledger", "l.db"]).assert_code(1);
-    let accepting = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let accepting = TestServer::answering(|request| match request.field("order_no").as_str() {
         "3" => Answer::json(409, r#"{"message":"no"}"#),
         _ => Answer::accepted(),
     });
@@ -286,7 +286,7 @@ fn what_was_sent_meanwhile_is_known_from_the_ledger_and_without_it_the_lines_are
 #[test]
 fn a_killed_retry_is_started_again_with_a_ledger_and_refused_without() {
     let silent = || {
-        Scripted::answering(|request| match request.field("order_no").as_str() {
+        TestServer::answering(|request| match request.field("order_no").as_str() {
             "1" | "2" => Answer::accepted(),
             _ => Answer::none(End::Mute),
         })
@@ -301,7 +301,7 @@ fn a_killed_retry_is_started_again_with_a_ledger_and_refused_without() {
             launch(&workdir, &["retry", "orders.results.csv", "--endpoint", &endpoint]).spawn();
         server.wait_for_requests(3);
         running.kill();
-        let server = Scripted::new([]);
+        let server = TestServer::new([]);
         let run = retry(&workdir, &["--endpoint", &server.url()]);
         run.assert_code(code);
         if ledger {

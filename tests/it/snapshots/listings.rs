@@ -2,7 +2,7 @@
 
 use super::{orders, shown, transcript, workdir};
 use crate::support::golden::{Golden, lasting};
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::{Answer, Workdir, shipped};
 
 #[test]
@@ -52,7 +52,7 @@ fn lists_and_proposals_are_as_kept() {
 fn ledger_commands_after_a_run_are_as_kept() {
     let mut golden = Golden::new("tests/snapshots/ledger");
     let workdir = workdir();
-    let server = Scripted::answering(|request| match request.field("order_no").as_str() {
+    let server = TestServer::answering(|request| match request.field("order_no").as_str() {
         "2" => Answer::html(200, "<p>Welcome</p>"),
         _ => Answer::accepted(),
     });

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::{orders, shown, transcript, workdir};
 use crate::support::Answer;
 use crate::support::golden::Golden;
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 
 #[test]
 fn reports_of_runs_are_as_kept() {
     let mut golden = Golden::new("tests/snapshots/reports");
     let answering = |status: u16, message: &'static str| {
-        Scripted::answering(move |request| match request.field("order_no").as_str() {
+        TestServer::answering(move |request| match request.field("order_no").as_str() {
             "2" => {
                 Answer::json(status, &format!(r#"{{"message":"{message}","status":"Failure"}}"#))
             }
@@ -21,13 +21,13 @@ fn reports_of_runs_are_as_kept() {
         })
     };
     for (name, server, flags) in [
-        ("good", Scripted::new([]), &["--rate", "unlimited"][..]),
-        ("paced", Scripted::new([]), &[]),
+        ("good", TestServer::new([]), &["--rate", "unlimited"][..]),
+        ("paced", TestServer::new([]), &[]),
         ("rejected", answering(409, "Invalid JSON format"), &[]),
         ("stopped", answering(401, "Authorization Header Error. Check your email"), &[]),
-        ("wrong-address", Scripted::with_last([], Answer::html(404, "<h1>Not Found</h1>")), &[]),
-        ("verbose", Scripted::new([]), &["-vv", "--limit", "1"]),
-        ("json-log", Scripted::new([]), &["--log-format", "json"]),
+        ("wrong-address", TestServer::with_last([], Answer::html(404, "<h1>Not Found</h1>")), &[]),
+        ("verbose", TestServer::new([]), &["-vv", "--limit", "1"]),
+        ("json-log", TestServer::new([]), &["--log-format", "json"]),
     ] {
         let workdir = workdir();
         let url = server.url();
@@ -59,7 +59,7 @@ fn report_of_an_interrupted_run_is_as_kept() {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     // The second request is answered once the program has said that it stops.
-    let server = Scripted::answering(move |request| {
+    let server = TestServer::answering(move |request| {
         if request.field("order_no") == "2" {
             let _ = held.lock().expect("no holder panics").recv_timeout(Duration::from_secs(30));
         }

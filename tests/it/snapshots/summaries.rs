@@ -2,7 +2,7 @@
 
 use super::{MAPPING, orders, workdir};
 use crate::support::golden::{Golden, lasting};
-use crate::support::server::Scripted;
+use crate::support::server::TestServer;
 use crate::support::workdir::Launch;
 use crate::support::{Answer, Workdir, shipped};
 
@@ -50,7 +50,7 @@ fn summaries_of_retries_and_stopped_runs_are_as_kept() {
     let workdir = Workdir::new();
     workdir.write("map.toml", MAPPING);
     workdir.write("orders.csv", orders(4).replace("3,TRACK00003,24.11.2026", "3,TRACK00003,soon"));
-    let server = Scripted::new([
+    let server = TestServer::new([
         Answer::accepted(),
         Answer::json(409, r#"{"message":"Invalid JSON format","status":"Failure"}"#),
     ]);
@@ -65,7 +65,7 @@ fn summaries_of_retries_and_stopped_runs_are_as_kept() {
     let retry = launch(&["retry", "orders.results.csv"]);
     golden.add("retry.json", summary(&workdir, retry, 0, "orders.results.json"));
 
-    let refusing = Scripted::with_last(
+    let refusing = TestServer::with_last(
         [],
         Answer::json(401, r#"{"message":"Authorization Header Error","status":"Failure"}"#),
     );

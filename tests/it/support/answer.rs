@@ -1,4 +1,4 @@
-//! What a scripted server does with a request: some bytes, in some time, and an end.
+//! What the test server does with a request: some bytes, in some time, and an end.
 
 use std::time::Duration;
 
@@ -13,9 +13,13 @@ pub(crate) struct Answer {
     pub(super) drip: Option<Duration>,
     /// What comes after the bytes.
     pub(super) end: End,
+    /// Whether the payload counts as accepted.
+    pub(super) accepted: bool,
+    /// Whether it is whole and hides no acceptance.
+    pub(super) answered: bool,
 }
 
-/// What becomes of a connection after the bytes of an answer.
+/// What happens to a connection after the bytes of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The next request is read.
@@ -24,16 +28,19 @@ pub(crate) enum End {
     Fin,
     /// It is reset.
     Reset,
-    /// Nothing more is ever heard; it stays open until the server is dropped.
+    /// Nothing more is sent; it stays open until the client leaves or the server is dropped.
     Mute,
     /// Bytes come for as long as the client takes them.
     Endless,
+    /// It is reset, and for so long the server doesn't listen.
+    Refuse(Duration),
 }
 
 impl Answer {
     /// The webhook's acceptance.
     pub(crate) fn accepted() -> Self {
-        Self::json(200, r#"{"message":"Request Received Successfully","status":"Success"}"#)
+        let body = r#"{"message":"Request Received Successfully","status":"Success"}"#;
+        Self { accepted: true, ..Self::json(200, body) }
     }
 
     /// A whole answer with a JSON body.
@@ -55,12 +62,19 @@ impl Answer {
 
     /// These bytes, whatever they are.
     pub(crate) fn raw(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { delay: Duration::ZERO, bytes: bytes.into(), drip: None, end: End::KeepAlive }
+        Self {
+            delay: Duration::ZERO,
+            bytes: bytes.into(),
+            drip: None,
+            end: End::KeepAlive,
+            accepted: false,
+            answered: true,
+        }
     }
 
     /// No answer; the connection ends.
     pub(crate) fn none(end: End) -> Self {
-        Self::raw([]).end(end)
+        Self { answered: false, ..Self::raw([]).end(end) }
     }
 
     /// A 200 whose body never ends.
@@ -99,11 +113,18 @@ impl Answer {
             self.bytes.len()
         );
         self.bytes.truncate(count);
+        self.answered = false;
         self.end(end)
     }
 
     /// With another end.
     pub(crate) fn end(self, end: End) -> Self {
-        Self { end, ..self }
+        let is_whole = matches!(end, End::KeepAlive | End::Fin);
+        Self { end, answered: self.answered && is_whole, ..self }
+    }
+
+    /// The same bytes for a payload that is accepted, or not.
+    pub(crate) fn accepting(self, accepted: bool) -> Self {
+        Self { accepted, answered: self.answered && accepted == self.accepted, ..self }
     }
 }

@@ -1,8 +1,8 @@
-//! What the integration tests stand on: a fresh folder with the real program in it, and servers
-//! that answer as told.
+//! What the integration tests share: a fresh folder with the real program in it, and test servers.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod exports;
+pub(crate) mod faults;
 pub(crate) mod golden;
 pub(crate) mod proof;
 pub(crate) mod proposals;

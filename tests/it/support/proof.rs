@@ -12,13 +12,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use lateship::sandbox::Entry;
+use super::request::LoggedRequest;
 
 /// All that is known of a torture.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     /// The server's log.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<LoggedRequest>,
     /// The program's runs, in their order.
     pub(crate) runs: Vec<Run>,
     /// The exports, one after the other.
@@ -32,7 +32,7 @@ pub(crate) struct Evidence {
 /// A run of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// When it was started, in the clock of [`Entry::time_us`].
+    /// When it was started, in the clock of [`LoggedRequest::time_us`].
     pub(crate) begin_us: u64,
     /// Whether it was killed.
     pub(crate) killed: bool,
@@ -134,10 +134,11 @@ pub(crate) enum Broken {
 /// Weighs the evidence.
 pub(crate) fn prove(evidence: &Evidence) -> Verdict {
     let Evidence { entries, runs, nights, hold, concurrency } = evidence;
-    let run_of =
-        |entry: &Entry| runs.partition_point(|run| run.begin_us <= entry.time_us).checked_sub(1);
+    let run_of = |entry: &LoggedRequest| {
+        runs.partition_point(|run| run.begin_us <= entry.time_us).checked_sub(1)
+    };
     let was_killed = |run: Option<usize>| run.is_some_and(|run| runs[run].killed);
-    let mut by_order: HashMap<&str, Vec<&Entry>> = HashMap::new();
+    let mut by_order: HashMap<&str, Vec<&LoggedRequest>> = HashMap::new();
     for entry in entries {
         by_order.entry(&entry.order_no).or_default().push(entry);
     }
@@ -165,7 +166,7 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
         in_order(night, orders, lines, &mut verdict.broken);
         for (order_no, line) in orders.iter().zip(lines) {
             let own = by_order.remove(order_no.as_str()).unwrap_or_default();
-            let accepted: Vec<&Entry> =
+            let accepted: Vec<&LoggedRequest> =
                 own.iter().copied().filter(|entry| entry.accepted).collect();
             match line.status.as_str() {
                 "sent" | "already_sent" if accepted.is_empty() => {
@@ -227,9 +228,10 @@ pub(crate) fn prove(evidence: &Evidence) -> Verdict {
 }
 
 /// Whether its sender may be in doubt about it: also an answer that was given whole can tell
-/// nothing (HTML, 504).
-fn is_doubtful(entry: &Entry) -> bool {
-    !entry.answered || entry.fault.is_some()
+/// nothing (HTML, 504), and a request that was reset unread has no order in the log, so that any
+/// answer but an acceptance may have been followed by one.
+fn is_doubtful(entry: &LoggedRequest) -> bool {
+    !(entry.accepted && entry.answered)
 }
 
 /// Each row once, and in order.
@@ -296,17 +298,8 @@ mod tests {
     use super::*;
 
     /// A request: when, of which order, whether accepted, whether answered.
-    fn entry(time_us: u64, order_no: &str, accepted: bool, answered: bool) -> Entry {
-        Entry {
-            time_us,
-            order_no: order_no.to_owned(),
-            trackingnumber: String::new(),
-            status: None,
-            accepted,
-            answered,
-            fault: None,
-            payload: String::new(),
-        }
+    fn entry(time_us: u64, order_no: &str, accepted: bool, answered: bool) -> LoggedRequest {
+        LoggedRequest { time_us, order_no: order_no.to_owned(), accepted, answered }
     }
 
     /// Two runs, the first of them killed; orders a, b and so on, each accepted once in the second.

@@ -1,4 +1,4 @@
-//! A torture: the real program under a lying endpoint, killed (SIGKILL) at random instants and
+//! A torture: the real program against a faulty server, killed (SIGKILL) at random instants and
 //! started again, export after export, until it was killed often enough; then run to its end, and
 //! its [`proof`](super::proof).
 //!
@@ -8,15 +8,16 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use lateship::sandbox::{self, Does, End, Entry, Fault, Sandbox, Script, Settings};
-
+use super::answer::{Answer, End};
+use super::faults::{Fault, Faults};
 use super::proof::{Evidence, Line, Night, Run, Verdict, prove};
+use super::request::now_us;
+use super::server::TestServer;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -50,8 +51,6 @@ const MOST_RUNS: usize = 20;
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
-    #[error("cannot start a sandbox: {0}")]
-    Sandbox(#[from] sandbox::Error),
     #[error("{what}: {source}")]
     Io { what: &'static str, source: io::Error },
     #[error("cannot run {}: {source}", program.display())]
@@ -123,11 +122,8 @@ pub(crate) fn torture(plan: &Plan) -> Result<Verdict, Trouble> {
         }
         evidence.nights.push(Night { orders, lines: scene.lines(night)? });
     }
-    let log = scene.log();
-    drop(scene);
-    evidence.entries = Entry::read_all(&log).map_err(io("the sandbox's log"))?;
-    // Those of the settling between two runs.
-    evidence.entries.retain(|entry| entry.status != Some(404));
+    scene.settle()?;
+    evidence.entries = scene.server.log();
     let verdict = prove(&evidence);
     if kills < plan.kills && verdict.broken.is_empty() {
         let verdict = Box::new(verdict);
@@ -152,12 +148,6 @@ fn instant(rng: &mut fastrand::Rng, latest: Duration) -> Duration {
     earliest.mul_f64(latest.max(earliest).div_duration_f64(earliest).powf(fraction))
 }
 
-/// The time of now in the clock of the log.
-fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
 /// How a run ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Ended {
@@ -170,7 +160,7 @@ enum Ended {
 struct Scene<'a> {
     plan: &'a Plan,
     folder: &'a Path,
-    sandbox: Sandbox,
+    server: TestServer,
 }
 
 impl<'a> Scene<'a> {
@@ -178,20 +168,7 @@ impl<'a> Scene<'a> {
         fs::create_dir(folder.join("home")).map_err(io("a home"))?;
         let mapping = "[fields]\norder_no = \"Order\"\ntrackingnumber = \"Tracking\"\ncarrier_type = { value = \"UPS\" }\n";
         fs::write(folder.join("map.toml"), mapping).map_err(io("a mapping"))?;
-        let settings = Settings {
-            latency: Duration::from_millis(2),
-            jitter: Duration::from_millis(25),
-            seed: plan.seed,
-            script: Some(faults(plan)),
-            log: Some(folder.join("log")),
-            ..Settings::default()
-        };
-        let sandbox = Sandbox::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings)?;
-        Ok(Self { plan, folder, sandbox })
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("log")
+        Ok(Self { plan, folder, server: TestServer::with_faults(faults(plan)) })
     }
 
     /// Writes an export, and gives its orders.
@@ -226,7 +203,7 @@ impl<'a> Scene<'a> {
             "--rate",
             "unlimited",
         ]);
-        command.args(["-o", &results(night), "--endpoint", &self.sandbox.url()]);
+        command.args(["-o", &results(night), "--endpoint", &self.server.url()]);
         command.args(["--in-doubt", if plan.hold { "hold" } else { "resend" }]);
         command.args(["--concurrency", &plan.concurrency.to_string(), "--max-failures", "0"]);
         command.args(["--timeout", "5s", "--connect-timeout", "2s", "--progress", "never"]);
@@ -259,31 +236,14 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Waits until the sandbox has looked at everything that a killed run sent, so that it is not
-    /// taken for the next run's: it takes connections in their order, ours is the last, and those
-    /// before it end.
+    /// Waits until the server has read everything that a killed run sent, so that it is not taken
+    /// for the next run's.
     fn settle(&self) -> Result<(), Trouble> {
-        let patience = Instant::now() + GRACE;
-        let mut last = None;
-        while Instant::now() < patience {
-            let counts = self.sandbox.counts();
-            let others = counts.in_flight == 0;
-            let now = Some((counts.requests, counts.connections));
-            if others && last == now {
-                return Ok(());
-            }
-            // Refused in an outage: then nobody waits to be taken either.
-            if let Ok(mut stream) = TcpStream::connect(self.sandbox.address()) {
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-                let _ = stream
-                    .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-                let _ = stream.read_to_end(&mut Vec::new());
-            }
-            let counts = self.sandbox.counts();
-            last = Some((counts.requests, counts.connections));
+        if self.server.wait_for_silence() {
+            return Ok(());
         }
         Err(Trouble::Io {
-            what: "the sandbox still answers a killed run",
+            what: "the server still answers a killed run",
             source: io::ErrorKind::TimedOut.into(),
         })
     }
@@ -315,41 +275,44 @@ fn results(night: usize) -> String {
     format!("night-{night}.csv")
 }
 
-/// Faults for everything: outages now and then, and each kind of trouble by chance. None that stops
-/// a run for good.
-fn faults(plan: &Plan) -> Script {
+/// Every kind of fault: outages now and then, the others by chance. None that stops a run for good.
+fn faults(plan: &Plan) -> Faults {
     let mut rng = fastrand::Rng::with_seed(!plan.seed);
+    let ms = Duration::from_millis;
     let mut faults = Vec::new();
-    let mut number = 0;
+    let mut first = 0;
     for _ in 0..OUTAGES {
-        number += rng.u64(100..1_000);
-        let fault = match rng.u8(0..4) {
-            0 => Fault::status(503),
-            1 => Fault::new(Does::Refuse),
-            2 => Fault::new(Does::Reset).judged(0.3),
-            _ => Fault::new(Does::ResetUnread),
-        };
-        faults
-            .push(fault.requests(number..=u64::MAX).lasts(Duration::from_millis(rng.u64(20..400))));
+        first += rng.u64(100..1_000);
+        let (kind, lasts) = (rng.u8(0..4), ms(rng.u64(20..400)));
+        faults.push(match kind {
+            0 => Fault::status(503).window(first, lasts),
+            1 => Fault::refuse(first, lasts),
+            2 => Fault::reset().accepted(0.3).window(first, lasts),
+            _ => Fault::reset_unread().window(first, lasts),
+        });
     }
-    let half = |bytes, end| Fault::new(Does::Half { bytes, end });
+    let cut = |bytes, end| Fault::new(Answer::accepted().cut(bytes, end)).accepted(0.8);
+    let throttled = Answer::json(429, r#"{"message":"Too many requests","status":"Error"}"#);
     faults.extend([
-        Fault::new(Does::Reset).judged(0.5).share(0.03),
-        Fault::new(Does::ResetUnread).share(0.01),
-        half(0, End::Fin).judged(0.8).share(0.01),
-        half(90, End::Reset).judged(0.8).share(0.01),
-        half(150, End::Fin).judged(0.8).share(0.005),
+        Fault::reset().accepted(0.5).share(0.03),
+        Fault::reset_unread().share(0.01),
+        cut(0, End::Fin).share(0.01),
+        // In the head, and in the body.
+        cut(50, End::Reset).share(0.01),
+        cut(110, End::Fin).share(0.005),
         Fault::status(500).share(0.03),
-        Fault::status(504).judged(0.5).share(0.01),
+        Fault::status(504).accepted(0.5).share(0.01),
         Fault::status(429).share(0.01),
-        Fault::status_with_retry_after(429, "1").share(0.000_5),
-        Fault::new(Does::Html).judged(0.5).share(0.002),
-        Fault::new(Does::Endless).judged(0.5).share(0.002),
-        Fault::new(Does::Mute).judged(0.5).share(0.000_5),
-        Fault::new(Does::Slow).latency(Duration::from_millis(150)).share(0.02),
-        Fault::new(Does::Slow).drip(Duration::from_millis(1)).share(0.002),
+        Fault::new(throttled.header("retry-after", "1")).share(0.000_5),
+        Fault::new(Answer::html(200, "<html>This page is under construction.</html>"))
+            .accepted(0.5)
+            .share(0.002),
+        Fault::new(Answer::endless()).accepted(0.5).share(0.002),
+        Fault::new(Answer::none(End::Mute)).accepted(0.5).share(0.000_5),
+        Fault::new(Answer::accepted().delayed(ms(150))).share(0.02),
+        Fault::new(Answer::accepted().dripping(ms(1))).share(0.002),
     ]);
-    Script::new(faults)
+    Faults::new(plan.seed, faults).with_latency(ms(2), ms(25))
 }
 
 /// Outages in a torture; after the last one there is only chance.
