@@ -390,12 +390,9 @@ fn engine(bencher: Bencher<'_, '_>) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let waiting = || {
-        let task = |(ticket, shipment): (u64, &Shipment)| Task {
-            shipment: shipment.clone(),
-            lines: [Ticket(ticket)].into(),
-            previous: None,
-        };
-        Waiting((0..).zip(shipments).map(task).collect::<VecDeque<_>>().into())
+        let task =
+            |(ticket, shipment)| Task { shipment, lines: [Ticket(ticket)].into(), previous: None };
+        Waiting((0..).zip(shipments.iter().cloned()).map(task).collect::<VecDeque<_>>().into())
     };
     bencher.counter(ItemsCount::new(ROWS)).with_inputs(waiting).bench_local_values(|tasks| {
         let (metrics, (_handle, stop)) = (Metrics::default(), stop_channel());

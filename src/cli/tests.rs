@@ -195,7 +195,7 @@ fn every_variable_that_help_names_is_read() {
         match error {
             Error::Settings(settings::Error::Variable { name, .. }) => assert_eq!(name, variable),
             Error::Settings(settings::Error::Credentials(_)) => {
-                assert_eq!(variable, "LATESHIP_CREDENTIALS")
+                assert_eq!(variable, "LATESHIP_CREDENTIALS");
             }
             // A path that is not there is one for a ledger; what fails is the input.
             Error::Source(_) => assert_eq!(variable, "LATESHIP_LEDGER"),

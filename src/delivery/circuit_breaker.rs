@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::verdict::Verdict;
+use super::verdict::{Meaning, Verdict};
 use crate::outcome::Ticket;
 use crate::text;
 
@@ -54,9 +54,17 @@ pub(crate) enum AttemptKind {
     Probe { charged: bool },
 }
 
-#[derive(Debug)]
+impl AttemptKind {
+    /// Whether the attempt counts towards `--max-attempts`.
+    pub(crate) fn is_charged(self) -> bool {
+        self != Self::Probe { charged: false }
+    }
+}
+
+#[derive(Debug, Default)]
 enum BreakerState {
     /// No usable response yet: one request at a time.
+    #[default]
     Canary,
     /// Requests go.
     Closed,
@@ -69,7 +77,7 @@ enum BreakerState {
 }
 
 /// The state and what decides about its changes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CircuitBreaker {
     give_up_after: Duration,
     /// Shipments that can show an outage, where known: fewer than [`OPENS_AFTER`] open it too.
@@ -90,18 +98,7 @@ pub(crate) struct CircuitBreaker {
 impl CircuitBreaker {
     /// A breaker that waits at most `give_up_after` for a usable response.
     pub(crate) fn new(give_up_after: Duration) -> Self {
-        Self {
-            give_up_after,
-            shipments: None,
-            state: BreakerState::Canary,
-            proven: false,
-            reached: false,
-            throttles_in_a_row: 0,
-            unusable_since: None,
-            failed: Vec::new(),
-            turned_away: Vec::new(),
-            undocumented: 0,
-        }
+        Self { give_up_after, ..Self::default() }
     }
 
     /// Sets how many shipments can show an outage, where that is known.
@@ -152,22 +149,36 @@ impl CircuitBreaker {
         kind: AttemptKind,
         now: Instant,
     ) -> Option<String> {
-        if !matches!(verdict, Verdict::TurnedAway(_)) {
+        let Verdict { meaning, reason, retry_after } = verdict;
+        if *meaning != Meaning::TurnedAway {
             self.turned_away.clear();
         }
-        if !matches!(verdict, Verdict::Undocumented(_)) {
+        if *meaning != Meaning::Undocumented {
             self.undocumented = 0;
         }
-        match verdict {
-            Verdict::Accepted | Verdict::Rejected(_) => {
+        match meaning {
+            Meaning::Stop => return Some(reason.clone()),
+            Meaning::Failed | Meaning::ResponseLost => self.fail(ticket, reason, kind, now),
+            Meaning::Unreachable | Meaning::UnknownHost => {
+                let since = *self.unusable_since.get_or_insert(now);
+                let unknown = *meaning == Meaning::UnknownHost && !self.reached;
+                if unknown && now.duration_since(since) >= DNS_PATIENCE {
+                    let advice = "is the address right, and is this machine on the network?";
+                    return Some(format!("{reason}; {advice}"));
+                }
+                self.open(reason, kind, now);
+            }
+            _ => self.close(),
+        }
+        match meaning {
+            Meaning::Accepted | Meaning::Rejected => {
                 self.proven = true;
                 self.close();
                 self.unusable_since = None;
                 self.throttles_in_a_row = 0;
                 None
             }
-            Verdict::Undocumented(reason) => {
-                self.close();
+            Meaning::Undocumented => {
                 self.undocumented += 1;
                 (self.undocumented >= UNDOCUMENTED_AFTER).then(|| {
                     format!(
@@ -176,34 +187,12 @@ impl CircuitBreaker {
                     )
                 })
             }
-            Verdict::TurnedAway(reason) => {
-                self.close();
+            Meaning::TurnedAway => {
                 push_new(&mut self.turned_away, ticket);
                 self.wrong_address(reason)
             }
-            Verdict::Throttled { reason, after } => {
-                self.close();
-                self.throttle(reason, *after, now)
-            }
-            Verdict::Failed { reason, after } => {
-                self.fail(ticket, reason, kind, now);
-                after.and_then(|after| self.throttle(reason, Some(after), now))
-            }
-            Verdict::ResponseLost(reason) => {
-                self.fail(ticket, reason, kind, now);
-                None
-            }
-            Verdict::Unreachable { dns, reason } => {
-                let since = *self.unusable_since.get_or_insert(now);
-                if *dns && !self.reached && now.duration_since(since) >= DNS_PATIENCE {
-                    return Some(format!(
-                        "{reason}; is the address right, and is this machine on the network?"
-                    ));
-                }
-                self.open(reason, kind, now);
-                None
-            }
-            Verdict::Stop(reason) => Some(reason.clone()),
+            Meaning::Throttled => self.throttle(reason, *retry_after, now),
+            _ => retry_after.and_then(|after| self.throttle(reason, Some(after), now)),
         }
     }
 
@@ -336,12 +325,20 @@ mod tests {
         let mut breaker = CircuitBreaker::new(PATIENCE);
         breaker.set_shipments(shipments);
         let now = Instant::now();
-        assert_eq!(breaker.record(Ticket(0), &Verdict::Accepted, AttemptKind::Normal, now), None);
+        assert_eq!(breaker.record(Ticket(0), &usable(), AttemptKind::Normal, now), None);
         (breaker, now)
     }
 
+    fn usable() -> Verdict {
+        Verdict::new(Meaning::Accepted, "")
+    }
+
+    fn throttled(retry_after: Option<Duration>) -> Verdict {
+        Verdict { retry_after, ..Verdict::new(Meaning::Throttled, "429") }
+    }
+
     fn failed() -> Verdict {
-        Verdict::Failed { reason: "HTTP 500: no".to_owned(), after: None }
+        Verdict::new(Meaning::Failed, "HTTP 500: no")
     }
 
     #[tokio::test(start_paused = true)]
@@ -351,20 +348,20 @@ mod tests {
             breaker.record(Ticket(ticket), &failed(), AttemptKind::Normal, now);
         }
         assert!(!breaker.is_open(), "four shipments, however often");
-        breaker.record(Ticket(5), &Verdict::Rejected("no".to_owned()), AttemptKind::Normal, now);
+        breaker.record(Ticket(5), &usable(), AttemptKind::Normal, now);
         for ticket in 6..=9 {
             breaker.record(Ticket(ticket), &failed(), AttemptKind::Normal, now);
         }
         assert!(!breaker.is_open(), "something else came back between");
         breaker.record(
             Ticket(10),
-            &Verdict::ResponseLost("reset".to_owned()),
+            &Verdict::new(Meaning::ResponseLost, "reset"),
             AttemptKind::Normal,
             now,
         );
         assert!(breaker.is_open());
         assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
-        breaker.record(Ticket(11), &Verdict::Accepted, AttemptKind::Probe { charged: false }, now);
+        breaker.record(Ticket(11), &usable(), AttemptKind::Probe { charged: false }, now);
         assert_eq!(breaker.permit(now, 9), Permit::Now);
     }
 
@@ -383,7 +380,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn breaker_doubles_the_pause_between_probes_and_ignores_what_was_in_flight() {
         let (mut breaker, mut now) = open_breaker(None);
-        let refused = Verdict::Unreachable { dns: false, reason: "refused".to_owned() };
+        let refused = Verdict::new(Meaning::Unreachable, "refused");
         breaker.record(Ticket(1), &refused, AttemptKind::Normal, now);
         let mut pauses = Vec::new();
         for ticket in 2..10 {
@@ -399,13 +396,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn throttle_lasts_as_long_as_the_longest_retry_after() {
         let (mut breaker, now) = open_breaker(None);
-        let throttle = |seconds| Verdict::Throttled {
-            reason: "429".to_owned(),
-            after: Some(Duration::from_secs(seconds)),
-        };
+        let throttle = |seconds| throttled(Some(Duration::from_secs(seconds)));
         breaker.record(Ticket(1), &throttle(30), AttemptKind::Normal, now);
         breaker.record(Ticket(2), &throttle(5), AttemptKind::Normal, now);
-        breaker.record(Ticket(3), &Verdict::Accepted, AttemptKind::Normal, now);
+        breaker.record(Ticket(3), &usable(), AttemptKind::Normal, now);
         assert!(
             matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + Duration::from_secs(30))
         );
@@ -416,7 +410,7 @@ mod tests {
     async fn throttle_counts_parallel_429s_once() {
         let (mut breaker, now) = open_breaker(None);
         for ticket in 0..16 {
-            let throttled = Verdict::Throttled { reason: "429".to_owned(), after: None };
+            let throttled = throttled(None);
             breaker.record(Ticket(ticket), &throttled, AttemptKind::Normal, now);
         }
         assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
@@ -427,7 +421,7 @@ mod tests {
         let (mut breaker, now) = open_breaker(None);
         breaker.record(Ticket(1), &failed(), AttemptKind::Normal, now);
         let later = now + PATIENCE * 2;
-        let throttled = Verdict::Throttled { reason: "429".to_owned(), after: None };
+        let throttled = throttled(None);
         assert_eq!(breaker.record(Ticket(2), &throttled, AttemptKind::Normal, later), None);
         assert!(matches!(breaker.permit(later, 0), Permit::At(..)));
         // Holds that follow one another without a useful answer between them count as one.
@@ -444,12 +438,12 @@ mod tests {
         let wait = Duration::from_secs(9);
         breaker.record(
             Ticket(1),
-            &Verdict::Failed { reason: "500".to_owned(), after: Some(wait) },
+            &Verdict { retry_after: Some(wait), ..failed() },
             AttemptKind::Normal,
             now,
         );
         assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + wait));
-        let too_long = Verdict::Failed { reason: "500".to_owned(), after: Some(PATIENCE * 2) };
+        let too_long = Verdict { retry_after: Some(PATIENCE * 2), ..failed() };
         assert!(
             breaker
                 .record(Ticket(2), &too_long, AttemptKind::Normal, now)
@@ -462,12 +456,7 @@ mod tests {
         let (mut breaker, mut now) = open_breaker(None);
         let mut waits = Vec::new();
         for ticket in 1..9 {
-            breaker.record(
-                Ticket(ticket),
-                &Verdict::Throttled { reason: "429".to_owned(), after: None },
-                AttemptKind::Normal,
-                now,
-            );
+            breaker.record(Ticket(ticket), &throttled(None), AttemptKind::Normal, now);
             let Permit::At(at, _) = breaker.permit(now, 0) else { panic!("a pause") };
             waits.push((at - now).as_secs());
             now = at;

@@ -111,13 +111,12 @@ impl<E> DeliveryState<E> {
 
     /// Logs the beginning of a hold, and its end with the first usable response.
     pub(super) fn log_holds(&mut self, verdict: &Verdict) {
-        let is_usable = matches!(verdict, Verdict::Accepted | Verdict::Rejected(_));
         match self.breaker.hold_reason() {
             Some(reason) if !self.hold_logged => {
                 tracing::warn!("waiting for the endpoint: {reason}");
                 self.hold_logged = true;
             }
-            None if self.hold_logged && is_usable => {
+            None if self.hold_logged && verdict.is_usable() => {
                 tracing::warn!("the endpoint answers again");
                 self.hold_logged = false;
             }

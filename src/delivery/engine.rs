@@ -23,7 +23,7 @@ use super::metrics::{Metrics, WaitingFor};
 use super::pending::PendingTask;
 use super::recorder::{Admission, Clock, Recorder, TaskQueue};
 use super::stop::{Ending, StopSignal};
-use super::verdict::{self, Verdict};
+use super::verdict::{self, Meaning, Verdict};
 use super::{Response, Task, Transport, TransportError};
 use crate::limits::{InDoubt, Limits};
 use crate::outcome::{Outcome, Status};
@@ -251,47 +251,42 @@ where
     /// The outcome that follows from a verdict, or `None` when the task is attempted again.
     /// `stops` says that the verdict ends the run.
     fn decide(&self, pending: &mut PendingTask, verdict: Verdict, stops: bool) -> Option<Outcome> {
-        let (status, reason) = match verdict {
-            Verdict::Accepted => (Status::Sent, String::new()),
-            Verdict::Rejected(reason) => (Status::Rejected, reason),
-            Verdict::Undocumented(reason) => {
+        let Verdict { meaning, reason, .. } = verdict;
+        let holds = self.engine.limits.in_doubt == InDoubt::Hold;
+        let (status, message) = match meaning {
+            Meaning::Accepted => (Status::Sent, String::new()),
+            Meaning::Stop => (Status::NotAttempted, reason),
+            Meaning::TurnedAway if stops => (Status::NotAttempted, reason),
+            Meaning::Rejected | Meaning::TurnedAway => (Status::Rejected, reason),
+            Meaning::Undocumented => {
                 (Status::InDoubt, format!("{reason}, so it is not known to be accepted"))
             }
-            Verdict::TurnedAway(reason) if !stops => (Status::Rejected, reason),
-            Verdict::TurnedAway(reason) | Verdict::Stop(reason) => (Status::NotAttempted, reason),
-            Verdict::Throttled { reason, .. } | Verdict::Unreachable { reason, .. } => {
+            Meaning::Throttled | Meaning::Unreachable | Meaning::UnknownHost => {
                 pending.reason = reason;
                 return None;
             }
-            Verdict::Failed { reason, .. } => {
-                if self.goes_again(pending, &reason) {
-                    return None;
-                }
-                (Status::Failed, format!("{reason} ({})", pending.attempts_made()))
-            }
-            Verdict::ResponseLost(reason) if self.engine.limits.in_doubt == InDoubt::Hold => {
+            Meaning::ResponseLost if holds => {
                 let held = "so it may have been accepted; held (--in-doubt hold)";
                 (Status::InDoubt, format!("{reason}, {held}"))
             }
-            Verdict::ResponseLost(reason) => {
-                if self.goes_again(pending, &reason) {
-                    pending.tainted = true;
+            Meaning::Failed | Meaning::ResponseLost => {
+                let is_lost = meaning == Meaning::ResponseLost;
+                pending.charged += u32::from(pending.kind.is_charged());
+                if pending.charged < self.engine.limits.max_attempts.get() {
+                    pending.tainted |= is_lost;
+                    pending.reason = reason;
                     return None;
                 }
-                let attempts = pending.attempts_made();
-                (Status::InDoubt, format!("{reason}, so it may have been accepted ({attempts})"))
+                let attempts = text::counted(pending.attempts.into(), "attempt");
+                if is_lost {
+                    let message = format!("{reason}, so it may have been accepted ({attempts})");
+                    (Status::InDoubt, message)
+                } else {
+                    (Status::Failed, format!("{reason} ({attempts})"))
+                }
             }
         };
-        Some(pending.outcome(status, reason))
-    }
-
-    /// Charges an attempt, and returns whether there may be another one.
-    fn goes_again(&self, pending: &mut PendingTask, reason: &str) -> bool {
-        if pending.kind != (AttemptKind::Probe { charged: false }) {
-            pending.charged += 1;
-        }
-        reason.clone_into(&mut pending.reason);
-        pending.charged < self.engine.limits.max_attempts.get()
+        Some(pending.outcome(status, message))
     }
 
     /// Ends a request in flight.
@@ -335,15 +330,17 @@ where
 
     fn is_over(&self) -> bool {
         let state = self.state.borrow();
-        state.stopped.is_some() || state.error.is_some() || self.engine.stop.is_requested()
+        state.stopped.is_some() || state.error.is_some() || self.engine.stop.borrow().is_some()
     }
 
     /// Waits for a wake-up, a request to stop, or `until`, whichever comes first.
     async fn pause(&self, wake_up: &Notify, until: Option<Instant>) {
         let due = async { tokio::time::sleep_until(until.unwrap_or_else(Instant::now)).await };
+        let mut stop = self.engine.stop.clone();
         tokio::select! {
             () = wake_up.notified() => {}
-            () = self.engine.stop.requested() => {}
+            // Without a handle there is no request, and an error at once.
+            Ok(_) = stop.wait_for(Option::is_some) => {}
             () = due, if until.is_some() => {}
         }
     }
@@ -355,7 +352,8 @@ where
             std::iter::from_fn(|| state.retries.take_first()).collect();
         left.extend(state.serial.drain());
         // A request to stop that came after everything was settled changes nothing.
-        let reason = self.engine.stop.reason().filter(|_| !state.drained || !left.is_empty());
+        let reason =
+            self.engine.stop.borrow().clone().filter(|_| !state.drained || !left.is_empty());
         let ending = match (state.stopped, reason) {
             (Some(reason), _) => Ending::Stopped(reason),
             (None, Some(reason)) => Ending::Requested(reason),
@@ -388,13 +386,12 @@ fn load_signal(
     pending: &PendingTask,
 ) -> LoadSignal {
     let is_probe = pending.kind != AttemptKind::Normal;
-    match verdict {
-        Verdict::Accepted | Verdict::Rejected(_) if is_probe => LoadSignal::Recovered,
-        Verdict::Accepted => LoadSignal::Fine,
-        Verdict::Throttled { .. } => LoadSignal::Pushback,
-        _ if !is_probe && pending.attempts == 1 && verdict::is_pushback(exchange) => {
-            LoadSignal::Pushback
-        }
+    let is_first = !is_probe && pending.attempts == 1;
+    match verdict.meaning {
+        _ if is_probe && verdict.is_usable() => LoadSignal::Recovered,
+        Meaning::Accepted => LoadSignal::Fine,
+        Meaning::Throttled => LoadSignal::Pushback,
+        _ if is_first && verdict::is_pushback(exchange) => LoadSignal::Pushback,
         _ => LoadSignal::None,
     }
 }

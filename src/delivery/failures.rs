@@ -20,44 +20,32 @@ impl Failures {
         Self { max, in_a_row: 0, failed: 0, answered: 0 }
     }
 
-    /// Counts how a shipment ended; says why the run must stop, if it must. What was not attempted
-    /// does not count.
+    /// Counts how a shipment ended. Returns why the run must stop, if it must. What was not
+    /// attempted does not count.
     pub(crate) fn note(&mut self, outcome: &Outcome) -> Option<String> {
         match outcome.status {
-            Status::Sent => {
-                self.accepted();
-                None
+            Status::Sent => self.in_a_row = 0,
+            Status::Rejected | Status::Failed | Status::InDoubt => {
+                self.in_a_row += 1;
+                self.failed += 1;
             }
-            Status::Rejected | Status::Failed | Status::InDoubt => self.failed(&outcome.message),
-            _ => None,
+            _ => return None,
         }
-    }
-
-    fn accepted(&mut self) {
-        self.in_a_row = 0;
         self.answered += 1;
-    }
-
-    fn failed(&mut self, reason: &str) -> Option<String> {
-        self.in_a_row += 1;
-        self.failed += 1;
-        self.answered += 1;
-        match self.max {
-            MaxFailures::InARow(max) if self.in_a_row >= max.get() => Some(format!(
-                "{} shipments in a row were not accepted (--max-failures), the last one: {reason}",
-                self.in_a_row
-            )),
+        let Self { in_a_row, failed, answered, .. } = *self;
+        let (too_many, limit) = match self.max {
+            MaxFailures::InARow(max) if in_a_row >= max.get() => {
+                (format!("{in_a_row} shipments in a row"), String::new())
+            }
             MaxFailures::Percent(share)
-                if self.answered >= LEAST_ANSWERED
-                    && self.failed * 100 >= u64::from(share) * self.answered =>
+                if answered >= LEAST_ANSWERED && failed * 100 >= u64::from(share) * answered =>
             {
-                Some(format!(
-                    "{} of {} shipments were not accepted (--max-failures {share}%), the last one: {reason}",
-                    self.failed, self.answered
-                ))
+                (format!("{failed} of {answered} shipments"), format!(" {share}%"))
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        let last = &outcome.message;
+        Some(format!("{too_many} were not accepted (--max-failures{limit}), the last one: {last}"))
     }
 }
 
@@ -69,30 +57,37 @@ mod tests {
         Failures::new(max.parse().expect("a limit"))
     }
 
+    fn note(failures: &mut Failures, status: Status, message: &str) -> Option<String> {
+        failures.note(&Outcome::unsent(status, message))
+    }
+
     #[test]
-    fn a_number_counts_in_a_row_only() {
+    fn max_failures_as_a_number_counts_in_a_row() {
         let mut failures = failures("3");
-        assert!(failures.failed("x").is_none());
-        assert!(failures.failed("x").is_none());
-        failures.accepted();
-        assert!(failures.failed("x").is_none());
-        assert!(failures.failed("x").is_none());
-        assert!(failures.failed("HTTP 409: no").is_some_and(|why| {
+        assert!(note(&mut failures, Status::Failed, "x").is_none());
+        assert!(note(&mut failures, Status::Failed, "x").is_none());
+        assert_eq!(note(&mut failures, Status::Sent, ""), None);
+        assert!(note(&mut failures, Status::Failed, "x").is_none());
+        assert!(note(&mut failures, Status::Failed, "x").is_none());
+        assert!(note(&mut failures, Status::Failed, "HTTP 409: no").is_some_and(|why| {
             why.contains("3 shipments in a row") && why.contains("HTTP 409: no")
         }));
     }
 
     #[test]
-    fn a_share_waits_for_a_hundred_answers() {
+    fn max_failures_as_a_share_waits_for_a_hundred_responses() {
         let mut failures = failures("20%");
-        assert!((0..19).all(|_| failures.failed("x").is_none()));
-        (0..80).for_each(|_| failures.accepted());
-        assert!(failures.failed("x").is_some(), "the hundredth answer makes it twenty per cent");
+        assert!((0..19).all(|_| note(&mut failures, Status::Failed, "x").is_none()));
+        assert!((0..80).all(|_| note(&mut failures, Status::Sent, "").is_none()));
+        assert!(
+            note(&mut failures, Status::Failed, "x").is_some(),
+            "the hundredth answer makes it twenty per cent"
+        );
     }
 
     #[test]
-    fn never_is_never() {
+    fn max_failures_0_never_stops() {
         let mut failures = failures("0");
-        assert!((0..10_000).all(|_| failures.failed("x").is_none()));
+        assert!((0..10_000).all(|_| note(&mut failures, Status::Failed, "x").is_none()));
     }
 }

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::Task;
 use super::circuit_breaker::AttemptKind;
 use crate::outcome::{Outcome, Status};
-use crate::text;
 
 /// A task and its attempts so far.
 #[derive(Debug)]
@@ -48,11 +47,6 @@ impl PendingTask {
 
     pub(super) fn identity(&self) -> u128 {
         self.task.shipment.identity
-    }
-
-    /// `5 attempts`
-    pub(super) fn attempts_made(&self) -> String {
-        text::counted(self.attempts.into(), "attempt")
     }
 
     /// The outcome with `status`. One lost response makes every status but `sent` `in_doubt`.

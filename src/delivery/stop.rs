@@ -24,17 +24,6 @@ pub enum Signal {
     Terminate,
 }
 
-impl Signal {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hangup => "SIGHUP",
-            Self::Interrupt => "SIGINT (Ctrl-C)",
-            Self::Terminate => "SIGTERM",
-        }
-    }
-}
-
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -70,44 +59,21 @@ impl Ending {
 pub struct StopHandle(watch::Sender<Option<StopReason>>);
 
 /// Observes a request to stop.
-#[derive(Debug, Clone)]
-pub struct StopSignal(watch::Receiver<Option<StopReason>>);
+pub type StopSignal = watch::Receiver<Option<StopReason>>;
 
 /// A handle and its signal.
 pub fn stop_channel() -> (StopHandle, StopSignal) {
     let (sender, receiver) = watch::channel(None);
-    (StopHandle(sender), StopSignal(receiver))
+    (StopHandle(sender), receiver)
 }
 
 impl StopHandle {
-    /// Requests a stop. The first reason counts; returns whether this was it.
-    pub fn request(&self, reason: StopReason) -> bool {
+    /// Requests a stop. The first reason counts.
+    pub fn request(&self, reason: StopReason) {
         self.0.send_if_modified(|current| {
-            let first = current.is_none();
-            if first {
-                *current = Some(reason);
-            }
-            first
-        })
-    }
-}
-
-impl StopSignal {
-    /// Why a stop was requested, if it was.
-    pub fn reason(&self) -> Option<StopReason> {
-        self.0.borrow().clone()
-    }
-
-    /// Whether a stop was requested.
-    pub fn is_requested(&self) -> bool {
-        self.0.borrow().is_some()
-    }
-
-    /// Waits for a request; for ever if the handle is gone. Cancel safe.
-    pub async fn requested(&self) {
-        let mut receiver = self.0.clone();
-        if receiver.wait_for(Option::is_some).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+            let is_first = current.is_none();
+            current.get_or_insert(reason);
+            is_first
+        });
     }
 }

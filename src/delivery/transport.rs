@@ -20,6 +20,7 @@ use reqwest::{Certificate, Client, Url};
 
 use super::response_body::ACCEPTANCE;
 use super::{MAX_BODY, Response, Transport, TransportError};
+use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::secret::Credentials;
 use crate::text;
@@ -48,14 +49,18 @@ pub enum HttpError {
 }
 
 impl Http {
-    /// A client for `url` that sends these credentials, within the time-outs and the concurrency of
+    /// A client for `endpoint` that sends these credentials, within the time-outs and the concurrency of
     /// `limits`.
     ///
     /// # Errors
     /// When a credential does not fit a header, or TLS cannot be set up.
-    pub fn new(url: Url, credentials: Credentials, limits: &Limits) -> Result<Self, HttpError> {
+    pub fn new(
+        endpoint: &Endpoint,
+        credentials: Credentials,
+        limits: &Limits,
+    ) -> Result<Self, HttpError> {
         let headers = headers(&credentials)?;
-        let loopback = is_loopback(&url);
+        let (url, loopback) = (endpoint.url().clone(), endpoint.is_loopback());
         let builder = || {
             let builder = Client::builder()
                 .default_headers(headers.clone())
@@ -95,24 +100,13 @@ impl Http {
             ..Response::default()
         };
         let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
-                    let room = MAX_BODY - body.len();
-                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                    if chunk.len() > room {
-                        reply.truncated = true;
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    return Err(TransportError::ResponseLost {
-                        status: Some(status),
-                        timed_out: error.is_timeout(),
-                        detail: self.explain(&error, "within the answer"),
-                    });
-                }
+        let lost = |error| self.response_lost(Some(status), &error, "within the answer");
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BODY {
+                body.truncate(MAX_BODY);
+                reply.truncated = true;
+                break;
             }
         }
         reply.body = if body == ACCEPTANCE.as_bytes() {
@@ -130,62 +124,52 @@ impl Http {
     }
 
     fn error(&self, error: &reqwest::Error) -> TransportError {
+        let fatal = |detail| TransportError::Fatal { detail };
         if let Some(reason) = certificate(error) {
-            let host = self.url.host_str().unwrap_or_default();
-            return TransportError::Fatal {
-                detail: format!(
-                    "the certificate of {} is not valid: {}",
-                    text::printable(host),
-                    text::printable(&reason)
-                ),
-            };
+            let (host, reason) = (self.host(), text::printable(&reason));
+            fatal(format!("the certificate of {host} is not valid: {reason}"))
+        } else if wants_proxy_login(error) {
+            fatal("the proxy on the way asks for a login (HTTP 407)".to_owned())
+        } else if error.is_builder() {
+            fatal(format!("the request cannot be made: {}", self.explain(error, "")))
+        } else if error.is_connect() || error.is_dns() {
+            let detail = self.explain(error, "while connecting");
+            TransportError::Unreachable { dns: error.is_dns(), detail }
+        } else {
+            self.response_lost(None, error, "while waiting for the answer")
         }
-        if wants_proxy_login(error) {
-            return TransportError::Fatal {
-                detail: "the proxy on the way asks for a login (HTTP 407)".to_owned(),
-            };
-        }
-        if error.is_builder() {
-            return TransportError::Fatal {
-                detail: format!("the request cannot be made: {}", self.explain(error, "")),
-            };
-        }
-        if error.is_connect() || error.is_dns() {
-            return TransportError::Unreachable {
-                dns: error.is_dns(),
-                detail: self.explain(error, "while connecting"),
-            };
-        }
-        TransportError::ResponseLost {
-            status: None,
-            timed_out: error.is_timeout(),
-            detail: self.explain(error, "while waiting for the answer"),
-        }
+    }
+
+    fn response_lost(
+        &self,
+        status: Option<u16>,
+        error: &reqwest::Error,
+        when: &str,
+    ) -> TransportError {
+        let detail = self.explain(error, when);
+        TransportError::ResponseLost { status, timed_out: error.is_timeout(), detail }
+    }
+
+    fn host(&self) -> String {
+        text::printable(self.url.host_str().unwrap_or_default())
     }
 
     /// What went wrong, in plain words where the cause is a common one.
     fn explain(&self, error: &reqwest::Error, when: &str) -> String {
-        let host = || text::printable(self.url.host_str().unwrap_or_default());
         if error.is_dns() {
-            return format!(
-                "the host name {} cannot be resolved",
-                text::quoted(self.url.host_str().unwrap_or_default())
-            );
+            return format!("the host name {} cannot be resolved", text::quoted(&self.host()));
         }
         if error.is_timeout() {
             return format!("timed out {when}");
         }
         match io_kind(error) {
             Some(io::ErrorKind::ConnectionRefused) => {
-                format!(
-                    "{}:{} refuses connections",
-                    host(),
-                    self.url.port_or_known_default().unwrap_or_default()
-                )
+                let port = self.url.port_or_known_default().unwrap_or_default();
+                format!("{}:{port} refuses connections", self.host())
             }
             Some(io::ErrorKind::ConnectionReset) => format!("the connection was reset {when}"),
             Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
-                format!("no network route to {}", host())
+                format!("no network route to {}", self.host())
             }
             _ => {
                 let cause = text::printable(&self.without_secrets(&chain(error)));
@@ -221,19 +205,8 @@ fn headers(credentials: &Credentials) -> Result<HeaderMap, HttpError> {
 }
 
 fn bundled_roots() -> Result<Vec<Certificate>, reqwest::Error> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|root| Certificate::from_der(root))
-        .collect()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    roots.map(|root| Certificate::from_der(root)).collect()
 }
 
 /// The causes behind an error, outermost left out: reqwest's own sentence names the URL with its
@@ -286,10 +259,10 @@ mod tests {
     use crate::secret::Secret;
 
     fn http() -> Http {
-        let url = Url::parse("http://127.0.0.1:9/").expect("a URL");
+        let endpoint: Endpoint = "http://127.0.0.1:9/".parse().expect("an endpoint");
         let secret = |text| Secret::new(text).expect("a secret");
         let credentials = Credentials::new(secret("ops@example.com"), secret("SECRETKEY-7f3a"));
-        Http::new(url, credentials, &Limits::default()).expect("a client")
+        Http::new(&endpoint, credentials, &Limits::default()).expect("a client")
     }
 
     #[test]

@@ -172,12 +172,12 @@ fn conclude(ending: Ending, is_done: bool) -> (State, Option<String>, u8) {
             (State::Stopped, reason, exit::STOPPED)
         }
         Ending::Requested(StopReason::Interrupt(signal)) => {
-            let code = match signal {
-                Signal::Hangup => exit::HANGUP,
-                Signal::Interrupt => exit::INTERRUPT,
-                Signal::Terminate => exit::TERMINATE,
+            let (name, code) = match signal {
+                Signal::Hangup => ("SIGHUP", exit::HANGUP),
+                Signal::Interrupt => ("SIGINT (Ctrl-C)", exit::INTERRUPT),
+                Signal::Terminate => ("SIGTERM", exit::TERMINATE),
             };
-            (State::Interrupted, format!("{} came", signal.name()), code)
+            (State::Interrupted, format!("{name} came"), code)
         }
     };
     (state, Some(reason), code)

@@ -36,7 +36,7 @@ impl OpenTarget {
                 (sandbox.url().parse()?, Credentials::new(email, key), Some(sandbox))
             }
         };
-        let http = Http::new(endpoint.url().clone(), credentials, limits)?;
+        let http = Http::new(&endpoint, credentials, limits)?;
         Ok(Some(Self { http, shown: endpoint.shown(), _sandbox: sandbox }))
     }
 }

@@ -140,7 +140,7 @@ fn a_connection_may_not_take_longer_than_its_request() {
     assert!(matches!(times(None, Some(31)), Err(Error::Timeouts { .. })));
     assert!(matches!(times(Some(0), None), Err(Error::NoTime { flag: "--timeout" })));
     let none = import("", &Environment::of(ACCOUNT), |typed| {
-        typed.delivery.max_duration = Some(Duration::ZERO)
+        typed.delivery.max_duration = Some(Duration::ZERO);
     });
     assert!(matches!(none, Err(Error::NoTime { flag: "--max-duration" })));
 }

@@ -28,7 +28,7 @@ fn blocks() -> Vec<Block> {
         match (&mut open, text.strip_prefix("```")) {
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (None, Some(language)) => {
-                open = Some(Block { language: language.to_owned(), line, text: String::new() })
+                open = Some(Block { language: language.to_owned(), line, text: String::new() });
             }
             (Some(block), None) => {
                 block.text.push_str(text);

@@ -70,7 +70,7 @@ fn a_damaged_byte_anywhere_never_makes_a_shipment_look_unsent() {
         let at = if turn < 100 { turn } else { random.usize(..whole.len()) };
         let with = 1 << random.u8(..8);
         errors += u32::from(harmed(&shelf, &whole, &format!("byte {at} ^ {with}"), |bytes| {
-            bytes[at] ^= with
+            bytes[at] ^= with;
         }));
     }
     assert!(errors > 10, "something was noticed");
@@ -84,13 +84,13 @@ fn a_damaged_page_never_makes_a_shipment_look_unsent() {
     let page = |number: usize| number * 4096..(number + 1) * 4096;
     for number in 0..pages {
         harmed(&shelf, &whole, &format!("page {number} is empty"), |bytes| {
-            bytes[page(number)].fill(0)
+            bytes[page(number)].fill(0);
         });
         let other = (number + pages / 2) % pages;
         let swapped = |bytes: &mut Vec<u8>| bytes.copy_within(page(other), number * 4096);
         harmed(&shelf, &whole, &format!("page {number} is page {other}"), swapped);
         harmed(&shelf, &whole, &format!("it ends at page {number}"), |bytes| {
-            bytes.truncate(number.max(1) * 4096 - 7)
+            bytes.truncate(number.max(1) * 4096 - 7);
         });
     }
 }
