@@ -21,13 +21,10 @@ mod signals;
 mod site;
 mod watch;
 
-use std::convert::Infallible;
-use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ZonedDateTime};
@@ -198,23 +195,11 @@ async fn deliver(
         }
         std::future::pending::<()>().await;
     });
-    let delivery = async {
-        let ending = engine.run().await.map_err(Error::recording)?;
-        desk.keep().map(|()| ending)
-    };
-    // Comes after the delivery whenever that has worked, so that one write records what all had to
-    // record that were awake.
-    let keeping = poll_fn(|_| {
-        // The ledger takes nothing after a failure, so the delivery meets it itself, and records
-        // what is in flight.
-        let _ = desk.keep();
-        Poll::<Infallible>::Pending
-    });
+    let delivery = async { engine.run().await.map_err(Error::recording) };
     tokio::select! {
         biased;
         // The delivery came to its end, by itself or as it was wished.
         ending = delivery => ending,
-        never = keeping => match never {},
         // Both only wish the stop; the delivery ends then.
         never = async { tokio::join!(watch.run(screen, wish), deadline) } => unreachable!("{never:?}: they watch for ever"),
     }

@@ -5,11 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 
-use tokio::sync::Notify;
-
 use crate::delivery::Admission;
 use crate::hashed::HashedMap;
-use crate::ledger::{self, Key, Ledger, LookUp};
+use crate::ledger::{self, History, Key, Ledger};
 use crate::limits::{Changed, InDoubt};
 use crate::outcome::{Conclusion, Outcome, Status};
 use crate::settings;
@@ -26,8 +24,6 @@ const MOST_PAYLOADS: usize = 32;
 pub(super) struct Memory {
     ledger: Option<Ledger>,
     terms: Terms,
-    /// Rung when what was recorded is written, or cannot be.
-    written: Notify,
     recent: RefCell<Recent>,
     /// Whether it was said that one shipment stands in the input with two payloads.
     told_of_two: Cell<bool>,
@@ -39,15 +35,6 @@ pub(super) struct Terms {
     pub(super) in_doubt: InDoubt,
     pub(super) changed: Changed,
     pub(super) resend: bool,
-}
-
-/// What is known of a shipment, looked up ahead of its turn.
-#[derive(Debug, Clone)]
-pub(super) enum Known {
-    /// What the ledger remembers.
-    Memory(ledger::Memory),
-    /// Another of its identity was under way at that time: to be looked up at its turn.
-    NotYet,
 }
 
 /// What becomes of a shipment.
@@ -66,34 +53,19 @@ impl Memory {
         Self {
             ledger,
             terms: Terms { in_doubt, changed: settings.changed, resend: settings.resend },
-            written: Notify::new(),
             recent: RefCell::default(),
             told_of_two: Cell::new(false),
         }
-    }
-
-    /// Begins to look shipments up ahead of their turn, all at once; `None` where there is nothing
-    /// to look up or to look it up in.
-    pub(super) fn start_look_up(&self, keys: Vec<Key>) -> Result<Option<LookUp>, ledger::Error> {
-        self.ledger
-            .as_ref()
-            .filter(|_| !keys.is_empty())
-            .map(|ledger| ledger.start_look_up(keys))
-            .transpose()
     }
 
     /// Whether the shipment is sent; if not, how it ends.
     pub(super) async fn admit(
         &self,
         shipment: &Shipment,
-        known: Known,
     ) -> Result<(Admission, Option<Outcome>), ledger::Error> {
-        let memory = match (known, &self.ledger) {
-            (Known::Memory(memory), _) => Some(memory),
-            (Known::NotYet, Some(ledger)) => {
-                ledger.look_up(vec![key(shipment)]).await?.into_iter().next()
-            }
-            (Known::NotYet, None) => None,
+        let memory = match &self.ledger {
+            Some(ledger) => Some(ledger.history(key(shipment)).await?),
+            None => None,
         };
         // The ledger knows this run too; without it, its last shipments are remembered here.
         let (decision, another) = match &memory {
@@ -115,35 +87,22 @@ impl Memory {
         })
     }
 
-    /// Records that a shipment is about to be sent: it waits for [`write`](Self::write), which
-    /// writes what all have to record that were awake just now.
+    /// Records that a shipment is about to be sent.
     pub(super) async fn intend(&self, shipment: &Shipment) -> Result<(), ledger::Error> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
-        ledger.intend(key(shipment), &shipment.order_no, &shipment.trackingnumber)?;
-        self.written.notified().await;
-        ledger.write()
+        ledger.begin(key(shipment), &shipment.order_no, &shipment.trackingnumber).await
     }
 
-    pub(super) fn conclude(
+    /// Records how an attempt ended.
+    pub(super) async fn conclude(
         &self,
         shipment: &Shipment,
         conclusion: Conclusion,
     ) -> Result<(), ledger::Error> {
         match &self.ledger {
-            Some(ledger) => ledger.conclude(key(shipment), conclusion),
+            Some(ledger) => ledger.end(key(shipment), conclusion).await,
             None => Ok(()),
         }
-    }
-
-    /// Lets what was recorded survive the end of the process.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written; it takes nothing any more then.
-    pub(super) fn write(&self) -> Result<(), ledger::Error> {
-        let Some(ledger) = &self.ledger else { return Ok(()) };
-        let written = ledger.write();
-        self.written.notify_waiters();
-        written
     }
 
     /// Hands what is remembered to the disk and ends.
@@ -165,7 +124,7 @@ impl Memory {
 }
 
 impl Terms {
-    fn decide(self, memory: &ledger::Memory) -> Decision {
+    fn decide(self, memory: &History) -> Decision {
         if memory.seen_in_this_run {
             return repeated();
         }
@@ -268,20 +227,9 @@ mod tests {
         Terms { in_doubt: InDoubt::Resend, changed: Changed::Send, resend: false }
     }
 
-    fn memory() -> ledger::Memory {
-        ledger::Memory {
-            accepted: None,
-            accepted_before: false,
-            other_payload: false,
-            other_in_this_run: false,
-            in_doubt: None,
-            seen_in_this_run: false,
-        }
-    }
-
-    fn accepted() -> ledger::Memory {
-        let accepted = Some(ledger::Accepted { at: Timestamp::UNIX_EPOCH, run: 3 });
-        ledger::Memory { accepted, accepted_before: true, ..memory() }
+    fn accepted() -> History {
+        let accepted = Some(ledger::Acceptance { at: Timestamp::UNIX_EPOCH, run: 3 });
+        History { accepted, ..History::default() }
     }
 
     #[test]
@@ -295,16 +243,16 @@ mod tests {
 
     #[test]
     fn what_has_changed_is_sent_or_left_out() {
-        let changed = ledger::Memory { other_payload: true, accepted_before: true, ..memory() };
+        let changed = History { other_payload: true, ..History::default() };
         assert_eq!(terms().decide(&changed), Decision::Send { tainted: false });
         let skip = Terms { changed: Changed::Skip, ..terms() };
         assert!(matches!(skip.decide(&changed), Decision::Leave(Status::Skipped, _)));
-        assert_eq!(skip.decide(&memory()), Decision::Send { tainted: false });
+        assert_eq!(skip.decide(&History::default()), Decision::Send { tainted: false });
     }
 
     #[test]
     fn what_is_in_doubt_is_sent_again_as_such_or_held() {
-        let doubt = ledger::Memory { in_doubt: Some(Timestamp::UNIX_EPOCH), ..accepted() };
+        let doubt = History { in_doubt: Some(Timestamp::UNIX_EPOCH), ..accepted() };
         assert_eq!(terms().decide(&doubt), Decision::Send { tainted: true });
         let hold = Terms { in_doubt: InDoubt::Hold, resend: true, ..terms() };
         assert!(
@@ -314,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_same_again_in_one_run_is_skipped() {
-        let seen = ledger::Memory { seen_in_this_run: true, ..accepted() };
+        let seen = History { seen_in_this_run: true, ..accepted() };
         assert!(matches!(terms().decide(&seen), Decision::Leave(Status::Skipped, _)));
         let mut recent = Recent::default();
         let key = |payload| Key { identity: 7, payload };

@@ -57,11 +57,6 @@ impl Reader {
         self.batches.recv().await
     }
 
-    /// The next batch, if it is there already.
-    pub(super) fn try_next(&mut self) -> Option<Vec<Item>> {
-        self.batches.try_recv().ok()
-    }
-
     /// What reading found out; ends it if it is not at its end.
     pub(super) fn finish(self) -> Findings {
         drop(self.batches);

@@ -107,8 +107,11 @@ pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
     else {
         return Ok(None);
     };
-    let scope =
-        Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
+    let scope = Scope {
+        endpoint: endpoint.shown(),
+        query_hash: None,
+        account: credentials.email.expose().to_owned(),
+    };
     Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
 }
 

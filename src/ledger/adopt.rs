@@ -1,109 +1,86 @@
 //! Adopting: what another tool sent is remembered as accepted, however much it is.
 //!
-//! It is never all in memory, nor in one transaction: group by group is written for good, and the
-//! write-ahead log moved into the ledger after each, so that it stays as small as the pages that
-//! one group changes. Between two groups runs of other scopes have their turn. What was added
-//! before an error stays remembered; adopting the same again does no harm.
+//! Group by group is written in a transaction, so memory stays bounded and runs of other accounts
+//! have their turn in between. What was added before an error stays remembered; adopting the same
+//! again does no harm.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::archive::Archive;
-use super::book::Book;
-use super::journal;
+use super::admin::LedgerAdmin;
+use super::entry::{self, find_or_new};
 use super::lock::Lock;
-use super::store::{Entered, Store};
+use super::rules::{Event, LedgerEntry, RunStamp};
+use super::store::{Durability, RunId, Store};
 use super::{Error, Key, Scope};
 
-/// The most payloads in one transaction. Their places in the two indexes are anywhere, so the first
-/// ones of a group change a page each, and only a group with more payloads than an index has pages
-/// writes less than that.
-pub(super) const GROUP: u64 = if cfg!(test) { 500 } else { 500_000 };
+/// Payloads in one transaction.
+pub(super) const GROUP: usize = if cfg!(test) { 500 } else { 10_000 };
 
-/// How long one transaction may take up payloads: runs of other scopes wait until it is committed,
-/// and not for ever.
-const GROUP_TIME: Duration = Duration::from_secs(4);
-
-/// At most 512 MiB of the ledger are kept in memory meanwhile: both indexes of ten million
-/// payloads.
-const CACHE: &str = "PRAGMA cache_size = -524288";
+/// How often what was adopted is synced.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// Takes what is to be remembered, one payload after the other.
 #[derive(Debug)]
 pub struct Adoption<'a> {
     store: &'a Store,
-    book: Book,
     lock: Lock,
-    now: i64,
-    /// How many were added so far.
+    id: RunId,
+    now: RunStamp,
     adopted: u64,
-    /// How many of them are in the transaction under way; there is one if there is any.
-    pending: u64,
-    /// When it was begun.
-    begun: Instant,
-    /// The first failure, which is the last.
-    failed: Option<Error>,
+    group: Vec<LedgerEntry>,
+    synced: Instant,
+    /// The first error, which is final.
+    failure: Option<Error>,
 }
 
 impl Adoption<'_> {
     /// Remembers `key` as accepted now. The two numbers are for people.
     ///
     /// # Errors
-    /// When the ledger cannot be read or written; every further call gives the same error then.
+    /// When the ledger cannot be read or written; every further call returns the same error.
     pub fn add(&mut self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        self.failure.clone().map_or(Ok(()), Err)?;
+        self.group.push(LedgerEntry::new(self.id.scope, key, order_no, trackingnumber));
+        if self.group.len() < GROUP {
+            return Ok(());
         }
-        let added = self.try_add(key, (order_no, trackingnumber));
-        if let Err(error) = &added {
-            self.failed = Some(error.clone());
-            // Where even that fails, the end of the connection does it.
-            let _ = self.store.connection.execute_batch("ROLLBACK");
-        }
-        added
+        self.commit().inspect_err(|error| self.failure = Some(error.clone()))
     }
 
-    fn try_add(&mut self, key: Key, names: (&str, &str)) -> Result<(), Error> {
-        if self.pending == 0 {
-            self.store.begin()?;
-            self.begun = Instant::now();
-        }
-        let added = self.book.adopt(&self.store.connection, key, names, self.now);
-        added.map_err(|fault| self.store.told(fault))?;
-        self.pending += 1;
-        self.adopted += 1;
-        if self.pending == GROUP || self.begun.elapsed() >= GROUP_TIME {
-            self.commit()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Makes what was added last.
+    /// Writes the group.
     fn commit(&mut self) -> Result<(), Error> {
-        if self.pending > 0 {
-            self.lock.remember(self.store.commit()?)?;
-            self.pending = 0;
+        let group = mem::take(&mut self.group);
+        let (scope, now) = (self.id.scope, self.now);
+        self.store.transaction(Durability::Crash, |connection| {
+            for new in &group {
+                let (order_no, trackingnumber) = (&new.order_no, &new.trackingnumber);
+                let known = find_or_new(connection, scope, new.key, order_no, trackingnumber)?;
+                let known = known.after(Event::LookedUp, now);
+                entry::write(connection, &mut known.after(Event::Accepted, now))?;
+            }
+            Ok(())
+        })?;
+        self.adopted += group.len() as u64;
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.lock.check()?;
+            self.store.check_file()?;
+            self.store.sync(self.id.run)?;
+            self.synced = Instant::now();
         }
         Ok(())
     }
-
-    fn end_run(&mut self) -> Result<(), Error> {
-        self.store.begin()?;
-        let ended = self.store.end_run(self.book.run(), Timestamp::now().as_second());
-        ended.map_err(|fault| self.store.told(fault))?;
-        self.lock.remember(self.store.commit()?)
-    }
 }
 
-impl Archive {
-    /// Remembers as accepted for `scope`, without sending it, whatever `feed` adds; gives how many
-    /// payloads that were. `what` describes it to people.
+impl LedgerAdmin {
+    /// Remembers as accepted for `scope`, without sending it, everything that `feed` adds; returns
+    /// how many payloads that were. `what` describes it to people.
     ///
     /// # Errors
     /// [`Error::Locked`] while a run of the scope goes on, when the ledger cannot be read or
-    /// written, and whatever `feed` gives; what it added before is remembered then.
+    /// written, and what `feed` returns; what it added before is remembered then.
     pub fn adopt<E: From<Error>>(
         &self,
         scope: &Scope,
@@ -111,29 +88,27 @@ impl Archive {
         feed: impl FnOnce(&mut Adoption<'_>) -> Result<(), E>,
     ) -> Result<u64, E> {
         let store = &self.store;
-        store.connection.execute_batch(CACHE).map_err(|error| store.told(error))?;
         let now = Timestamp::now().as_second();
-        let mut lock = Lock::take(self.path(), scope, what)?;
-        journal::recover(store, &mut lock)?;
-        let Entered { scope, run, .. } = store.register(scope, what, now, &mut lock)?;
-        let book = Book::new(scope, run);
+        let lock = Lock::take(self.path(), scope, what)?;
+        let id = store.register(scope, what, now)?;
+        let now = RunStamp { run: id.run, at: Timestamp::from_second(now).unwrap_or_default() };
         let mut adoption = Adoption {
             store,
-            book,
             lock,
+            id,
             now,
             adopted: 0,
-            pending: 0,
-            begun: Instant::now(),
-            failed: None,
+            group: Vec::with_capacity(GROUP),
+            synced: Instant::now(),
+            failure: None,
         };
         let fed = feed(&mut adoption);
-        if let Some(error) = adoption.failed {
+        if let Some(error) = adoption.failure {
             return Err(error.into());
         }
         adoption.commit()?;
+        store.end_run(id.run, Timestamp::now().as_second())?;
         fed?;
-        adoption.end_run()?;
         Ok(adoption.adopted)
     }
 }

@@ -1,25 +1,24 @@
-//! What can be wrong with a ledger, in words for an operator.
+//! What can be wrong with a ledger, for an operator.
 //!
-//! Before the first request every one of them exits 2, and in the middle of a run 3. None is ever
-//! got over by trying again on the same connection.
+//! Before the first request each of these exits 2, in the middle of a run 3. Nothing is tried again
+//! on the same connection.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use super::lock::Holder;
 use crate::text;
 
 /// Why the ledger cannot be used, or no longer be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// What is in the file is not what was written.
+    /// The file does not hold what was written.
     #[error(
-        "the ledger {} is damaged ({what}): what it remembers can't be trusted, and without it shipments would be sent again. \
-         Move it and all files away whose names begin with its own, and put a good copy of all of them back, or start a new one and teach it what was sent: \
-         lateship ledger adopt",
-        shown(.path)
+        "the ledger {} is damaged ({what}): its history can't be trusted, and without it shipments would be sent again. \
+         Move it and all files whose names begin with its name away. Put a good copy of all of them back, or start a new ledger \
+         and tell it what was sent: lateship ledger adopt",
+        printable(.path)
     )]
     Damaged {
         /// The ledger.
@@ -27,100 +26,109 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The file is a whole one, but older than an earlier run left it.
-    #[error(
-        "the ledger {} has lost what an earlier run wrote: it was deleted, or replaced by an older copy, or a file beside it (-wal, .journal) is missing. \
-         Shipments accepted since would be sent again. Put the newest copy back (and take a -wal file away that isn't its own); \
-         or, to go on with what it holds, teach it what was sent (lateship ledger adopt) after deleting {}",
-        shown(.path), shown(.lock)
-    )]
-    Older {
-        /// The ledger.
-        path: PathBuf,
-        /// The file that remembers how far it was.
-        lock: PathBuf,
-    },
     /// Another run uses the ledger for the same endpoint and account.
     #[error(
         "another run for this endpoint and account uses the ledger {}: {holder}. Wait until it ends (--wait)",
-        shown(.path)
+        printable(.path)
     )]
     Locked {
         /// The ledger.
         path: PathBuf,
-        /// Who has it.
-        holder: Holder,
+        /// Which run that is.
+        holder: String,
     },
-    /// Another program holds `SQLite`'s own lock, for longer than it was waited.
+    /// The lock file was removed or replaced in the middle of the run.
+    #[error(
+        "the lock file {} was removed or replaced while this run held it, so another run may send the same shipments: \
+         make sure that no other run is going on, then start again",
+        printable(.lock)
+    )]
+    LockLost {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The file has several names, and each name would have locks of its own.
+    #[error(
+        "the ledger {} has {links} names (hard links), so two runs could use it without seeing each other's lock: \
+         remove the other names (find / -samefile shows them), or give the path of a copy with --ledger",
+        printable(.path)
+    )]
+    HardLinked {
+        /// The ledger.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// Another program holds SQLite's lock for longer than the busy timeout.
     #[error(
         "another program keeps the ledger {} locked: close what has it open (a database browser, a backup) and start again",
-        shown(.path)
+        printable(.path)
     )]
     Busy {
         /// The ledger.
         path: PathBuf,
     },
-    /// A newer version of the program wrote it.
+    /// Another version of the program wrote it.
     #[error(
-        "the ledger {} was written by a newer lateship (its schema is {version}, and this program knows {known}): \
-         use that version",
-        shown(.path)
+        "the ledger {} was written by another version of lateship (schema {version}; this one reads {known}): use that version, \
+         or move the ledger away and tell a new one what was sent: lateship ledger adopt",
+        printable(.path)
     )]
-    Newer {
+    OtherVersion {
         /// The ledger.
         path: PathBuf,
-        /// The schema's version in the file.
+        /// The schema version in the file.
         version: i64,
-        /// The newest version that is known here.
+        /// The schema version of this program.
         known: i64,
     },
     /// The path holds something else.
-    #[error("{} is not a ledger of lateship, so it is left alone: give another path with --ledger", shown(.path))]
+    #[error("{} is not a lateship ledger, so it is not touched: give another path with --ledger", printable(.path))]
     Foreign {
         /// The path.
         path: PathBuf,
     },
     /// It can be read, but not written.
     #[error(
-        "the ledger {} cannot be written (read-only file, folder or disk): have it allowed, or give another path with --ledger",
-        shown(.path)
+        "the ledger {} cannot be written (read-only file, folder or disk): allow it, or give another path with --ledger",
+        printable(.path)
     )]
     ReadOnly {
         /// The ledger.
         path: PathBuf,
     },
     /// The disk is full.
-    #[error("no space left on the device for the ledger {}: make room, and start again", shown(.path))]
+    #[error("no space left on the device for the ledger {}: make room, and start again", printable(.path))]
     NoSpace {
         /// The ledger.
         path: PathBuf,
     },
-    /// It vanished while it was in use.
+    /// The file was moved, replaced or deleted in the middle of the run.
     #[error(
         "the ledger {} was moved, replaced or deleted while it was in use: put it back before you start again, \
          or shipments will be sent again",
-        shown(.path)
+        printable(.path)
     )]
     Vanished {
         /// The ledger.
         path: PathBuf,
     },
     /// There is none.
-    #[error("there is no ledger at {}: nothing is remembered yet", shown(.path))]
+    #[error("there is no ledger at {}: nothing is remembered yet", printable(.path))]
     Missing {
         /// The path.
         path: PathBuf,
     },
     /// The operating system refuses something.
-    #[error("cannot use the ledger {}: {reason}; mend that, or give another path with --ledger", shown(.path))]
+    #[error("cannot use the ledger {}: {reason}; fix that, or give another path with --ledger", printable(.path))]
     Io {
         /// The ledger, or the file beside it.
         path: PathBuf,
-        /// What it says.
+        /// The operating system's message.
         reason: String,
     },
-    /// The ledger's thread is gone, which only a defect of the program brings about.
-    #[error("the ledger {} stopped working, which is a defect of this program: start again", shown(.path))]
+    /// The ledger's thread panicked.
+    #[error("the ledger {} stopped working, which is a bug in lateship: start again", printable(.path))]
     Ended {
         /// The ledger.
         path: PathBuf,
@@ -129,10 +137,10 @@ pub enum Error {
     #[error(
         "no home folder is known, so there is no place for the ledger: set HOME, or give a path with --ledger"
     )]
-    NoPlace,
+    NoHome,
 }
 
-fn shown(path: &Path) -> String {
+fn printable(path: &Path) -> String {
     text::printable(&path.to_string_lossy())
 }
 
@@ -157,27 +165,34 @@ impl Error {
     }
 }
 
-/// What went wrong inside, before it is known which ledger it was.
+/// An error inside the ledger, before its path is added.
 #[derive(Debug)]
-pub(super) enum Fault {
-    /// `SQLite` says so.
+pub(super) enum StoreError {
     Sqlite(rusqlite::Error),
-    /// Something is not as it was written.
-    Damaged(&'static str),
+    Damaged(String),
+    /// One that has its path.
+    Complete(Error),
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        Self::Complete(error)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl Fault {
+impl StoreError {
     /// The error for people.
-    pub(super) fn at(self, path: &Path) -> Error {
+    pub(super) fn with_path(self, path: &Path) -> Error {
         let path = path.to_owned();
         let error = match self {
-            Self::Damaged(what) => return Error::Damaged { path, what: what.to_owned() },
+            Self::Damaged(what) => return Error::Damaged { path, what },
+            Self::Complete(error) => return error,
             Self::Sqlite(error) => error,
         };
         let what = text::printable(&error.to_string());
@@ -203,7 +218,7 @@ impl Fault {
             | ErrorCode::CannotOpen
             | ErrorCode::PermissionDenied
             | ErrorCode::OutOfMemory => Error::Io { path, reason: what },
-            // The statements are always the same: when one of them does not fit, the schema is not
+            // The statements are always the same: if one of them does not fit, the schema is not
             // what was written.
             _ => Error::Damaged { path, what },
         }

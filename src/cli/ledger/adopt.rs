@@ -10,7 +10,7 @@ use super::super::values::parse_set;
 use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;
-use crate::ledger::{Archive, Key, Scope};
+use crate::ledger::{Key, LedgerAdmin, Scope};
 use crate::outcome::Status;
 use crate::results::{self, Summary};
 use crate::row::{Encoding, Row};
@@ -65,7 +65,11 @@ impl Adopt {
         let (input, folder) = (Input::Path(self.input), std::env::temp_dir());
         let inputs =
             Inputs::prepare(&[input], Arc::new(mapping), self.set, self.join.as_deref(), &folder)?;
-        let scope = Scope { endpoint: self.endpoint.unwrap_or_default().shown(), account };
+        let scope = Scope {
+            endpoint: self.endpoint.unwrap_or_default().shown(),
+            query_hash: None,
+            account,
+        };
         remember(ledger, &scope, &inputs, |_, _| true)
     }
 }
@@ -113,8 +117,11 @@ fn adopt_results(
             accepted.insert((entry.fingerprint, payload));
         }
     }
-    let scope =
-        Scope { endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()), account };
+    let scope = Scope {
+        endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()),
+        query_hash: None,
+        account,
+    };
     remember(ledger, &scope, &inputs, |row, key| accepted.contains(&(row.fingerprint, key.payload)))
 }
 
@@ -132,8 +139,8 @@ fn remember(
         let (mut source, _) = inputs.open(index)?;
         while source.read(&mut row)? {}
     }
-    let archive = Archive::open_or_make(ledger)?;
-    let adopted = archive.adopt(scope, "lateship ledger adopt", |adoption| {
+    let admin = LedgerAdmin::open_or_create(ledger)?;
+    let adopted = admin.adopt(scope, "lateship ledger adopt", |adoption| {
         for index in 0..inputs.len() {
             let mut units = inputs.units(index)?;
             while let Some(unit) = units.read()? {
@@ -147,6 +154,6 @@ fn remember(
         }
         Ok::<(), Error>(())
     })?;
-    archive.close()?;
+    admin.close()?;
     Ok(adopted)
 }
