@@ -8,19 +8,19 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
-use super::entry::{self, SELECT_ALL, find_shipment};
+use super::entry::{self, SELECT_ALL};
 use super::error::StoreError;
 use super::lock::Lock;
 use super::rules::{Event, LedgerEntry, RunStamp, cut_name};
-use super::store::{Durability, Store};
+use super::store::Store;
 use super::{Acceptance, Error, Key, Scope};
 
 /// A ledger outside of a run.
 #[derive(Debug)]
 pub struct LedgerAdmin {
-    pub(super) store: Store,
-    scopes: BTreeMap<i64, Scope>,
+    store: Store,
 }
 
 /// A payload as the ledger knows it.
@@ -97,20 +97,7 @@ impl LedgerAdmin {
     /// # Errors
     /// [`Error::Missing`] where there is none, and everything that can be wrong with one.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::from_store(Store::open(path)?)
-    }
-
-    /// Opens the ledger at `path`; creates an empty one if there is none.
-    ///
-    /// # Errors
-    /// Everything that can be wrong with a ledger.
-    pub fn open_or_create(path: &Path) -> Result<Self, Error> {
-        Self::from_store(Store::open_or_create(path)?)
-    }
-
-    fn from_store(store: Store) -> Result<Self, Error> {
-        let scopes = store.scopes().map_err(|error| store.error(error))?;
-        Ok(Self { store, scopes: scopes.into_iter().collect() })
+        Ok(Self { store: Store::open(path)? })
     }
 
     /// The ledger's path, all symbolic links followed.
@@ -132,21 +119,22 @@ impl LedgerAdmin {
                    (SELECT count(*) FROM run WHERE scope = ?1), min(accepted_at), max(accepted_at) \
                    FROM payload WHERE scope = ?1";
         let mut statement = self.store.connection.prepare(sql)?;
-        let time = |at: Option<i64>| {
-            let out_of_range = |_| StoreError::Damaged("a time is out of range".to_owned());
-            at.map(|at| Timestamp::from_second(at).map_err(out_of_range)).transpose()
+        let time = |at: Option<i64>| at.and_then(|at| Timestamp::from_second(at).ok());
+        let mut count = |(id, scope)| {
+            statement.query_row([id], |row| {
+                let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+                Ok(ScopeStats {
+                    scope,
+                    shipments: number(0)?,
+                    payloads: number(1)?,
+                    doubts: number(2)?,
+                    runs: number(3)?,
+                    first: time(row.get(4)?),
+                    last: time(row.get(5)?),
+                })
+            })
         };
-        let mut all = Vec::new();
-        for (id, scope) in self.store.scopes()? {
-            let (counts, first, last): ([i64; 4], _, _) = statement.query_row([id], |row| {
-                let counts = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
-                Ok((counts, row.get(4)?, row.get(5)?))
-            })?;
-            let [shipments, payloads, doubts, runs] = counts.map(i64::cast_unsigned);
-            let (first, last) = (time(first)?, time(last)?);
-            all.push(ScopeStats { scope, shipments, payloads, doubts, runs, first, last });
-        }
-        Ok(all)
+        Ok(self.store.scopes()?.into_iter().map(&mut count).collect::<Result<_, _>>()?)
     }
 
     /// Passes everything that is remembered to `each`, in the order in which it came.
@@ -157,7 +145,7 @@ impl LedgerAdmin {
         &self,
         mut each: impl FnMut(LedgerRow) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.scan(|entry| each(self.row(entry)?))
+        self.scan(|scope, entry| each(LedgerRow::new(scope, &entry)))
     }
 
     /// Everything in doubt.
@@ -165,14 +153,8 @@ impl LedgerAdmin {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn doubts(&self) -> Result<Vec<LedgerRow>, Error> {
-        let mut doubts = Vec::new();
-        self.scan(|entry| {
-            if entry.doubt.is_some() {
-                doubts.push(self.row(entry)?);
-            }
-            Ok::<(), Error>(())
-        })?;
-        Ok(doubts)
+        let doubts = self.in_doubt(|_| true)?;
+        Ok(doubts.iter().map(|(scope, entry, _)| LedgerRow::new(scope, entry)).collect())
     }
 
     /// Forgets shipments; returns how many. They are sent again when they come again.
@@ -181,12 +163,39 @@ impl LedgerAdmin {
     /// [`Error::Locked`] while a run of their scope goes on, and when the ledger cannot be read or
     /// written.
     pub fn forget(&self, what: &Forget) -> Result<u64, Error> {
-        let scopes = self.select(what).map_err(|error| self.store.error(error))?.scopes;
+        let (condition, value) = match what {
+            Forget::Orders(orders) => {
+                let orders: Vec<&str> = orders.iter().map(|order| cut_name(order)).collect();
+                let orders = serde_json::to_string(&orders).unwrap_or_default();
+                ("max(order_no IN (SELECT value FROM json_each(?1)))", Value::Text(orders))
+            }
+            Forget::Run(run) => ("max(accepted_run = ?1)", Value::Integer(run.cast_signed())),
+            Forget::NotSeenSince(time) => (
+                "count(doubt_run) = 0 AND max((SELECT started_at FROM run \
+                 WHERE id = max(seen_run, touched_run))) < ?1",
+                Value::Integer(time.as_second()),
+            ),
+        };
+        let chosen = format!(
+            "SELECT scope, identity FROM payload GROUP BY scope, identity HAVING {condition}"
+        );
+        let scopes = || -> Result<BTreeSet<Scope>, StoreError> {
+            let sql = format!("SELECT DISTINCT scope FROM ({chosen})");
+            let mut statement = self.store.connection.prepare(&sql)?;
+            let ids = statement.query_map([&value], |row| row.get(0))?;
+            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+            let scopes = self.store.scopes()?.into_iter().filter(|(id, _)| ids.contains(id));
+            Ok(scopes.map(|(_, scope)| scope).collect())
+        };
+        let scopes = scopes().map_err(|error| self.store.error(error))?;
         self.change(&scopes, "lateship ledger forget", |connection| {
-            let Selection { ids, shipments, .. } = self.select(what)?;
-            let mut delete = connection.prepare("DELETE FROM payload WHERE id = ?1")?;
-            ids.iter().try_for_each(|id| delete.execute([id]).map(drop))?;
-            Ok(shipments)
+            // A damaged row could be chosen by mistake.
+            self.scan(|_, _| Ok::<(), StoreError>(()))?;
+            let count = format!("SELECT count(*) FROM ({chosen})");
+            let count: i64 = connection.query_row(&count, [&value], |row| row.get(0))?;
+            let delete = format!("DELETE FROM payload WHERE (scope, identity) IN ({chosen})");
+            connection.execute(&delete, [&value])?;
+            Ok(count.cast_unsigned())
         })
     }
 
@@ -197,14 +206,16 @@ impl LedgerAdmin {
     /// [`Error::Locked`] while a run of their scope goes on, and when the ledger cannot be read or
     /// written.
     pub fn resolve(&self, orders: &[String], resolution: Resolution) -> Result<Vec<u64>, Error> {
-        let scopes = self.in_doubt(orders)?.iter().map(|(entry, _)| entry.scope).collect();
+        let is_one =
+            |entry: &LedgerEntry| orders.iter().any(|order| cut_name(order) == entry.order_no);
+        let scopes = self.in_doubt(is_one)?.into_iter().map(|(scope, ..)| scope).collect();
         let event = match resolution {
             Resolution::Sent => Event::Accepted,
             Resolution::Resend => Event::NotAccepted,
         };
         self.change(&scopes, "lateship ledger resolve", |connection| {
             let mut counts = vec![0; orders.len()];
-            for (entry, attempt) in self.in_doubt(orders)? {
+            for (_, entry, attempt) in self.in_doubt(is_one)? {
                 for (order, count) in orders.iter().zip(&mut counts) {
                     *count += u64::from(cut_name(order) == entry.order_no);
                 }
@@ -214,118 +225,97 @@ impl LedgerAdmin {
         })
     }
 
-    /// Closes the ledger, everything in its one file.
+    /// Checks everything; returns the number of payloads.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn close(self) -> Result<(), Error> {
-        self.store.close()
+    /// [`Error::Damaged`] with the first damage found, and when the ledger cannot be read.
+    pub fn verify(&self) -> Result<u64, Error> {
+        let verify = || -> Result<u64, StoreError> {
+            let moment = self.store.connection.unchecked_transaction()?;
+            // Includes that the index and the table hold the same.
+            let check = "PRAGMA integrity_check(1)";
+            let found: String = moment.query_row(check, [], |row| row.get(0))?;
+            if found != "ok" {
+                return Err(StoreError::Damaged(found));
+            }
+            let last_run = "SELECT coalesce(max(id), 0) FROM run";
+            let last_run: i64 = moment.query_row(last_run, [], |row| row.get(0))?;
+            let mut count = 0;
+            self.scan(|_, entry| {
+                count += 1;
+                if entry.touched_run <= last_run.cast_unsigned() {
+                    return Ok(());
+                }
+                Err(StoreError::Damaged(format!("run {} is missing", entry.touched_run)))
+            })?;
+            Ok(count)
+        };
+        verify().map_err(|error| self.store.error(error))
     }
 
-    /// The scope of a row; also one that a run has registered since the ledger was opened.
-    fn scope(&self, id: i64) -> Result<Scope, StoreError> {
-        if let Some(scope) = self.scopes.get(&id) {
-            return Ok(scope.clone());
-        }
-        let found = self.store.scopes()?.into_iter().find(|(known, _)| *known == id);
-        let missing = || StoreError::Damaged(format!("scope {id} is missing"));
-        found.map(|(_, scope)| scope).ok_or_else(missing)
-    }
-
-    /// Passes every entry to `each`.
+    /// Passes every entry and its scope to `each`.
     fn scan<E: From<Error>>(
         &self,
-        mut each: impl FnMut(LedgerEntry) -> Result<(), E>,
+        mut each: impl FnMut(&Scope, LedgerEntry) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = |error| self.store.error(error);
-        let mut statement = self.store.connection.prepare(SELECT_ALL).map_err(failed)?;
+        let store = &self.store;
+        let failed = |error| store.error(error);
+        let mut scopes = BTreeMap::new();
+        let mut statement = store.connection.prepare(SELECT_ALL).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            each(entry::read(row).map_err(|error| self.store.error(error))?)?;
+            let entry = entry::read(row).map_err(|error| store.error(error))?;
+            // Read in the moment of the rows, since runs register scopes meanwhile.
+            if scopes.is_empty() {
+                scopes.extend(store.scopes().map_err(|error| store.error(error))?);
+            }
+            let missing = || StoreError::Damaged(format!("scope {} is missing", entry.scope));
+            let scope = scopes.get(&entry.scope).ok_or_else(|| store.error(missing()))?;
+            each(scope, entry)?;
         }
         Ok(())
     }
 
-    fn row(&self, entry: LedgerEntry) -> Result<LedgerRow, Error> {
-        Ok(LedgerRow {
-            scope: self.scope(entry.scope).map_err(|error| self.store.error(error))?,
-            key: entry.key,
-            accepted: entry.accepted.map(|RunStamp { run, at }| Acceptance { at, run }),
-            last_run: entry.touched_run,
-            in_doubt: entry.doubt.map(|doubt| doubt.at),
-            order_no: entry.order_no,
-            trackingnumber: entry.trackingnumber,
-        })
-    }
-
-    /// Everything in doubt of these orders, each with its last attempt.
-    fn in_doubt(&self, orders: &[String]) -> Result<Vec<(LedgerEntry, RunStamp)>, Error> {
-        let orders: BTreeSet<&str> = orders.iter().map(|order| cut_name(order)).collect();
+    /// Everything in doubt that is `wanted`, each with its last attempt.
+    fn in_doubt(
+        &self,
+        wanted: impl Fn(&LedgerEntry) -> bool,
+    ) -> Result<Vec<(Scope, LedgerEntry, RunStamp)>, Error> {
         let mut found = Vec::new();
-        self.scan(|entry| {
-            if let Some(doubt) = entry.doubt.filter(|_| orders.contains(entry.order_no.as_str())) {
-                found.push((entry, doubt));
+        self.scan(|scope, entry| {
+            if let Some(doubt) = entry.doubt.filter(|_| wanted(&entry)) {
+                found.push((scope.clone(), entry, doubt));
             }
             Ok::<(), Error>(())
         })?;
         Ok(found)
     }
 
-    /// The entries to forget.
-    fn select(&self, what: &Forget) -> Result<Selection, StoreError> {
-        let connection = &self.store.connection;
-        let mut statement = connection.prepare("SELECT id, started_at FROM run")?;
-        let started = statement.query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?))
-        })?;
-        let started: BTreeMap<u64, i64> = started.collect::<Result<_, _>>()?;
-        let orders: BTreeSet<&str> = match what {
-            Forget::Orders(orders) => orders.iter().map(|order| cut_name(order)).collect(),
-            _ => BTreeSet::new(),
-        };
-        let is_selected = |entry: &LedgerEntry| match what {
-            Forget::Orders(_) => orders.contains(entry.order_no.as_str()),
-            Forget::Run(run) => entry.accepted.is_some_and(|accepted| accepted.run == *run),
-            Forget::NotSeenSince(time) => {
-                let last_seen = started.get(&entry.touched_run.max(entry.seen_run));
-                entry.doubt.is_none() && last_seen.is_some_and(|seen| *seen < time.as_second())
-            }
-        };
-        let mut selection = Selection::default();
-        self.scan(|entry| {
-            if !is_selected(&entry) || entry.id.is_some_and(|id| selection.ids.contains(&id)) {
-                return Ok(());
-            }
-            let shipment = find_shipment(connection, entry.scope, entry.key.identity)?;
-            if matches!(what, Forget::NotSeenSince(_)) && !shipment.iter().all(is_selected) {
-                return Ok(());
-            }
-            selection.scopes.insert(entry.scope);
-            selection.ids.extend(shipment.iter().filter_map(|entry| entry.id));
-            selection.shipments += 1;
-            Ok::<(), StoreError>(())
-        })?;
-        Ok(selection)
-    }
-
     /// Makes `change` while no run of these scopes goes on.
     fn change<T>(
         &self,
-        scopes: &BTreeSet<i64>,
+        scopes: &BTreeSet<Scope>,
         what: &str,
         change: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
-        let lock = |id: &i64| Ok(Lock::take(self.path(), &self.scope(*id)?, what)?);
-        let locks = scopes.iter().map(lock).collect::<Result<Vec<_>, StoreError>>();
-        let _locks = locks.map_err(|error| self.store.error(error))?;
-        self.store.transaction(Durability::PowerLoss, change)
+        let lock = |scope| Lock::take(self.path(), scope, what);
+        let _locks = scopes.iter().map(lock).collect::<Result<Vec<_>, _>>()?;
+        let changed = self.store.transaction(change)?;
+        self.store.checkpoint("FULL")?;
+        Ok(changed)
     }
 }
 
-/// What is to be forgotten.
-#[derive(Debug, Default)]
-struct Selection {
-    scopes: BTreeSet<i64>,
-    ids: BTreeSet<i64>,
-    shipments: u64,
+impl LedgerRow {
+    fn new(scope: &Scope, entry: &LedgerEntry) -> Self {
+        Self {
+            scope: scope.clone(),
+            key: entry.key,
+            accepted: entry.accepted.map(|RunStamp { run, at }| Acceptance { at, run }),
+            last_run: entry.touched_run,
+            in_doubt: entry.doubt.map(|doubt| doubt.at),
+            order_no: entry.order_no.clone(),
+            trackingnumber: entry.trackingnumber.clone(),
+        }
+    }
 }

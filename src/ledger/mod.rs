@@ -12,7 +12,6 @@
 //! `import` opens a [`Ledger`], the `ledger` command a [`LedgerAdmin`]. SQLite is used only here.
 
 mod admin;
-mod adopt;
 mod default_path;
 mod entry;
 mod error;
@@ -21,16 +20,14 @@ mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
-mod verify;
 mod writer;
 
 use jiff::Timestamp;
 
 pub use admin::{Forget, LedgerAdmin, LedgerRow, LedgerStats, Resolution, ScopeStats};
-pub use adopt::Adoption;
 pub use default_path::default_path;
 pub use error::Error;
-pub use writer::Ledger;
+pub use writer::{Adopted, Ledger};
 
 /// Whose shipments are remembered: runs of one scope know each other's, and no other's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,7 +60,6 @@ pub struct Acceptance {
 
 /// What the ledger knows of a payload and its shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct History {
     /// This payload is already sent: its last acceptance.
     pub accepted: Option<Acceptance>,

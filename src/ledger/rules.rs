@@ -58,6 +58,11 @@ pub(super) fn cut_name(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_NAME)]
 }
 
+/// `time` without its fraction, as it is kept.
+pub(super) fn to_the_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
 impl LedgerEntry {
     /// An entry for a payload of which nothing is known yet.
     pub(super) fn new(scope: i64, key: Key, order_no: &str, trackingnumber: &str) -> Self {

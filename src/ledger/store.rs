@@ -3,7 +3,6 @@
 //! Everything is written in [`Store::transaction`]. SQLite's own checkpoints are off, since it does
 //! not report their errors; [`Store::checkpoint`] does.
 
-use std::cell::Cell;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::fold;
 use super::error::StoreError;
-use super::lock::{self, FileId, OpenLock};
+use super::lock::{FileId, Lock, file_id_at, for_owner_only, without_queries};
 use super::{Error, Scope};
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -32,15 +31,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a checkpoint waits for other processes before it leaves some of the log to the next one.
 const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// What a commit survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// The end of the process, however it comes.
-    Crash,
-    /// A power cut, too; so do all commits before it.
-    PowerLoss,
-}
 
 /// A run that was registered.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +49,6 @@ pub(super) struct Store {
     /// The file at the path when it was opened. Not an open file: closing one would release SQLite's
     /// locks.
     file: Option<FileId>,
-    durability: Cell<Durability>,
 }
 
 impl Store {
@@ -75,22 +64,26 @@ impl Store {
         // Lock files are beside the ledger itself, so that all symbolic links lead to the same ones.
         let path = match fs::canonicalize(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Error::Missing { path: path.to_owned() });
+                return Err(Error::Missing(path.to_owned()));
             }
             found => found.map_err(io_error)?,
         };
         let metadata = fs::metadata(&path).map_err(io_error)?;
         if !metadata.is_file() {
-            return Err(Error::Foreign { path });
+            return Err(Error::Foreign(path));
         }
-        refuse_hard_links(&path, &metadata)?;
-        let _lock = OpenLock::wait(&path)?;
+        // A second name in another folder would have locks of its own.
+        #[cfg(unix)]
+        match std::os::unix::fs::MetadataExt::nlink(&metadata) {
+            0 | 1 => {}
+            links => return Err(Error::HardLinked(path, links)),
+        }
+        let _lock = Lock::for_opening(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|error| StoreError::from(error).with_path(&path))?;
-        let file = lock::file_id_at(&path);
-        let store = Self { connection, path, file, durability: Cell::new(Durability::PowerLoss) };
-        store.prepare()?;
+        let store = Self { connection, file: file_id_at(&path), path };
+        store.prepare().map_err(|error| store.error(error))?;
         Ok(store)
     }
 
@@ -100,13 +93,10 @@ impl Store {
 
     /// Bytes of the ledger's file and its write-ahead log.
     pub(super) fn bytes(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |file| file.len()) + self.wal_bytes()
-    }
-
-    pub(super) fn wal_bytes(&self) -> u64 {
         let mut wal = self.path.clone().into_os_string();
         wal.push("-wal");
-        fs::metadata(wal).map_or(0, |wal| wal.len())
+        let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        bytes(&self.path) + bytes(wal.as_ref())
     }
 
     /// The error for people.
@@ -114,60 +104,43 @@ impl Store {
         error.into().with_path(&self.path)
     }
 
-    fn prepare(&self) -> Result<(), Error> {
+    fn prepare(&self) -> Result<(), StoreError> {
         let connection = &self.connection;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| self.error(error))?;
-        if connection.is_readonly("main").map_err(|error| self.error(error))? {
-            return Err(Error::ReadOnly { path: self.path.clone() });
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        if connection.is_readonly("main")? {
+            return Err(Error::ReadOnly(self.path.clone()).into());
         }
-        let is_new = self.check_header()?;
-        let set_up = || -> Result<String, StoreError> {
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-            connection.execute_batch(
-                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384; \
-                 PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL",
-            )?;
-            Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?)
-        };
-        if set_up().map_err(|error| self.error(error))? != "wal" {
+        let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let header = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+        let is_new = header == (0, 0) && number("SELECT count(*) FROM sqlite_schema")? == 0;
+        match header {
+            _ if is_new => {}
+            (APPLICATION, VERSION) => {}
+            (APPLICATION, other) => {
+                return Err(Error::OtherVersion(self.path.clone(), other).into());
+            }
+            _ => return Err(Error::Foreign(self.path.clone()).into()),
+        }
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.execute_batch(
+            "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384; \
+             PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = NORMAL",
+        )?;
+        let mode = "PRAGMA journal_mode = WAL";
+        if connection.query_row(mode, [], |row| row.get::<_, String>(0))? != "wal" {
             let reason = "its disk does not allow SQLite's write-ahead log (a network disk?); give a path on a local one with --ledger";
-            return Err(Error::Io { path: self.path.clone(), reason: reason.to_owned() });
+            return Err(Error::Io(self.path.clone(), reason.to_owned()).into());
         }
         if is_new {
-            let version =
-                format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}");
-            self.transaction(Durability::PowerLoss, |connection| {
+            self.transaction(|connection| {
                 connection.execute_batch(SCHEMA)?;
-                Ok(connection.execute_batch(&version)?)
+                connection.pragma_update(None, "application_id", APPLICATION)?;
+                Ok(connection.pragma_update(None, "user_version", VERSION)?)
             })?;
             self.checkpoint("TRUNCATE")?;
         }
-        self.check_lists().map_err(|error| self.error(error))
-    }
-
-    /// Checks whose file it is and its version; returns whether it is empty.
-    fn check_header(&self) -> Result<bool, Error> {
-        let number = |sql: &str| {
-            let number = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-            number.map_err(|error| match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::NotADatabase) => {
-                    Error::Foreign { path: self.path.clone() }
-                }
-                _ => self.error(error),
-            })
-        };
-        let (application, version) =
-            (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
-        match (application, version) {
-            (APPLICATION, VERSION) => Ok(false),
-            (0, 0) if tables == 0 => Ok(true),
-            (APPLICATION, version) => {
-                Err(Error::OtherVersion { path: self.path.clone(), version, known: VERSION })
-            }
-            _ => Err(Error::Foreign { path: self.path.clone() }),
-        }
+        self.check_lists()
     }
 
     /// Checks that no scope and no run is lost: everything else refers to them.
@@ -175,14 +148,10 @@ impl Store {
         let moment = self.connection.unchecked_transaction()?;
         for table in ["scope", "run"] {
             let sql = format!(
-                "SELECT count(*), coalesce(max(id), 0), \
+                "SELECT count(*) = coalesce(max(id), 0) AND count(*) = \
                  coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) FROM {table}"
             );
-            let numbers = |row: &rusqlite::Row<'_>| {
-                Ok::<[i64; 3], _>([row.get(0)?, row.get(1)?, row.get(2)?])
-            };
-            let [count, last, given] = self.connection.query_row(&sql, [], numbers)?;
-            if count != last || last != given {
+            if !moment.query_row(&sql, [], |row| row.get::<_, bool>(0))? {
                 return Err(StoreError::Damaged(format!("rows of {table} are missing")));
             }
         }
@@ -212,97 +181,87 @@ impl Store {
 
     /// Registers a run that does `what` for `scope`.
     pub(super) fn register(&self, scope: &Scope, what: &str, now: i64) -> Result<RunId, Error> {
-        self.transaction(Durability::PowerLoss, |connection| {
+        let sum = check_sum(scope);
+        let (query_hash, what) = (scope.query_hash.map(u128::to_be_bytes), without_queries(what));
+        self.transaction(|connection| {
             let known = self.scopes()?.into_iter().find(|(_, known)| known == scope);
-            let scope = match known {
-                Some((id, _)) => id,
-                None => connection
-                    .prepare(
-                        "INSERT INTO scope (endpoint, query_hash, account, check_sum) \
-                         VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .insert(params![
-                        scope.endpoint,
-                        scope.query_hash.map(u128::to_be_bytes),
-                        scope.account,
-                        check_sum(scope)
-                    ])?,
-            };
-            let run = connection
-                .prepare("INSERT INTO run (scope, what, started_at) VALUES (?1, ?2, ?3)")?
-                .insert(params![scope, lock::without_queries(what), now])?;
-            Ok(RunId { scope, run: run.cast_unsigned() })
+            let insert = "INSERT INTO scope (endpoint, query_hash, account, check_sum) VALUES (?1, ?2, ?3, ?4)";
+            let id = known.map_or_else(
+                || {
+                    let columns = params![scope.endpoint, query_hash, scope.account, sum];
+                    connection.prepare(insert)?.insert(columns)
+                },
+                |(id, _)| Ok(id),
+            )?;
+            let insert = "INSERT INTO run (scope, what, started_at) VALUES (?1, ?2, ?3)";
+            let run = connection.prepare(insert)?.insert(params![id, what, now])?;
+            Ok(RunId { scope: id, run: run.cast_unsigned() })
         })
     }
 
     /// Records when a run ended; with it everything before is safe from a power cut.
     pub(super) fn end_run(&self, run: u64, now: i64) -> Result<(), Error> {
-        self.transaction(Durability::PowerLoss, |connection| {
-            let sql = "UPDATE run SET ended_at = ?2 WHERE id = ?1";
-            connection.execute(sql, params![run.cast_signed(), now])?;
-            Ok(())
-        })
+        self.update_run("UPDATE run SET ended_at = ?2 WHERE id = ?1", run, now)
     }
 
     /// Makes all commits so far safe from a power cut, and moves the write-ahead log into the file.
     pub(super) fn sync(&self, run: u64) -> Result<(), Error> {
         // A commit without changes would not sync.
-        self.transaction(Durability::PowerLoss, |connection| {
-            let sql = "UPDATE run SET sync_count = sync_count + 1 WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute([run.cast_signed()])?;
-            Ok(())
-        })?;
+        self.update_run("UPDATE run SET sync_count = sync_count + ?2 WHERE id = ?1", run, 1)?;
         self.checkpoint("FULL")
     }
 
-    /// Makes `change` in one transaction.
+    fn update_run(&self, sql: &str, run: u64, value: i64) -> Result<(), Error> {
+        let synchronous = |level: &str| {
+            let set = self.connection.pragma_update(None, "synchronous", level);
+            set.map_err(|error| self.error(error))
+        };
+        synchronous("FULL")?;
+        self.transaction(|connection| {
+            connection.prepare_cached(sql)?.execute([run.cast_signed(), value])?;
+            Ok(())
+        })?;
+        synchronous("NORMAL")
+    }
+
+    /// Makes `change` in one transaction, which survives the end of the process.
     pub(super) fn transaction<T>(
         &self,
-        durability: Durability,
         change: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, Error> {
         let execute = |sql| self.connection.prepare_cached(sql)?.execute([]);
         let run = || -> Result<T, StoreError> {
-            if self.durability.replace(durability) != durability {
-                let level = if durability == Durability::Crash { "NORMAL" } else { "FULL" };
-                self.connection.pragma_update(None, "synchronous", level)?;
-            }
             execute("BEGIN IMMEDIATE")?;
             let changed = change(&self.connection)?;
             execute("COMMIT")?;
             Ok(changed)
         };
         run().map_err(|error| {
-            if !self.connection.is_autocommit() {
-                // If even that fails, closing the connection does it.
-                let _ = execute("ROLLBACK");
-            }
+            // Where there is nothing to roll back, or that fails, closing the connection does it.
+            let _ = execute("ROLLBACK");
             self.error(error)
         })
     }
 
     /// Checks that the file at the path is still the one that was opened.
     pub(super) fn check_file(&self) -> Result<(), Error> {
-        if lock::file_id_at(&self.path) == self.file {
-            Ok(())
-        } else {
-            Err(Error::Vanished { path: self.path.clone() })
-        }
+        let is_there = file_id_at(&self.path) == self.file;
+        if is_there { Ok(()) } else { Err(Error::Vanished(self.path.clone())) }
     }
 
     /// Moves the write-ahead log into the file, as far as no reader needs it.
     ///
     /// Other writers wait meanwhile: a log that two runs write would never come to its end.
-    fn checkpoint(&self, mode: &str) -> Result<(), Error> {
+    pub(super) fn checkpoint(&self, mode: &str) -> Result<(), Error> {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
-        let with_timeout =
-            |timeout| self.connection.busy_timeout(timeout).map_err(|error| self.error(error));
-        with_timeout(CHECKPOINT_TIMEOUT)?;
-        let done = self.connection.query_row(&sql, [], |_| Ok(()));
-        with_timeout(BUSY_TIMEOUT)?;
-        match done.map_err(|error| self.error(error)) {
+        let checkpoint = || {
+            self.connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+            let done = self.connection.query_row(&sql, [], |_| Ok(()));
+            self.connection.busy_timeout(BUSY_TIMEOUT).and(done)
+        };
+        match checkpoint().map_err(|error| self.error(error)) {
             // Another run is doing it.
-            Err(Error::Busy { .. }) => Ok(()),
+            Err(Error::Busy(_)) => Ok(()),
             done => done,
         }
     }
@@ -322,21 +281,6 @@ fn check_sum(scope: &Scope) -> i64 {
     fold(xxh3_64(format!("{endpoint}\n{query_hash:?}\n{account}").as_bytes()))
 }
 
-/// Locks are files beside the ledger, so a second name in another folder would have its own.
-#[cfg(unix)]
-fn refuse_hard_links(path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
-    use std::os::unix::fs::MetadataExt;
-    match metadata.nlink() {
-        0 | 1 => Ok(()),
-        links => Err(Error::HardLinked { path: path.to_owned(), links }),
-    }
-}
-
-#[cfg(not(unix))]
-fn refuse_hard_links(_: &Path, _: &fs::Metadata) -> Result<(), Error> {
-    Ok(())
-}
-
 /// Creates an empty file for its owner alone, and the folders above it, if there is none.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -347,9 +291,7 @@ fn create(path: &Path) -> std::io::Result<()> {
         builder.create(folder)?;
     }
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    lock::for_owner_only(&mut options);
-    match options.open(path) {
+    match for_owner_only(options.write(true).create_new(true)).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }

@@ -6,21 +6,21 @@
 //! every later call returns it.
 
 use std::collections::HashMap;
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{fmt, mem, thread};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::entry::{self, find_or_new, find_shipment};
+use super::entry::{self, find_or, find_shipment};
 use super::error::StoreError;
 use super::lock::Lock;
 use super::rules::{self, Event, LedgerEntry, RunStamp};
-use super::store::{Durability, RunId, Store};
+use super::store::{RunId, Store};
 use super::{Error, History, Key, Scope};
 use crate::outcome::Conclusion;
 
@@ -31,109 +31,34 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 enum LedgerRequest {
     History(Key),
-    Begin { key: Key, order_no: String, trackingnumber: String },
-    End { key: Key, conclusion: Conclusion },
+    /// With the order number and the tracking number.
+    Begin(Key, String, String),
+    End(Key, Conclusion),
+    Adopt(Vec<Adopted>),
 }
 
-/// A request, and where its answer goes; the caller may have stopped waiting. Only a look-up's answer
-/// means something.
+/// A payload that another tool sent: with its order number and tracking number.
+pub type Adopted = (Key, String, String);
+
+/// A request, and where its answer goes; the caller may have stopped waiting. Only a look-up's
+/// answer holds anything.
 #[derive(Debug)]
 struct Queued {
     request: LedgerRequest,
     reply: oneshot::Sender<Result<History, Error>>,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Vec<Queued>,
-    /// Whether the thread sleeps.
-    is_idle: bool,
-    is_closed: bool,
-    failure: Option<Error>,
-}
-
-/// Shared by a run and its ledger's thread.
-#[derive(Debug, Default)]
-struct SharedQueue {
-    queue: Mutex<Queue>,
-    arrived: Condvar,
-}
-
-impl SharedQueue {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, queued: Queued) -> Result<(), Error> {
-        let mut queue = self.lock();
-        queue.failure.clone().map_or(Ok(()), Err)?;
-        queue.waiting.push(queued);
-        if mem::take(&mut queue.is_idle) {
-            self.arrived.notify_one();
-        }
-        Ok(())
-    }
-
-    fn close(&self) {
-        self.lock().is_closed = true;
-        self.arrived.notify_one();
-    }
-
-    fn failure(&self) -> Option<Error> {
-        self.lock().failure.clone()
-    }
-
-    /// Refuses everything from now on with `error`, unless there was an error before.
-    fn fail(&self, error: &Error) -> Vec<Queued> {
-        let mut queue = self.lock();
-        queue.failure.get_or_insert_with(|| error.clone());
-        mem::take(&mut queue.waiting)
-    }
-
-    /// Waits for requests until `deadline` and moves them into `group`, which is empty; returns
-    /// whether the run is over.
-    fn take(&self, group: &mut Vec<Queued>, deadline: Instant) -> bool {
-        let mut queue = self.lock();
-        while queue.waiting.is_empty() && !queue.is_closed {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            queue.is_idle = true;
-            let woken = self.arrived.wait_timeout(queue, left);
-            queue = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        queue.is_idle = false;
-        mem::swap(&mut queue.waiting, group);
-        queue.is_closed
-    }
-
-    /// Waits until the run is over.
-    fn wait_for_close(&self) {
-        let queue = self.lock();
-        drop(self.arrived.wait_while(queue, |queue| !queue.is_closed));
-    }
-}
-
 /// A run's ledger: open and locked for its endpoint and account until it is closed or dropped.
 ///
 /// After the first error every further call returns the same one; nothing is tried again. Futures
 /// may be dropped while they wait; a dropped look-up may still have marked what it found as seen.
+#[derive(Debug)]
 pub struct Ledger {
-    /// `None` once it was joined.
+    /// `None` once the run is over.
+    queue: Option<Sender<Queued>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
-    queue: Arc<SharedQueue>,
     run: u64,
     path: PathBuf,
-}
-
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger")
-            .field("path", &self.path)
-            .field("run", &self.run)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Ledger {
@@ -152,19 +77,13 @@ impl Ledger {
 
     /// The ledger of a run that is registered in `store`.
     pub(super) fn start(store: Store, lock: Lock, id: RunId) -> Result<Self, Error> {
-        let path = store.path().to_owned();
-        let queue = Arc::new(SharedQueue::default());
-        let writer = Writer {
-            store,
-            lock,
-            id,
-            queue: Arc::clone(&queue),
-            attempts: HashMap::new(),
-            is_synced: true,
-        };
-        let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run());
-        let thread = spawned.map_err(|error| Error::io(&path, &error))?;
-        Ok(Self { thread: Some(thread), queue, run: id.run, path })
+        let (path, run) = (store.path().to_owned(), id.run);
+        let (queue, requests) = mpsc::channel();
+        let writer = Writer { store, lock, id, attempts: HashMap::new(), is_synced: true };
+        let thread = thread::Builder::new().name("ledger".to_owned());
+        let spawned = thread.spawn(move || writer.run(&requests));
+        let thread = Some(spawned.map_err(|error| Error::io(&path, &error))?);
+        Ok(Self { queue: Some(queue), thread, run, path })
     }
 
     /// The number of this run, from 1.
@@ -187,9 +106,9 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
     pub async fn begin(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
-        let order_no = rules::cut_name(order_no).to_owned();
-        let trackingnumber = rules::cut_name(trackingnumber).to_owned();
-        self.ask(LedgerRequest::Begin { key, order_no, trackingnumber }).await.map(drop)
+        let [order_no, tracking] = [order_no, trackingnumber].map(rules::cut_name);
+        self.ask(LedgerRequest::Begin(key, order_no.to_owned(), tracking.to_owned())).await?;
+        Ok(())
     }
 
     /// Records how the attempt for `key` ended. Only when this has returned is its slot free.
@@ -197,7 +116,17 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be written: then `key` stays in doubt.
     pub async fn end(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.ask(LedgerRequest::End { key, conclusion }).await.map(drop)
+        self.ask(LedgerRequest::End(key, conclusion)).await?;
+        Ok(())
+    }
+
+    /// Remembers payloads as accepted now, without sending them; adopting one again does no harm.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written: then nothing of `group` is remembered.
+    pub fn adopt(&self, group: Vec<Adopted>) -> Result<(), Error> {
+        let answer = self.queue(LedgerRequest::Adopt(group));
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.ended())).map(drop)
     }
 
     /// Makes everything safe from a power cut, and releases the lock.
@@ -209,20 +138,24 @@ impl Ledger {
     }
 
     async fn ask(&self, request: LedgerRequest) -> Result<History, Error> {
+        self.queue(request).await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    /// Queues a request; if the thread has panicked, its answer never comes and is an error.
+    fn queue(&self, request: LedgerRequest) -> oneshot::Receiver<Result<History, Error>> {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Queued { request, reply })?;
-        let ended = || self.queue.failure().unwrap_or(Error::Ended { path: self.path.clone() });
-        answer.await.unwrap_or_else(|_| Err(ended()))
+        _ = self.queue.as_ref().map(|queue| queue.send(Queued { request, reply }));
+        answer
+    }
+
+    fn ended(&self) -> Error {
+        Error::Ended(self.path.clone())
     }
 
     fn join(&mut self) -> Result<(), Error> {
-        self.queue.close();
-        let ended = match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(ended)) => ended,
-            Some(Err(_)) => Err(Error::Ended { path: self.path.clone() }),
-            None => Ok(()),
-        };
-        self.queue.failure().map_or(ended, Err)
+        self.queue = None;
+        let joined = self.thread.take().map_or(Ok(Ok(())), JoinHandle::join);
+        joined.unwrap_or_else(|_| Err(self.ended()))
     }
 }
 
@@ -246,7 +179,6 @@ struct Writer {
     store: Store,
     lock: Lock,
     id: RunId,
-    queue: Arc<SharedQueue>,
     attempts: HashMap<Key, OpenAttempt>,
     /// Whether nothing was committed since the last sync.
     is_synced: bool,
@@ -254,54 +186,54 @@ struct Writer {
 
 impl Writer {
     /// Works until the run is over, then closes the ledger.
-    fn run(mut self) -> Result<(), Error> {
-        let _guard =
-            PanicGuard { queue: Arc::clone(&self.queue), path: self.store.path().to_owned() };
-        let mut group = Vec::new();
+    fn run(mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
+        let Err(error) = self.work_all(requests) else {
+            self.store.end_run(self.id.run, Timestamp::now().as_second())?;
+            return self.store.close();
+        };
+        // An open connection could block other runs. The lock is held until the run is over, since
+        // its requests are still in flight.
+        drop(self.store);
+        for queued in requests {
+            _ = queued.reply.send(Err(error.clone()));
+        }
+        Err(error)
+    }
+
+    fn work_all(&mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
         let mut next_tick = Instant::now() + TICK;
         loop {
-            let is_closed = self.queue.take(&mut group, next_tick);
-            let mut worked = self.work(&mut group);
-            if worked.is_ok() && (Instant::now() >= next_tick) {
-                worked = self.tick();
+            match requests.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(first) => self.work([first].into_iter().chain(requests.try_iter()).collect())?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if Instant::now() >= next_tick {
+                self.tick()?;
                 next_tick = Instant::now() + TICK;
-            }
-            if let Err(error) = worked {
-                return self.fail(error);
-            }
-            if is_closed {
-                self.store.end_run(self.id.run, Timestamp::now().as_second())?;
-                return self.store.close();
             }
         }
     }
 
     /// Works a group in one transaction, and answers.
-    fn work(&mut self, group: &mut Vec<Queued>) -> Result<(), Error> {
-        if group.is_empty() {
-            return Ok(());
-        }
+    fn work(&mut self, group: Vec<Queued>) -> Result<(), Error> {
         let Self { store, attempts, id, .. } = self;
-        let at = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
-        let mut work = GroupWork { attempts, scope: id.scope, now: RunStamp { run: id.run, at } };
-        let answers = store.transaction(Durability::Crash, |connection| {
-            group
-                .iter()
-                .map(|queued| work.answer(connection, &queued.request))
-                .collect::<Result<Vec<_>, _>>()
+        let now = RunStamp { run: id.run, at: rules::to_the_second(Timestamp::now()) };
+        let mut work = GroupWork { attempts, scope: id.scope, now };
+        let answers = store.transaction(|connection| {
+            let answer = |queued: &Queued| work.answer(connection, &queued.request);
+            group.iter().map(answer).collect::<Result<Vec<_>, _>>()
         });
+        self.is_synced = false;
         match answers {
             Ok(answers) => {
-                self.is_synced = false;
-                for (queued, answer) in group.drain(..).zip(answers) {
+                for (queued, answer) in group.into_iter().zip(answers) {
                     _ = queued.reply.send(Ok(answer));
                 }
                 Ok(())
             }
             Err(error) => {
-                // First the failure, so that nothing is sent on the strength of a failed ledger.
-                let later = self.queue.fail(&error);
-                for queued in group.drain(..).chain(later) {
+                for queued in group {
                     _ = queued.reply.send(Err(error.clone()));
                 }
                 Err(error)
@@ -312,27 +244,11 @@ impl Writer {
     fn tick(&mut self) -> Result<(), Error> {
         self.lock.check()?;
         self.store.check_file()?;
-        if !mem::replace(&mut self.is_synced, true) {
-            self.store.sync(self.id.run)?;
-        }
-        Ok(())
-    }
-
-    /// Refuses everything until the run is over. The lock is held, since the run's requests are
-    /// still in flight; the database is closed, since an open transaction would block other runs.
-    fn fail(self, error: Error) -> Result<(), Error> {
-        for queued in self.queue.fail(&error) {
-            _ = queued.reply.send(Err(error.clone()));
-        }
-        let Self { store, lock, queue, .. } = self;
-        drop(store);
-        queue.wait_for_close();
-        drop(lock);
-        Err(error)
+        if mem::replace(&mut self.is_synced, true) { Ok(()) } else { self.store.sync(self.id.run) }
     }
 }
 
-/// What a request of a group needs.
+/// What the requests of a group need.
 struct GroupWork<'a> {
     attempts: &'a mut HashMap<Key, OpenAttempt>,
     scope: i64,
@@ -347,16 +263,23 @@ impl GroupWork<'_> {
     ) -> Result<History, StoreError> {
         match request {
             LedgerRequest::History(key) => return self.look_up(connection, *key),
-            LedgerRequest::Begin { key, order_no, trackingnumber } => {
+            LedgerRequest::Begin(key, order_no, trackingnumber) => {
                 let mut attempt = self.attempt(connection, *key, order_no, trackingnumber)?;
                 attempt.entry = attempt.entry.after(Event::Begun, self.now);
                 entry::write(connection, &mut attempt.entry)?;
                 self.attempts.insert(*key, attempt);
             }
-            LedgerRequest::End { key, conclusion } => {
-                let attempt = self.attempt(connection, *key, "", "")?;
-                let event = Event::Ended(*conclusion, attempt.doubt_before);
-                entry::write(connection, &mut attempt.entry.after(event, self.now))?;
+            LedgerRequest::Adopt(group) => {
+                for (key, order_no, trackingnumber) in group {
+                    let known = self.attempt(connection, *key, order_no, trackingnumber)?.entry;
+                    let known = known.after(Event::LookedUp, self.now);
+                    entry::write(connection, &mut known.after(Event::Accepted, self.now))?;
+                }
+            }
+            LedgerRequest::End(key, conclusion) => {
+                let OpenAttempt { entry, doubt_before } = self.attempt(connection, *key, "", "")?;
+                let event = Event::Ended(*conclusion, doubt_before);
+                entry::write(connection, &mut entry.after(event, self.now))?;
             }
         }
         Ok(History::default())
@@ -386,21 +309,8 @@ impl GroupWork<'_> {
         if let Some(attempt) = self.attempts.remove(&key) {
             return Ok(attempt);
         }
-        let entry = find_or_new(connection, self.scope, key, order_no, trackingnumber)?;
+        let new = LedgerEntry::new(self.scope, key, order_no, trackingnumber);
+        let entry = find_or(connection, new)?;
         Ok(OpenAttempt { doubt_before: entry.doubt, entry })
-    }
-}
-
-/// Tells the run when the thread panics.
-struct PanicGuard {
-    queue: Arc<SharedQueue>,
-    path: PathBuf,
-}
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            drop(self.queue.fail(&Error::Ended { path: self.path.clone() }));
-        }
     }
 }

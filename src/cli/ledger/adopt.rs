@@ -10,13 +10,16 @@ use super::super::values::parse_set;
 use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;
-use crate::ledger::{Key, LedgerAdmin, Scope};
+use crate::ledger::{Key, Ledger, Scope};
 use crate::outcome::Status;
 use crate::results::{self, Summary};
 use crate::row::{Encoding, Row};
 use crate::secret::EMAIL_VARIABLE;
 use crate::settings::{self, Environment, Input};
 use crate::shipment::Field;
+
+/// Shipments that are remembered at once: so many are in memory.
+const GROUP: usize = 10_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Adopt {
@@ -139,21 +142,24 @@ fn remember(
         let (mut source, _) = inputs.open(index)?;
         while source.read(&mut row)? {}
     }
-    let admin = LedgerAdmin::open_or_create(ledger)?;
-    let adopted = admin.adopt(scope, "lateship ledger adopt", |adoption| {
-        for index in 0..inputs.len() {
-            let mut units = inputs.units(index)?;
-            while let Some(unit) = units.read()? {
-                for shipment in unit.shipments() {
-                    let key = Key { identity: shipment.identity, payload: shipment.payload };
-                    if unit.participants().all(|row| wanted(row, key)) {
-                        adoption.add(key, &shipment.order_no, &shipment.trackingnumber)?;
-                    }
+    let ledger = Ledger::open(ledger, scope, "lateship ledger adopt")?;
+    let (mut group, mut adopted) = (Vec::with_capacity(GROUP), 0);
+    for index in 0..inputs.len() {
+        let mut units = inputs.units(index)?;
+        while let Some(unit) = units.read()? {
+            for shipment in unit.shipments() {
+                let key = Key { identity: shipment.identity, payload: shipment.payload };
+                if unit.participants().all(|row| wanted(row, key)) {
+                    group.push((key, shipment.order_no.clone(), shipment.trackingnumber.clone()));
+                    adopted += 1;
                 }
             }
+            if group.len() >= GROUP {
+                ledger.adopt(std::mem::take(&mut group))?;
+            }
         }
-        Ok::<(), Error>(())
-    })?;
-    admin.close()?;
+    }
+    ledger.adopt(group)?;
+    ledger.close()?;
     Ok(adopted)
 }

@@ -1,24 +1,24 @@
-//! Adopting: it counts as accepted, stays within bounds, and keeps what came before an error.
+//! Adopting: it counts as accepted, and keeps what came before an error.
 
 use super::*;
-use crate::ledger::adopt::GROUP;
+use crate::ledger::Adopted;
+use crate::ledger::lock::Lock;
+use crate::ledger::store::Store;
 
-const MANY: u128 = GROUP as u128;
+fn adopted(shipments: std::ops::Range<u128>, payload: u128) -> Vec<Adopted> {
+    shipments
+        .map(|shipment| (key(shipment, payload), "A1".to_owned(), "1Z999".to_owned()))
+        .collect()
+}
 
 #[test]
 fn adopt_counts_as_accepted() {
     let fixture = Fixture::new();
-    let admin = LedgerAdmin::open_or_create(&fixture.path()).expect("a ledger");
-    let many = admin.adopt(&fixture.scope, "adopt", |adoption| {
-        (0..2500).try_for_each(|shipment| adoption.add(key(shipment, 1), "A1", "1Z999"))
-    });
-    assert_eq!(many, Ok(2500));
-    let broken = admin.adopt(&fixture.scope, "adopt", |adoption| {
-        adoption.add(key(1, 2), "A1", "1Z999")?;
-        Err(Error::NoHome)
-    });
-    assert_eq!(broken, Err(Error::NoHome));
-    admin.close().expect("closed");
+    for (shipments, payload) in [(0..2500, 1), (1..2, 2)] {
+        let run = fixture.open();
+        run.0.adopt(adopted(shipments, payload)).expect("adopted");
+        run.close().expect("closed");
+    }
     let run = fixture.open();
     assert_eq!(run.0.run(), 3);
     assert!(run.knows(key(0, 1)) && run.knows(key(2499, 1)) && run.knows(key(1, 2)));
@@ -27,40 +27,43 @@ fn adopt_counts_as_accepted() {
 }
 
 #[test]
-fn adopt_takes_the_same_payload_twice() {
+fn adopt_takes_the_same_payload_again() {
     let fixture = Fixture::new();
-    let admin = LedgerAdmin::open_or_create(&fixture.path()).expect("a ledger");
     for _ in 0..2 {
-        let adopted = admin.adopt(&fixture.scope, "adopt", |adoption| {
-            adoption.add(key(1, 1), "A1", "1Z999")?;
-            adoption.add(key(1, 1), "A1", "1Z999")
-        });
-        assert_eq!(adopted, Ok(2));
+        let run = fixture.open();
+        run.0.adopt([adopted(1..2, 1), adopted(1..2, 1)].concat()).expect("adopted");
+        run.close().expect("closed");
     }
-    assert_eq!(admin.stats().expect("counted").scopes[0].payloads, 1);
+    assert_eq!(fixture.admin().stats().expect("counted").scopes[0].payloads, 1);
 }
 
 #[test]
-fn adopt_keeps_whole_groups_before_an_error_which_is_final() {
+fn adopt_settles_a_doubt() {
     let fixture = Fixture::new();
-    let admin = LedgerAdmin::open_or_create(&fixture.path()).expect("a ledger");
-    let failed = admin.adopt(&fixture.scope, "adopt", |adoption| {
-        for shipment in 0..MANY {
-            adoption.add(key(shipment, 1), "A1", "1Z999")?;
-        }
-        admin.store.connection.execute_batch("PRAGMA max_page_count = 1").expect("set");
-        let error = (0..10 * MANY)
-            .find_map(|shipment| adoption.add(key(shipment, 2), "A1", "1Z999").err())
-            .expect("full in the end");
-        admin.store.connection.execute_batch("PRAGMA max_page_count = 4294967294").expect("set");
-        assert_eq!(adoption.add(key(1, 3), "A1", "1Z999"), Err(error));
-        // The error is returned even if the caller ignores it here.
-        Ok::<(), Error>(())
-    });
-    assert!(matches!(failed, Err(Error::NoSpace { .. })), "{failed:?}");
-    admin.close().expect("closed");
     let run = fixture.open();
-    assert!((0..MANY).all(|shipment| run.knows(key(shipment, 1))));
-    assert_eq!(run.history(key(1, 3)).expect("a history").in_doubt, None);
-    assert_eq!(run.history(key(MANY, 1)), Ok(History::default()));
+    run.begin(key(1, 1)).expect("recorded");
+    run.close().expect("closed");
+    let run = fixture.open();
+    run.0.adopt(adopted(1..2, 1)).expect("adopted");
+    run.close().expect("closed");
+    assert_eq!(fixture.admin().doubts(), Ok(Vec::new()));
+    assert!(fixture.open().knows(key(1, 1)));
+}
+
+#[test]
+fn adopt_keeps_groups_before_an_error_which_is_final() {
+    let fixture = Fixture::new();
+    let store = Store::open_or_create(&fixture.path()).expect("a ledger");
+    let lock = Lock::take(store.path(), &fixture.scope, "test").expect("free");
+    let id = store.register(&fixture.scope, "test", 0).expect("registered");
+    store.connection.execute_batch("PRAGMA max_page_count = 40").expect("set");
+    let run = Run(Ledger::start(store, lock, id).expect("started"));
+    run.0.adopt(adopted(0..100, 1)).expect("adopted");
+    let error = run.0.adopt(adopted(100..5_000, 1)).expect_err("no space");
+    assert!(matches!(error, Error::NoSpace { .. }), "{error}");
+    assert_eq!(run.0.adopt(adopted(0..1, 1)), Err(error.clone()));
+    assert_eq!(run.close(), Err(error));
+    let run = fixture.open();
+    assert!((0..100).all(|shipment| run.knows(key(shipment, 1))));
+    assert_eq!(run.history(key(100, 1)), Ok(History::default()), "no part of the second group");
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::ledger::Forget;
-use crate::ledger::store::Durability;
 
 #[test]
 fn second_run_of_a_scope_is_refused_by_name() {
@@ -27,7 +26,7 @@ fn symbolic_link_leads_to_the_same_lock() {
     let _first = fixture.open();
     let link = fixture.folder.path().join("link.db");
     std::os::unix::fs::symlink(fixture.path(), &link).expect("linked");
-    assert!(matches!(Run::open(&link, &fixture.scope), Err(Error::Locked { .. })));
+    assert!(matches!(Run::open(&link, &fixture.scope), Err(Error::Locked(..))));
 }
 
 #[cfg(unix)]
@@ -85,9 +84,7 @@ fn changes_wait_for_no_run_and_are_refused() {
 
     let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
     let all = Forget::Run(1);
-    assert!(matches!(admin.forget(&all), Err(Error::Locked { .. })));
-    let adopted = admin.adopt(&fixture.scope, "adopt", |adoption| adoption.add(key(9, 9), "", ""));
-    assert!(matches!(adopted, Err(Error::Locked { .. })));
+    assert!(matches!(admin.forget(&all), Err(Error::Locked(..))));
     assert_eq!(
         admin.forget(&Forget::Run(2)),
         Ok(1),
@@ -106,7 +103,7 @@ fn program_that_holds_the_ledger_is_reported() {
     browser.execute_batch("BEGIN IMMEDIATE").expect("held");
     let store = crate::ledger::store::Store::open(&fixture.path()).expect("opened");
     store.connection.busy_timeout(std::time::Duration::ZERO).expect("impatient");
-    let busy = store.transaction(Durability::Crash, |_| Ok(())).expect_err("held");
+    let busy = store.transaction(|_| Ok(())).expect_err("held");
     assert!(matches!(busy, Error::Busy { .. }), "{busy}");
 }
 
@@ -120,7 +117,7 @@ fn hard_link_is_refused() {
     std::fs::hard_link(fixture.path(), &link).expect("linked");
     for path in [&fixture.path(), &link] {
         let error = Run::open(path, &fixture.scope).err().expect("refused");
-        assert!(matches!(error, Error::HardLinked { links: 2, .. }), "{error}");
+        assert!(matches!(error, Error::HardLinked(_, 2)), "{error}");
         assert!(error.to_string().contains("remove the other names"), "{error}");
     }
     std::fs::remove_file(link).expect("removed");

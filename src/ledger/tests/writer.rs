@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::*;
 use crate::ledger::entry;
 use crate::ledger::rules::LedgerEntry;
-use crate::ledger::store::{Durability, Store};
+use crate::ledger::store::Store;
 
 /// The number of syncs of the last run so far.
 fn sync_count(fixture: &Fixture) -> i64 {
@@ -58,11 +58,11 @@ fn wal_is_bounded_by_syncs_also_while_another_run_writes() {
             for shipment in shipments.by_ref().take(200) {
                 let new = LedgerEntry::new(id.scope, key(shipment, 1), "A1", "1Z999");
                 let write = |connection: &_| entry::write(connection, &mut new.clone());
-                store.transaction(Durability::Crash, write).expect("written");
+                store.transaction(write).expect("written");
             }
             store.sync(id.run).expect("synced");
         }
-        let wal = stores[0].0.wal_bytes();
+        let wal = stores[0].0.bytes();
         assert!(round == 0 || wal <= 2 * largest, "{wal} bytes after {largest}");
         if round == 0 {
             largest = wal;
