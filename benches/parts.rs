@@ -40,8 +40,6 @@ mod data;
 const ROWS: u64 = 10_000;
 /// Requests in flight at once; as many shipments are recorded in the ledger together.
 const IN_FLIGHT: usize = 64;
-/// Keys in one look-up, as many as the whole program asks for while it reads ahead.
-const KEYS: usize = 256;
 /// Batches of a measurement in which each key may be met only once.
 const BATCHES: u32 = 100;
 
@@ -228,21 +226,23 @@ mod payload {
     }
 }
 
-/// What is remembered, through the ledger's thread and its commits.
-mod memory {
+/// The ledger, through its thread and its commits.
+mod ledger {
+    use futures::future::join_all;
+
     use super::{
-        BATCHES, Bencher, Conclusion, ItemsCount, KEYS, Key, Ledger, Runtime, Scope, TempDir,
+        BATCHES, Bencher, Conclusion, IN_FLIGHT, ItemsCount, Key, Ledger, Runtime, Scope, TempDir,
     };
 
-    /// A fresh ledger, with so many shipments accepted by an earlier run.
-    struct Book {
+    /// A ledger with so many shipments accepted by an earlier run.
+    struct Opened {
         ledger: Ledger,
         runtime: Runtime,
         folder: TempDir,
     }
 
     fn key(number: u64) -> Key {
-        // Spread as the hashes are that stand here in a run.
+        // Spread like the hashes of a run.
         let spread =
             |seed: u64| u128::from(number.wrapping_add(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Key { identity: spread(1) << 64 | spread(2), payload: spread(3) << 64 | spread(4) }
@@ -251,84 +251,65 @@ mod memory {
     fn ledger_in(folder: &TempDir) -> Ledger {
         let scope = Scope {
             endpoint: "https://shop.example.com/hook".into(),
+            query_hash: None,
             account: "ops@example.com".into(),
         };
         Ledger::open(&folder.path().join("ledger.db"), &scope, "orders.csv").expect("a ledger")
     }
 
-    impl Book {
+    impl Opened {
         fn with(accepted: u64) -> Self {
             let folder = tempfile::tempdir().expect("a folder");
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            let book = Self { ledger: ledger_in(&folder), runtime, folder };
-            let numbers: Vec<u64> = (0..accepted).collect();
-            numbers.chunks(1024).for_each(|some| book.accept(some));
-            book.ledger.close().expect("closed");
-            Self { ledger: ledger_in(&book.folder), runtime: book.runtime, folder: book.folder }
+            let opened = Self { ledger: ledger_in(&folder), runtime, folder };
+            let keys: Vec<Key> = (0..accepted).map(key).collect();
+            keys.chunks(IN_FLIGHT).for_each(|group| opened.send(group));
+            opened.ledger.close().expect("closed");
+            Self { ledger: ledger_in(&opened.folder), ..opened }
         }
 
-        /// As many shipments sent and accepted.
-        fn accept(&self, numbers: &[u64]) {
-            // As many at once as answers usually come together.
-            for some in numbers.chunks(16) {
-                for number in some {
-                    self.ledger
-                        .intend(key(*number), "100000001", "1Z999AA10123456784")
-                        .expect("noted");
-                }
-                self.ledger.write().expect("written");
-                for number in some {
-                    self.ledger.conclude(key(*number), Conclusion::Accepted).expect("noted");
-                }
-            }
-            self.ledger.write().expect("written");
+        /// As many shipments sent and accepted at the same time.
+        fn send(&self, keys: &[Key]) {
+            self.runtime.block_on(join_all(keys.iter().map(async |key| {
+                let begun = self.ledger.begin(*key, "100000001", "1Z999AA10123456784");
+                begun.await.expect("recorded");
+                self.ledger.end(*key, Conclusion::Accepted).await.expect("recorded");
+            })));
+        }
+
+        fn look_up(&self, keys: &[Key]) {
+            self.runtime.block_on(join_all(keys.iter().map(async |key| {
+                self.ledger.history(*key).await.expect("a history");
+            })));
         }
     }
 
-    /// Batches of numbers, each met once.
-    fn batches(count: usize) -> impl FnMut() -> Vec<u64> {
-        let mut next = 0..;
-        move || next.by_ref().take(count).collect()
+    fn bench(bencher: Bencher<'_, '_>, mut work: impl FnMut(&[Key])) {
+        let mut numbers = 0..;
+        let group = move || numbers.by_ref().take(IN_FLIGHT).map(key).collect::<Vec<_>>();
+        let inputs = bencher.counter(ItemsCount::new(IN_FLIGHT)).with_inputs(group);
+        inputs.bench_local_values(|keys| work(&keys));
     }
 
-    /// Intent and outcome, with the operating system.
+    /// Begin and end of new shipments.
     #[divan::bench(sample_count = BATCHES, sample_size = 1)]
-    fn tell(bencher: Bencher<'_, '_>) {
-        let book = Book::with(0);
-        let inputs = bencher.counter(ItemsCount::new(KEYS)).with_inputs(batches(KEYS));
-        inputs.bench_local_values(|numbers| book.accept(&numbers));
+    fn send(bencher: Bencher<'_, '_>) {
+        let opened = Opened::with(0);
+        bench(bencher, |keys| opened.send(keys));
     }
 
-    /// The same, in the tables and on the disk.
-    #[divan::bench(sample_count = BATCHES, sample_size = 1)]
-    fn file(bencher: Bencher<'_, '_>) {
-        let book = Book::with(0);
-        let inputs = bencher.counter(ItemsCount::new(KEYS)).with_inputs(batches(KEYS));
-        inputs.bench_local_values(|numbers| {
-            book.accept(&numbers);
-            book.runtime.block_on(book.ledger.sync()).expect("synced");
-        });
-    }
-
-    /// What nobody has sent yet.
+    /// Look-ups of unknown shipments.
     #[divan::bench(sample_count = BATCHES, sample_size = 1)]
     fn look_up_new(bencher: Bencher<'_, '_>) {
-        look_up(bencher, &Book::with(0));
+        let opened = Opened::with(0);
+        bench(bencher, |keys| opened.look_up(keys));
     }
 
-    /// What an earlier run has sent; that it was seen again is written.
+    /// Look-ups of shipments that an earlier run has sent, which marks them as seen.
     #[divan::bench(sample_count = BATCHES, sample_size = 1)]
     fn look_up_known(bencher: Bencher<'_, '_>) {
-        look_up(bencher, &Book::with(KEYS as u64 * u64::from(BATCHES)));
-    }
-
-    fn look_up(bencher: Bencher<'_, '_>, book: &Book) {
-        let mut batch = batches(KEYS);
-        let inputs = bencher.counter(ItemsCount::new(KEYS));
-        let inputs = inputs.with_inputs(move || batch().into_iter().map(key).collect::<Vec<_>>());
-        inputs.bench_local_values(|keys| {
-            book.runtime.block_on(book.ledger.look_up(keys)).expect("memories")
-        });
+        let opened = Opened::with(IN_FLIGHT as u64 * u64::from(BATCHES));
+        bench(bencher, |keys| opened.look_up(keys));
     }
 }
 

@@ -11,7 +11,7 @@ use super::values::flag;
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
-use crate::ledger::{self, Archive, Decision, Forget, Remembered};
+use crate::ledger::{self, Forget, LedgerAdmin, LedgerRow, Resolution};
 use crate::results;
 use crate::text;
 
@@ -22,13 +22,14 @@ Look at what is remembered of accepted shipments, and put it right.
 
 The ledger remembers, per endpoint and account, which payloads of which shipments were accepted and which may have been, \
 so that the same import again sends only what is new or has changed. It is a file of yours alone; while a run goes on, or after one was killed, part \
-of it stands in files beside it whose names begin with its own: move or copy them together. What changes it waits \
+of it is in files beside it whose names begin with its name: move or copy them together. What changes it waits \
 for no run: where one is under way for the same endpoint and account, the command says so and does nothing.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
   lateship ledger path                              where it lies
   lateship ledger stats                             how much is in it, by endpoint and account
+  lateship ledger stats --verify                    the same, after checking every row and the index
   lateship ledger doubts                            what may have been accepted without an answer
   lateship ledger resolve 1007 1012 --sent          they have arrived: remembered as accepted
   lateship ledger resolve 1007 --resend             it has not: the next run sends it
@@ -59,7 +60,11 @@ enum What {
     /// Print where the ledger lies
     Path,
     /// Print how much is in it, by endpoint and account
-    Stats,
+    Stats {
+        /// Check every row and the index first
+        #[arg(long)]
+        verify: bool,
+    },
     /// Print everything in it as CSV
     Export,
     /// Forget shipments, so that they are sent again when they come again
@@ -102,10 +107,17 @@ impl Flags {
         };
         match self.what {
             What::Path => print(&format!("{}\n", path.display()))?,
-            What::Stats => print(&stats(&Archive::open(&path)?)?)?,
+            What::Stats { verify } => {
+                let ledger = LedgerAdmin::open(&path)?;
+                if verify {
+                    let rows = text::counted(ledger.verify()?, "row");
+                    print(&format!("verified: {rows}, no damage\n"))?;
+                }
+                print(&stats(&ledger)?)?;
+            }
             What::Export => {
                 print(&results::csv_line(&COLUMNS))?;
-                Archive::open(&path)?.export(|remembered| print(&line(&remembered)))?;
+                LedgerAdmin::open(&path)?.export(|remembered| print(&line(&remembered)))?;
             }
             What::Forget { orders, older_than, run } => {
                 let forget = match (older_than, run) {
@@ -113,13 +125,13 @@ impl Flags {
                     (None, Some(run)) => Forget::Run(run),
                     (None, None) => Forget::Orders(orders),
                 };
-                let forgotten = Archive::open(&path)?.forget(&forget)?;
+                let forgotten = LedgerAdmin::open(&path)?.forget(&forget)?;
                 print(&format!("forgotten: {}\n", text::counted(forgotten, "shipment")))?;
             }
-            What::Doubts => print(&doubts(&Archive::open(&path)?.doubts()?))?,
+            What::Doubts => print(&doubts(&LedgerAdmin::open(&path)?.doubts()?))?,
             What::Resolve { orders, sent, .. } => {
-                let decision = if sent { Decision::Sent } else { Decision::Resend };
-                let counts = Archive::open(&path)?.resolve(&orders, decision)?;
+                let resolution = if sent { Resolution::Sent } else { Resolution::Resend };
+                let counts = LedgerAdmin::open(&path)?.resolve(&orders, resolution)?;
                 for (order, count) in orders.iter().zip(counts) {
                     print(&format!(
                         "order {}: {}\n",
@@ -150,7 +162,7 @@ const COLUMNS: [&str; 7] = [
     "payload",
 ];
 
-fn line(remembered: &Remembered) -> String {
+fn line(remembered: &LedgerRow) -> String {
     let accepted = remembered.accepted.map(|accepted| accepted.at.to_string()).unwrap_or_default();
     let doubt = remembered.in_doubt.map(|since| since.to_string()).unwrap_or_default();
     results::csv_line(&[
@@ -164,7 +176,7 @@ fn line(remembered: &Remembered) -> String {
     ])
 }
 
-fn stats(archive: &Archive) -> Result<String, Error> {
+fn stats(archive: &LedgerAdmin) -> Result<String, Error> {
     let stats = archive.stats()?;
     let mut told =
         format!("{}: {} bytes\n", archive.path().display(), text::thousands(stats.bytes));
@@ -189,11 +201,11 @@ fn stats(archive: &Archive) -> Result<String, Error> {
     Ok(told)
 }
 
-fn doubts(doubts: &[Remembered]) -> String {
+fn doubts(doubts: &[LedgerRow]) -> String {
     if doubts.is_empty() {
         return "nothing is in doubt\n".to_owned();
     }
-    let one = |doubt: &Remembered| {
+    let one = |doubt: &LedgerRow| {
         let since = doubt.in_doubt.map(|since| format!("{since:.0}")).unwrap_or_default();
         let (order, tracking) =
             (text::printable(&doubt.order_no), text::printable(&doubt.trackingnumber));

@@ -1,205 +1,141 @@
-//! One row of the ledger: one payload of one shipment, with a check over all that it says.
+//! Reads and writes ledger entries as rows, each with its checksum.
 //!
-//! The check is what tells a damaged row from a true one, since `SQLite` itself has none. It is
-//! looked at whenever a row is read and renewed whenever one is written, here alone.
+//! SQLite does not check what it reads, so the checksum is compared whenever a row is read and
+//! renewed whenever one is written, and only here.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::error::Fault;
+use super::Key;
+use super::error::StoreError;
+use super::rules::{LedgerEntry, RunStamp};
 
-/// The columns that [`Entry::read`] expects, in its order.
-pub(super) const COLUMNS: &str = "id, scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
-     accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark, alone";
+/// All rows in the order of arrival, with the columns that [`read`] expects.
+pub(super) const SELECT_ALL: &str = "SELECT scope, identity, payload, order_no, trackingnumber, accepted_run, \
+     accepted_at, seen_run, touched_run, doubt_run, doubt_since, check_sum, id FROM payload ORDER BY id";
 
-/// The most bytes kept of an order's or a tracking number: they are for people, and no cell may
-/// bloat the ledger.
-const MAX_NAME: usize = 100;
+// Not by scope: a damaged scope would make a row look like another account's before its checksum is
+// compared.
+const SELECT_SHIPMENT: &str = "SELECT scope, identity, payload, order_no, trackingnumber, accepted_run, \
+     accepted_at, seen_run, touched_run, doubt_run, doubt_since, check_sum, id FROM payload \
+     INDEXED BY payload_identity WHERE identity = ?1";
 
-const INSERT: &str = "INSERT INTO payload (scope, identity_head, identity_tail, payload, order_no, trackingnumber, \
-     accepted_run, accepted_at, seen_run, touched_run, doubt_run, doubt_since, mark, alone) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const INSERT: &str = "INSERT INTO payload (scope, identity, payload, order_no, trackingnumber, accepted_run, \
+     accepted_at, seen_run, touched_run, doubt_run, doubt_since, check_sum, id) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
-const UPDATE: &str = "UPDATE payload SET accepted_run = ?2, accepted_at = ?3, seen_run = ?4, touched_run = ?5, \
-     doubt_run = ?6, doubt_since = ?7, mark = ?8, alone = ?9 WHERE id = ?1";
+const UPDATE: &str = "UPDATE payload SET accepted_run = ?6, accepted_at = ?7, seen_run = ?8, touched_run = ?9, \
+     doubt_run = ?10, doubt_since = ?11, check_sum = ?12 WHERE id = ?13";
 
-/// A shipment and what is sent of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// A hash of what makes the shipment this one and no other.
-    pub identity: u128,
-    /// A hash of the request's body.
-    pub payload: u128,
-}
-
-/// When something happened: the run's number, and seconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
-    pub(super) run: i64,
-    pub(super) at: i64,
-}
-
-/// A row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The row's number; 0 until it is inserted.
-    pub(super) id: i64,
-    pub(super) scope: i64,
-    pub(super) key: Key,
-    pub(super) order_no: String,
-    pub(super) trackingnumber: String,
-    /// When it was last accepted.
-    pub(super) accepted: Option<Moment>,
-    /// The last run that found it already sent, or had it accepted; 0 for none. What the rule looks
-    /// at.
-    pub(super) seen_run: i64,
-    /// The last run that looked it up or tried to send it, whatever came of it.
-    pub(super) touched_run: i64,
-    /// The last run that may have had it accepted without knowing, and since when it is in doubt.
-    pub(super) doubt: Option<Moment>,
-    /// Whether it is known that no other payload of its shipment stands in its scope.
-    pub(super) alone: bool,
-}
-
-/// The two halves of an identity, by which the two indexes find it.
-pub(super) fn halves(identity: u128) -> (i64, i64) {
-    let bytes = identity.to_be_bytes();
-    let (halves, _) = bytes.as_chunks::<8>();
-    (i64::from_be_bytes(halves[0]), i64::from_be_bytes(halves[1]))
-}
-
-fn whole(head: i64, tail: i64) -> u128 {
-    u128::from(head.cast_unsigned()) << 64 | u128::from(tail.cast_unsigned())
-}
-
-/// `name` as far as it is kept.
-pub(super) fn kept(name: &str) -> &str {
-    &name[..name.floor_char_boundary(MAX_NAME)]
-}
-
-impl Entry {
-    /// A row for what nothing is known of yet, with the order's and the tracking number.
-    pub(super) fn new(scope: i64, key: Key, (order_no, trackingnumber): (&str, &str)) -> Self {
-        Self {
-            id: 0,
-            scope,
-            key,
-            order_no: kept(order_no).to_owned(),
-            trackingnumber: kept(trackingnumber).to_owned(),
-            accepted: None,
-            seen_run: 0,
-            touched_run: 0,
-            doubt: None,
-            alone: false,
+/// All entries of a shipment in `scope`.
+pub(super) fn find_shipment(
+    connection: &Connection,
+    scope: i64,
+    identity: u128,
+) -> Result<Vec<LedgerEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(SELECT_SHIPMENT)?;
+    let mut rows = statement.query([identity.to_be_bytes()])?;
+    let mut found: Vec<LedgerEntry> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let entry = read(row)?;
+        if entry.scope == scope && found.iter().any(|other| other.key == entry.key) {
+            return Err(StoreError::Damaged("a payload is there twice".to_owned()));
         }
+        found.extend(Some(entry).filter(|entry| entry.scope == scope));
     }
-
-    /// The row of [`COLUMNS`].
-    pub(super) fn read(row: &Row<'_>) -> Result<Self, Fault> {
-        let moment = |run: Option<i64>, at: Option<i64>| match (run, at) {
-            (Some(run), Some(at)) => Ok(Some(Moment { run, at })),
-            (None, None) => Ok(None),
-            _ => Err(Fault::Damaged("a row is half written")),
-        };
-        let entry = Self {
-            id: row.get(0)?,
-            scope: row.get(1)?,
-            key: Key {
-                identity: whole(row.get(2)?, row.get(3)?),
-                payload: u128::from_be_bytes(row.get(4)?),
-            },
-            order_no: row.get(5)?,
-            trackingnumber: row.get(6)?,
-            accepted: moment(row.get(7)?, row.get(8)?)?,
-            seen_run: row.get(9)?,
-            touched_run: row.get(10)?,
-            doubt: moment(row.get(11)?, row.get(12)?)?,
-            alone: row.get(14)?,
-        };
-        if entry.mark() == row.get::<_, i64>(13)? {
-            Ok(entry)
-        } else {
-            Err(Fault::Damaged("a row's check fails"))
-        }
-    }
-
-    /// Writes the row: a new one where it has no number yet.
-    pub(super) fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let (accepted, doubt) = (self.accepted, self.doubt);
-        let (accepted_run, accepted_at) = (accepted.map(|a| a.run), accepted.map(|a| a.at));
-        let (doubt_run, doubt_since) = (doubt.map(|d| d.run), doubt.map(|d| d.at));
-        let mark = self.mark();
-        if self.id == 0 {
-            let (head, tail) = halves(self.key.identity);
-            self.id = connection.prepare_cached(INSERT)?.insert(params![
-                self.scope,
-                head,
-                tail,
-                self.key.payload.to_be_bytes(),
-                self.order_no,
-                self.trackingnumber,
-                accepted_run,
-                accepted_at,
-                self.seen_run,
-                self.touched_run,
-                doubt_run,
-                doubt_since,
-                mark,
-                self.alone,
-            ])?;
-            return Ok(());
-        }
-        let changed = connection.prepare_cached(UPDATE)?.execute(params![
-            self.id,
-            accepted_run,
-            accepted_at,
-            self.seen_run,
-            self.touched_run,
-            doubt_run,
-            doubt_since,
-            mark,
-            self.alone,
-        ])?;
-        if changed == 1 { Ok(()) } else { Err(Fault::Damaged("a row is gone")) }
-    }
-
-    /// The last run that had it accepted, or may have; 0 for none.
-    pub(super) fn arrived_run(&self) -> i64 {
-        self.accepted
-            .map_or(0, |accepted| accepted.run)
-            .max(self.doubt.map_or(0, |doubt| doubt.run))
-    }
-
-    /// The check over everything but the row's number: 32 bits, so that it takes four bytes.
-    fn mark(&self) -> i64 {
-        let mut hash = Xxh3::new();
-        hash.update(&self.key.identity.to_be_bytes());
-        hash.update(&self.key.payload.to_be_bytes());
-        let moment =
-            |moment: Option<Moment>| moment.map_or([-1, -1], |moment| [moment.run, moment.at]);
-        let ([accepted_run, accepted_at], [doubt_run, doubt_since]) =
-            (moment(self.accepted), moment(self.doubt));
-        let runs = [self.seen_run, self.touched_run];
-        for number in
-            [self.scope, accepted_run, accepted_at, doubt_run, doubt_since].into_iter().chain(runs)
-        {
-            hash.update(&number.to_be_bytes());
-        }
-        for name in [&self.order_no, &self.trackingnumber] {
-            hash.update(name.as_bytes());
-            hash.update(&[0xFF]);
-        }
-        // Rows from before it was known have a check without it.
-        if self.alone {
-            hash.update(b"alone");
-        }
-        mark(hash.digest())
-    }
+    Ok(found)
 }
 
-/// A hash as a check is kept.
-pub(super) fn mark(hash: u64) -> i64 {
-    let bytes = hash.to_be_bytes();
-    let (halves, _) = bytes.as_chunks::<4>();
-    i64::from(i32::from_be_bytes(halves[0]))
+/// The entry that is like `new` in scope and key, or `new`.
+pub(super) fn find_or(
+    connection: &Connection,
+    new: LedgerEntry,
+) -> Result<LedgerEntry, StoreError> {
+    let shipment = find_shipment(connection, new.scope, new.key.identity)?;
+    Ok(shipment.into_iter().find(|entry| entry.key == new.key).unwrap_or(new))
+}
+
+/// Reads a row of [`SELECT_ALL`].
+pub(super) fn read(row: &Row<'_>) -> Result<LedgerEntry, StoreError> {
+    let id: i64 = row.get(12)?;
+    let damaged = || StoreError::Damaged(format!("row {id} of payload is not what was written"));
+    let stamp = |run: usize, at: usize| match (row.get(run)?, row.get(at)?) {
+        (Some(run), Some(at)) => {
+            let at = Timestamp::from_second(at).map_err(|_| damaged())?;
+            Ok(Some(RunStamp { run: i64::cast_unsigned(run), at }))
+        }
+        (None, None) => Ok(None),
+        _ => Err(damaged()),
+    };
+    let entry = LedgerEntry {
+        id: Some(id),
+        scope: row.get(0)?,
+        key: Key {
+            identity: u128::from_be_bytes(row.get(1)?),
+            payload: u128::from_be_bytes(row.get(2)?),
+        },
+        order_no: row.get(3)?,
+        trackingnumber: row.get(4)?,
+        accepted: stamp(5, 6)?,
+        seen_run: row.get::<_, i64>(7)?.cast_unsigned(),
+        touched_run: row.get::<_, i64>(8)?.cast_unsigned(),
+        doubt: stamp(9, 10)?,
+    };
+    if check_sum(&entry) == row.get::<_, i64>(11)? { Ok(entry) } else { Err(damaged()) }
+}
+
+/// Writes an entry: a new row where it has none yet.
+pub(super) fn write(connection: &Connection, entry: &mut LedgerEntry) -> Result<(), StoreError> {
+    let run = |stamp: Option<RunStamp>| stamp.map(|stamp| stamp.run.cast_signed());
+    let at = |stamp: Option<RunStamp>| stamp.map(|stamp| stamp.at.as_second());
+    let sql = if entry.id.is_some() { UPDATE } else { INSERT };
+    let changed = connection.prepare_cached(sql)?.execute(params![
+        entry.scope,
+        entry.key.identity.to_be_bytes(),
+        entry.key.payload.to_be_bytes(),
+        entry.order_no,
+        entry.trackingnumber,
+        run(entry.accepted),
+        at(entry.accepted),
+        entry.seen_run.cast_signed(),
+        entry.touched_run.cast_signed(),
+        run(entry.doubt),
+        at(entry.doubt),
+        check_sum(entry),
+        entry.id,
+    ])?;
+    if changed != 1 {
+        return Err(StoreError::Damaged("a row of payload is gone".to_owned()));
+    }
+    entry.id.get_or_insert_with(|| connection.last_insert_rowid());
+    Ok(())
+}
+
+/// The checksum over everything but the row's number: 32 bits, so that it takes four bytes.
+fn check_sum(entry: &LedgerEntry) -> i64 {
+    let stamp = |stamp: Option<RunStamp>| {
+        stamp.map_or([u64::MAX; 2], |stamp| [stamp.run, stamp.at.as_second().cast_unsigned()])
+    };
+    let ([accepted_run, accepted_at], [doubt_run, doubt_since]) =
+        (stamp(entry.accepted), stamp(entry.doubt));
+    let runs =
+        [accepted_run, accepted_at, entry.seen_run, entry.touched_run, doubt_run, doubt_since];
+    let mut hash = Xxh3::new();
+    hash.update(&entry.key.identity.to_be_bytes());
+    hash.update(&entry.key.payload.to_be_bytes());
+    hash.update(&entry.scope.to_be_bytes());
+    for number in runs {
+        hash.update(&number.to_be_bytes());
+    }
+    for name in [&entry.order_no, &entry.trackingnumber] {
+        hash.update(name.as_bytes());
+        hash.update(&[0xFF]);
+    }
+    fold(hash.digest())
+}
+
+/// A hash as a checksum column holds it.
+pub(super) fn fold(hash: u64) -> i64 {
+    i64::from(((hash >> 32) as u32).cast_signed())
 }

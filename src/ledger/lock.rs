@@ -1,18 +1,9 @@
-//! The lock of one scope: a file beside the ledger that a run holds by the kernel's own lock as
-//! long as it lives.
+//! Locks: files beside the ledger that a process locks, one for each scope and one for opening.
 //!
-//! ```text
-//! 00000000000000004711 00000000000000004242   so many transactions were there for good, and so many of them in the file itself
-//! 12345                                       who holds it: process,
-//! 2026-02-03T01:00:00Z                        since when,
-//! orders.csv                                  and what it does
-//! ```
-//!
-//! The file stays when the run ends, since removing it could give two holders, and since its marks
-//! are what tells that a ledger has lost something: they never go beyond what a sync has made to
-//! last, whatever crashes.
+//! A scope's lock file names its holder in three lines: process, since when, and what it does. It
+//! stays when the run ends, since removing it could give two holders. The operating system releases
+//! the lock with the process.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -20,47 +11,17 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::store::Marks;
 use super::{Error, Scope};
 use crate::text;
 
-/// The most of a lock file that is read.
+/// The most bytes of a lock file that are read.
 const MAX_BYTES: u64 = 4096;
 
-/// Who holds a lock, as its file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holder {
-    /// A run that has written its name into it.
-    Known {
-        /// Its process.
-        pid: u32,
-        /// When it took the lock.
-        since: Timestamp,
-        /// What it does: its inputs.
-        what: String,
-    },
-    /// The file cannot be read, or its holder has not written it yet.
-    Unknown,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Known { pid, since, what } => {
-                write!(f, "process {pid}, since {since:.0}, with {}", text::printable(what))
-            }
-            Self::Unknown => f.write_str("its process is not known"),
-        }
-    }
-}
-
-/// The lock of a scope, held until it is dropped.
+/// A lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
     path: PathBuf,
-    /// How far the ledger was, as an earlier holder or this one saw it.
-    marks: Marks,
 }
 
 impl Lock {
@@ -69,95 +30,73 @@ impl Lock {
     /// # Errors
     /// [`Error::Locked`] when another run has it, and what the operating system says.
     pub(super) fn take(ledger: &Path, scope: &Scope, what: &str) -> Result<Self, Error> {
-        let path = path_of(ledger, scope);
-        let told = |error: &io::Error| Error::io(&path, error);
+        let path = lock_path(ledger, scope);
         loop {
-            let mut file = open(&path).map_err(|error| told(&error))?;
-            match file.try_lock() {
+            let mut lock = Self::open(path.clone())?;
+            match lock.file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let holder = read(&mut file).1.unwrap_or(Holder::Unknown);
-                    return Err(Error::Locked { path: ledger.to_owned(), holder });
+                    let holder = read_holder(&mut lock.file);
+                    let holder = holder.unwrap_or_else(|| "its process is not known".to_owned());
+                    return Err(Error::Locked(ledger.to_owned(), holder));
                 }
-                Err(TryLockError::Error(error)) => return Err(told(&error)),
+                Err(TryLockError::Error(error)) => return Err(Error::io(&path, &error)),
             }
-            // Somebody may have removed the file between opening and locking; then this lock would
-            // keep nobody out.
-            if !is_at(&file, &path) {
-                continue;
+            // The file may have been removed between opening and locking.
+            if lock.check().is_ok() {
+                lock.write_holder(what).map_err(|error| Error::io(&path, &error))?;
+                return Ok(lock);
             }
-            let (marks, _) = read(&mut file);
-            let lock = Self { file, path, marks };
-            lock.write(what).map_err(|error| Error::io(&lock.path, &error))?;
-            return Ok(lock);
         }
     }
 
-    /// How far the ledger must be at least.
-    pub(super) fn marks(&self) -> Marks {
-        self.marks
+    /// Keeps other processes from opening the ledger while it is created and checked.
+    pub(super) fn for_opening(ledger: &Path) -> Result<Self, Error> {
+        let lock = Self::open(beside(ledger, ".lock"))?;
+        lock.file.lock().map_err(|error| Error::io(&lock.path, &error))?;
+        Ok(lock)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    fn open(path: PathBuf) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let opened = for_owner_only(&mut options).open(&path);
+        let file = opened.map_err(|error| Error::io(&path, &error))?;
+        Ok(Self { file, path })
     }
 
-    /// Remembers how far the ledger is. Needs no sync of its own: it may lag.
-    pub(super) fn remember(&mut self, marks: Marks) -> Result<(), Error> {
-        self.marks = marks;
-        let written = self.file.rewind().and_then(|()| self.file.write_all(self.line().as_bytes()));
-        written.map_err(|error| Error::io(&self.path, &error))
+    /// Checks that the lock file is still there and still the one that is locked.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let is_at_path = |held| file_id_at(&self.path) == Some(file_id(&held));
+        if self.file.metadata().is_ok_and(is_at_path) {
+            Ok(())
+        } else {
+            Err(Error::LockLost(self.path.clone()))
+        }
     }
 
-    fn line(&self) -> String {
-        format!("{:020} {:020}\n", self.marks.lasting, self.marks.filed)
-    }
-
-    fn write(&self, what: &str) -> io::Result<()> {
+    fn write_holder(&mut self, what: &str) -> io::Result<()> {
         let (pid, since) = (std::process::id(), Timestamp::now());
-        let content = format!("{}{pid}\n{since:.0}\n{}\n", self.line(), text::printable(what));
-        let mut file = &self.file;
-        file.rewind()?;
-        file.write_all(content.as_bytes())?;
-        file.set_len(u64::try_from(content.len()).unwrap_or(MAX_BYTES))
+        let holder = format!("{pid}\n{since:.0}\n{}\n", text::printable(&without_queries(what)));
+        self.file.rewind()?;
+        self.file.set_len(0)?;
+        self.file.write_all(holder.as_bytes())
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        unlock(&self.file);
+        // Closing alone would leave the lock to a child process that is just being started, which
+        // holds a copy of every open file until it runs its program.
+        let _ = self.file.unlock();
     }
-}
-
-/// Gives a lock back at once. Closing alone would leave it to a child process that is just being
-/// started, which holds a copy of every open file until it runs its own program.
-fn unlock(file: &File) {
-    // It goes with the process in any case.
-    let _ = file.unlock();
-}
-
-/// A ledger's door, closed to others until it is dropped.
-#[derive(Debug)]
-pub(super) struct Door(File);
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        unlock(&self.0);
-    }
-}
-
-/// Keeps others from opening the ledger at `ledger` while it is made, checked and brought to this
-/// version.
-pub(super) fn door(ledger: &Path) -> Result<Door, Error> {
-    let path = beside(ledger, ".lock");
-    let file = open(&path).map_err(|error| Error::io(&path, &error))?;
-    file.lock().map_err(|error| Error::io(&path, &error))?;
-    Ok(Door(file))
 }
 
 /// The lock file of `scope` beside the ledger at `ledger`.
-pub(super) fn path_of(ledger: &Path, scope: &Scope) -> PathBuf {
-    let name = xxh3_64(format!("{}\n{}", scope.endpoint, scope.account).as_bytes());
+pub(super) fn lock_path(ledger: &Path, scope: &Scope) -> PathBuf {
+    let Scope { endpoint, query_hash, account } = scope;
+    let query = query_hash.map(|hash| format!("\n{hash:032x}")).unwrap_or_default();
+    let name = xxh3_64(format!("{endpoint}\n{account}{query}").as_bytes());
     beside(ledger, &format!(".{name:016x}.lock"))
 }
 
@@ -167,61 +106,51 @@ fn beside(ledger: &Path, ending: &str) -> PathBuf {
     ledger.with_file_name(name)
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    owner_only(&mut options);
-    options.open(path)
+/// `text` with the query of every address in it replaced by `…`, since a query may hold secrets.
+pub(super) fn without_queries(text: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '\'' | '"');
+    let word = |word: &str| match word.split_once('?') {
+        Some((address, query)) if address.contains("://") => {
+            format!("{address}?…{}", &query[query.find(is_end).unwrap_or(query.len())..])
+        }
+        _ => word.to_owned(),
+    };
+    text.split_inclusive(char::is_whitespace).map(word).collect()
+}
+
+/// The holder in a lock file; `None` when it cannot be read or is not written yet.
+fn read_holder(file: &mut File) -> Option<String> {
+    let mut content = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut content).ok()?;
+    let mut lines = content.lines();
+    let pid: u32 = lines.next()?.parse().ok()?;
+    let since: Timestamp = lines.next()?.parse().ok()?;
+    Some(format!("process {pid}, since {since:.0}, with {}", text::printable(lines.next()?)))
 }
 
 /// New files are for their owner alone.
-#[cfg(unix)]
-pub(super) fn owner_only(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
+pub(super) fn for_owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
-#[cfg(not(unix))]
-pub(super) fn owner_only(_: &mut OpenOptions) {}
-
-/// The marks and the holder in a lock file; what cannot be read is not there.
-fn read(file: &mut File) -> (Marks, Option<Holder>) {
-    let mut content = String::new();
-    if file.rewind().and_then(|()| file.take(MAX_BYTES).read_to_string(&mut content)).is_err() {
-        return (Marks::default(), None);
-    }
-    let mut lines = content.lines();
-    let mut marks =
-        lines.next().unwrap_or_default().split(' ').map(|mark| mark.parse().unwrap_or(0));
-    let marks = Marks { lasting: marks.next().unwrap_or(0), filed: marks.next().unwrap_or(0) };
-    let mut holder = || {
-        let pid = lines.next()?.parse().ok()?;
-        let since = lines.next()?.parse().ok()?;
-        Some(Holder::Known { pid, since, what: lines.next()?.to_owned() })
-    };
-    (marks, holder())
-}
-
-/// What tells a file from every other one.
+/// Device and inode, which tell a file from every other one.
 pub(super) type FileId = (u64, u64);
 
-/// The file at `path`, if there is one; on systems that do not tell, all files are one.
-pub(super) fn id_of(path: &Path) -> Option<FileId> {
-    fs::metadata(path).ok().map(|found| id(&found))
+/// The file at `path`, if there is one.
+pub(super) fn file_id_at(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|found| file_id(&found))
 }
 
 #[cfg(unix)]
-fn id(found: &fs::Metadata) -> FileId {
+fn file_id(found: &fs::Metadata) -> FileId {
     use std::os::unix::fs::MetadataExt;
     (found.dev(), found.ino())
 }
 
+/// Systems that have no such numbers do not let an open file be replaced.
 #[cfg(not(unix))]
-fn id(_: &fs::Metadata) -> FileId {
+fn file_id(_: &fs::Metadata) -> FileId {
     (0, 0)
-}
-
-/// Whether `file` is still the one at `path`.
-fn is_at(file: &File, path: &Path) -> bool {
-    file.metadata().is_ok_and(|held| Some(id(&held)) == id_of(path))
 }

@@ -1,63 +1,75 @@
-//! What is remembered of shipments from run to run: which payloads were accepted, and which are in
-//! doubt.
+//! Remembers from run to run which payloads were accepted and which are in doubt.
 //!
-//! ```text
-//! delivery's desk ─ Ledger ─▶ Post (with the Journal) ─▶ the keeper's thread ─ Book ─▶ Store (`SQLite`)
-//!                                                       lateship ledger … ─ Archive ─▶ Store
-//! ```
+//! A payload is *already sent* when it was accepted, and no other payload of its shipment was
+//! accepted, or may have been, in a run after the last that saw it.
 //!
-//! A payload of a shipment is *already sent* when it was accepted, and since the run that last saw
-//! it no later run had another payload of that shipment accepted (or perhaps accepted). So a status
-//! that goes back is sent again, and two rows of one shipment that stand in every night's file do
-//! not chase each other.
+//! - `begin` is committed before the first byte of a request, `end` before its slot is free. After a
+//!   kill everything committed is known, and in doubt is exactly what was in flight. After a power
+//!   cut at most the last second is lost.
+//! - Every row carries a checksum. A damaged row is found when it is read, and stops the run.
+//! - The first error is final. One run at a time for an endpoint and account.
 //!
-//! Invariants:
-//! - What a run told is in the journal before its next request goes out and before it waits for
-//!   anything, and in the tables some seconds later. After a kill everything written is known;
-//!   after a power cut all but the last second.
-//! - An intent is written before its request, so what was in flight at a kill is in doubt, and
-//!   nothing else is.
-//! - Either the ledger's memory is right or there is an error. Every row carries a check, a
-//!   shipment is found by two indexes that must agree or by a row that says under its check that it
-//!   is the only one, and a sequence number beside the ledger tells when writes went missing. One
-//!   damaged place can never make an accepted shipment look unknown.
-//! - The first failure is the last: a write or a sync that failed is never tried again.
-//! - One run at a time for an endpoint and an account; other shops use the same ledger meanwhile.
-//!
-//! `import` opens a [`Ledger`]; the `ledger` command an [`Archive`]. `SQLite` lives here alone.
+//! `import` opens a [`Ledger`], the `ledger` command a [`LedgerAdmin`]. SQLite is used only here.
 
-mod adopt;
-mod archive;
-mod book;
+mod admin;
+mod default_path;
 mod entry;
 mod error;
-mod handle;
-mod journal;
-mod keeper;
 mod lock;
-mod neighbours;
-mod place;
-mod post;
-mod record;
-mod sieve;
+mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-pub use adopt::Adoption;
-pub use archive::{Archive, Decision, Forget, Remembered, ScopeStats, Stats};
-pub use book::{Accepted as Acceptance, Accepted, Memory as History, Memory};
-pub use entry::Key;
+use jiff::Timestamp;
+
+pub use admin::{Forget, LedgerAdmin, LedgerRow, LedgerStats, Resolution, ScopeStats};
+pub use default_path::default_path;
 pub use error::Error;
-pub use handle::{Ledger, LookUp};
-pub use lock::Holder;
-pub use place::default_path;
+pub use writer::{Adopted, Ledger};
 
 /// Whose shipments are remembered: runs of one scope know each other's, and no other's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    /// The endpoint's address.
+    /// The endpoint's host and path.
     pub endpoint: String,
+    /// A hash of the endpoint's query; `None` without one.
+    pub query_hash: Option<u128>,
     /// The account at the endpoint: the e-mail.
     pub account: String,
+}
+
+/// A shipment and what is sent of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// A hash of the fields that identify the shipment.
+    pub identity: u128,
+    /// A hash of the request's body.
+    pub payload: u128,
+}
+
+/// When a payload was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acceptance {
+    /// The time, to the second.
+    pub at: Timestamp,
+    /// The number of the run.
+    pub run: u64,
+}
+
+/// What the ledger knows of a payload and its shipment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// This payload is already sent: its last acceptance.
+    pub accepted: Option<Acceptance>,
+    /// Another payload of the shipment was accepted at some time.
+    pub other_payload: bool,
+    /// Another payload of the shipment was looked up (if it was known) or sent in this run.
+    pub other_in_this_run: bool,
+    /// Since when this payload may have been accepted: a response was lost, or a run was killed
+    /// while it waited for one.
+    pub in_doubt: Option<Timestamp>,
+    /// This payload was looked up (if it was known) or sent in this run.
+    pub seen_in_this_run: bool,
 }

@@ -75,7 +75,8 @@ pub(super) fn ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
         return Ok(None);
     };
     let account = credentials.email.expose().to_owned();
-    let scope = Scope { endpoint: endpoint.shown(), account };
+    // The query hash has its place; runs with and without a query still share their memory.
+    let scope = Scope { endpoint: endpoint.shown(), query_hash: None, account };
     Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
 }
 

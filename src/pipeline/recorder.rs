@@ -58,14 +58,12 @@ impl Recorder for RunRecorder {
 
     async fn begin(&self, shipment: &Shipment) -> Result<(), Error> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
-        Ok(ledger
-            .begin_attempt(key(shipment), &shipment.order_no, &shipment.trackingnumber)
-            .await?)
+        Ok(ledger.begin(key(shipment), &shipment.order_no, &shipment.trackingnumber).await?)
     }
 
     async fn end(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), Error> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
-        Ok(ledger.end_attempt(key(shipment), conclusion).await?)
+        Ok(ledger.end(key(shipment), conclusion).await?)
     }
 }
 

@@ -10,13 +10,16 @@ use super::super::values::parse_set;
 use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;
-use crate::ledger::{Archive, Key, Scope};
+use crate::ledger::{Key, Ledger, Scope};
 use crate::outcome::Status;
 use crate::results::{self, Summary};
 use crate::row::{Encoding, Row};
 use crate::secret::EMAIL_VARIABLE;
 use crate::settings::{self, Environment, Input};
 use crate::shipment::Field;
+
+/// Shipments that are remembered at once: so many are in memory.
+const GROUP: usize = 10_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Adopt {
@@ -65,7 +68,11 @@ impl Adopt {
         let (input, folder) = (Input::Path(self.input), std::env::temp_dir());
         let inputs =
             Inputs::prepare(&[input], Arc::new(mapping), self.set, self.join.as_deref(), &folder)?;
-        let scope = Scope { endpoint: self.endpoint.unwrap_or_default().shown(), account };
+        let scope = Scope {
+            endpoint: self.endpoint.unwrap_or_default().shown(),
+            query_hash: None,
+            account,
+        };
         remember(ledger, &scope, &inputs, |_, _| true)
     }
 }
@@ -113,8 +120,11 @@ fn adopt_results(
             accepted.insert((entry.fingerprint, payload));
         }
     }
-    let scope =
-        Scope { endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()), account };
+    let scope = Scope {
+        endpoint: endpoint.map_or(summary.endpoint, |endpoint| endpoint.shown()),
+        query_hash: None,
+        account,
+    };
     remember(ledger, &scope, &inputs, |row, key| accepted.contains(&(row.fingerprint, key.payload)))
 }
 
@@ -132,21 +142,24 @@ fn remember(
         let (mut source, _) = inputs.open(index)?;
         while source.read(&mut row)? {}
     }
-    let archive = Archive::open_or_make(ledger)?;
-    let adopted = archive.adopt(scope, "lateship ledger adopt", |adoption| {
-        for index in 0..inputs.len() {
-            let mut units = inputs.units(index)?;
-            while let Some(unit) = units.read()? {
-                for shipment in unit.shipments() {
-                    let key = Key { identity: shipment.identity, payload: shipment.payload };
-                    if unit.participants().all(|row| wanted(row, key)) {
-                        adoption.add(key, &shipment.order_no, &shipment.trackingnumber)?;
-                    }
+    let ledger = Ledger::open(ledger, scope, "lateship ledger adopt")?;
+    let (mut group, mut adopted) = (Vec::with_capacity(GROUP), 0);
+    for index in 0..inputs.len() {
+        let mut units = inputs.units(index)?;
+        while let Some(unit) = units.read()? {
+            for shipment in unit.shipments() {
+                let key = Key { identity: shipment.identity, payload: shipment.payload };
+                if unit.participants().all(|row| wanted(row, key)) {
+                    group.push((key, shipment.order_no.clone(), shipment.trackingnumber.clone()));
+                    adopted += 1;
                 }
             }
+            if group.len() >= GROUP {
+                ledger.adopt(std::mem::take(&mut group))?;
+            }
         }
-        Ok::<(), Error>(())
-    })?;
-    archive.close()?;
+    }
+    ledger.adopt(group)?;
+    ledger.close()?;
     Ok(adopted)
 }

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::*;
-use crate::ledger::Archive;
 
 /// Says to the child where its ledger is.
 const LEDGER: &str = "LATESHIP_TEST_LEDGER";
@@ -51,12 +50,10 @@ fn child() {
     let send = async |shipment: u128| {
         let key = key(shipment, 1);
         say(Stage::AsksToIntend, shipment);
-        ledger.intend(key, &shipment.to_string(), "1Z999")?;
-        ledger.write()?;
+        ledger.begin(key, &shipment.to_string(), "1Z999").await?;
         say(Stage::Intended, shipment);
         say(Stage::AsksToConclude, shipment);
-        ledger.conclude(key, conclusion(shipment))?;
-        ledger.write()?;
+        ledger.end(key, conclusion(shipment)).await?;
         say(Stage::Concluded, shipment);
         Ok::<(), Error>(())
     };
@@ -73,8 +70,7 @@ fn child() {
         None
     });
     if let Some(first) = failed {
-        let again =
-            wait(ledger.look_up(vec![key(from, 1)])).expect_err("the first failure is the last");
+        let again = wait(ledger.history(key(from, 1))).expect_err("the first error is final");
         assert_eq!(again, first);
     } else {
         // A failure at the end is one, too; what was answered is safe all the same.
@@ -83,7 +79,7 @@ fn child() {
 }
 
 /// A child at work, below `tool` if one is given.
-fn start(shelf: &Shelf, tool: &[String], (from, count): (u128, u128)) -> Child {
+fn start(fixture: &Fixture, tool: &[String], (from, count): (u128, u128)) -> Child {
     let test = std::env::current_exe().expect("this program").into_os_string();
     let mut line: Vec<std::ffi::OsString> = tool.iter().map(Into::into).collect();
     line.push(test);
@@ -94,7 +90,7 @@ fn start(shelf: &Shelf, tool: &[String], (from, count): (u128, u128)) -> Child {
         "--nocapture",
         "ledger::tests::kill::child",
     ]);
-    command.env(LEDGER, shelf.path()).env(WORK, format!("{from}+{count}"));
+    command.env(LEDGER, fixture.path()).env(WORK, format!("{from}+{count}"));
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -129,15 +125,15 @@ fn follow(mut child: Child, lines: usize, stages: &mut BTreeMap<u128, Stage>) {
 }
 
 /// Holds the ledger against all that its runs were answered.
-fn verify(shelf: &Shelf, stages: &BTreeMap<u128, Stage>, what: &str) {
-    let run =
-        Run::open(&shelf.path(), &shelf.scope).unwrap_or_else(|error| panic!("{what}: {error}"));
+fn verify(fixture: &Fixture, stages: &BTreeMap<u128, Stage>, what: &str) {
+    let run = Run::open(&fixture.path(), &fixture.scope)
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut doubts = Vec::new();
     for (shipment, stage) in stages {
         let key = key(*shipment, 1);
-        let memory = run.look_up(key).expect("a memory");
-        let (accepted, in_doubt) = (memory.accepted.is_some(), memory.in_doubt.is_some());
-        let what = format!("{what}: shipment {shipment} came to {stage:?} and is {memory:?}");
+        let history = run.history(key).expect("a history");
+        let (accepted, in_doubt) = (history.accepted.is_some(), history.in_doubt.is_some());
+        let what = format!("{what}: shipment {shipment} came to {stage:?} and is {history:?}");
         let concluded = match conclusion(*shipment) {
             Conclusion::Accepted => (true, false),
             Conclusion::NotAccepted => (false, false),
@@ -159,7 +155,7 @@ fn verify(shelf: &Shelf, stages: &BTreeMap<u128, Stage>, what: &str) {
         }
     }
     run.close().expect("closed");
-    let listed = Archive::open(&shelf.path()).and_then(|archive| archive.doubts()).expect("told");
+    let listed = LedgerAdmin::open(&fixture.path()).and_then(|admin| admin.doubts()).expect("told");
     let mut listed: Vec<Key> = listed.into_iter().map(|doubt| doubt.key).collect();
     listed.sort_unstable();
     doubts.sort_unstable();
@@ -171,21 +167,21 @@ fn number(variable: &str, usual: u64) -> u64 {
 }
 
 #[test]
-fn after_a_kill_everything_answered_is_known_and_what_was_in_flight_is_in_doubt() {
-    let shelf = Shelf::new();
+fn kill_leaves_in_doubt_exactly_what_was_in_flight() {
+    let fixture = Fixture::new();
     let mut stages = BTreeMap::new();
     let mut random = fastrand::Rng::with_seed(number("LATESHIP_TEST_SEED", 7));
     for kill in 0..number("LATESHIP_TEST_KILLS", 12) {
-        let child = start(&shelf, &[], (u128::from(kill) * 1_000_000, 1_000_000));
+        let child = start(&fixture, &[], (u128::from(kill) * 1_000_000, 1_000_000));
         follow(child, random.usize(1..400), &mut stages);
-        verify(&shelf, &stages, &format!("kill {kill}"));
+        verify(&fixture, &stages, &format!("kill {kill}"));
     }
     assert!(stages.values().filter(|stage| **stage == Stage::Concluded).count() > 10);
 }
 
 /// Fails the `nth` call of `call` on the ledger's files with `error`, and all later ones, too.
 #[cfg(target_os = "linux")]
-fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
+fn strace(fixture: &Fixture, call: &str, error: &str, nth: u64) -> Vec<String> {
     let mut line = vec![
         "strace".to_owned(),
         "-f".to_owned(),
@@ -194,11 +190,7 @@ fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
         "/dev/null".to_owned(),
     ];
     for ending in ["", "-wal", "-shm"] {
-        line.extend(["-P".to_owned(), format!("{}{ending}", shelf.path().display())]);
-    }
-    let lock = crate::ledger::lock::path_of(&shelf.path(), &shelf.scope);
-    for ending in ["journal", "journal2"] {
-        line.extend(["-P".to_owned(), lock.with_extension(ending).display().to_string()]);
+        line.extend(["-P".to_owned(), format!("{}{ending}", fixture.path().display())]);
     }
     line.extend(["-e".to_owned(), format!("trace={call}")]);
     line.extend(["-e".to_owned(), format!("inject={call}:error={error}:when={nth}+")]);
@@ -207,7 +199,7 @@ fn strace(shelf: &Shelf, call: &str, error: &str, nth: u64) -> Vec<String> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_read_write_or_sync_that_fails_at_any_time_leads_to_an_error_and_to_no_wrong_memory() {
+fn failing_system_calls_lead_to_an_error_and_no_wrong_history() {
     let works = |line: &[&str]| {
         let quiet = Command::new(line[0])
             .args(&line[1..])
@@ -233,14 +225,14 @@ fn a_read_write_or_sync_that_fails_at_any_time_leads_to_an_error_and_to_no_wrong
     for (call, error) in calls {
         for turn in 0..number("LATESHIP_TEST_FAULTS", 3) {
             let nth = 1 + turn * number("LATESHIP_TEST_FAULT_STEP", 17);
-            let shelf = Shelf::new();
-            shelf.open().close().expect("closed");
+            let fixture = Fixture::new();
+            fixture.open().close().expect("closed");
             let mut stages = BTreeMap::new();
-            let child = start(&shelf, &strace(&shelf, call, error, nth), (0, 60));
+            let child = start(&fixture, &strace(&fixture, call, error, nth), (0, 60));
             follow(child, usize::MAX, &mut stages);
             failures +=
                 u32::from(stages.values().filter(|stage| **stage == Stage::Concluded).count() < 60);
-            verify(&shelf, &stages, &format!("{call} fails with {error} from call {nth} on"));
+            verify(&fixture, &stages, &format!("{call} fails with {error} from call {nth} on"));
         }
     }
     assert!(failures > 5, "the faults came through: {failures}");

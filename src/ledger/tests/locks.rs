@@ -1,61 +1,57 @@
 //! One run for an endpoint and an account at a time, and no shop in another's way.
 
 use super::*;
-use crate::ledger::{Archive, Forget, Holder};
+use crate::ledger::Forget;
 
 #[test]
-fn a_second_run_of_the_same_shop_is_refused_and_told_by_whom() {
-    let shelf = Shelf::new();
-    let first = shelf.open();
-    let refused = Run::open(&shelf.path(), &shelf.scope).err().expect("refused");
-    let told = refused.to_string();
-    let Error::Locked { holder: Holder::Known { pid, what, .. }, .. } = refused else {
-        panic!("{told}")
-    };
-    assert_eq!((pid, what.as_str()), (std::process::id(), "orders.csv"));
-    assert!(told.contains("orders.csv") && told.contains(&pid.to_string()), "{told}");
+fn second_run_of_a_scope_is_refused_by_name() {
+    let fixture = Fixture::new();
+    let first = fixture.open();
+    let refused = Run::open(&fixture.path(), &fixture.scope).err().expect("refused");
+    assert!(refused.is_locked(), "{refused}");
+    let text = refused.to_string();
+    assert!(
+        text.contains("orders.csv") && text.contains(&std::process::id().to_string()),
+        "{text}"
+    );
     first.close().expect("closed");
-    drop(shelf.open());
-    shelf.open().close().expect("a run that was dropped gave its lock back, too");
+    drop(fixture.open());
+    fixture.open().close().expect("a run that was dropped gave its lock back, too");
 }
 
 #[cfg(unix)]
 #[test]
-fn all_links_to_a_ledger_lead_to_the_same_lock() {
-    let shelf = Shelf::new();
-    let _first = shelf.open();
-    let link = shelf.folder.path().join("link.db");
-    std::os::unix::fs::symlink(shelf.path(), &link).expect("linked");
-    assert!(matches!(Run::open(&link, &shelf.scope), Err(Error::Locked { .. })));
+fn symbolic_link_leads_to_the_same_lock() {
+    let fixture = Fixture::new();
+    let _first = fixture.open();
+    let link = fixture.folder.path().join("link.db");
+    std::os::unix::fs::symlink(fixture.path(), &link).expect("linked");
+    assert!(matches!(Run::open(&link, &fixture.scope), Err(Error::Locked(..))));
 }
 
 #[cfg(unix)]
 #[test]
-fn everything_is_made_for_its_owner_alone() {
+fn files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let mut shelf = Shelf::new();
-    shelf.name = "state/lateship/ledger.db";
-    let run = shelf.open();
+    let mut fixture = Fixture::new();
+    fixture.name = "state/lateship/ledger.db";
+    let run = fixture.open();
     run.send(key(1, 1));
-    let folder = shelf.path().parent().expect("a folder").to_owned();
+    let folder = fixture.path().parent().expect("a folder").to_owned();
     let rights = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(rights(&folder), 0o700);
     let files: Vec<PathBuf> =
         std::fs::read_dir(&folder).expect("a folder").map(|e| e.expect("a file").path()).collect();
-    assert_eq!(
-        files.len(),
-        7,
-        "the ledger, its log, its index, its door, a lock and a journal of two: {files:?}"
-    );
+    assert_eq!(files.len(), 5, "the ledger, its log, the log's index, two locks: {files:?}");
     for file in files {
         assert_eq!(rights(&file), 0o600, "{}", file.display());
     }
 }
 
 #[test]
-fn the_runs_of_many_shops_start_and_write_at_the_same_time() {
-    let shelf = Shelf::new();
-    let path = shelf.path();
+fn runs_of_many_scopes_write_at_the_same_time() {
+    let fixture = Fixture::new();
+    let path = fixture.path();
     std::thread::scope(|threads| {
         for shop in 0..4 {
             let path = &path;
@@ -69,7 +65,7 @@ fn the_runs_of_many_shops_start_and_write_at_the_same_time() {
             });
         }
     });
-    let stats = Archive::open(&path).and_then(|archive| archive.stats()).expect("counted");
+    let stats = LedgerAdmin::open(&path).and_then(|admin| admin.stats()).expect("counted");
     assert_eq!(stats.scopes.len(), 4);
     assert!(
         stats.scopes.iter().all(|shop| (shop.shipments, shop.doubts, shop.runs) == (100, 0, 1))
@@ -77,39 +73,82 @@ fn the_runs_of_many_shops_start_and_write_at_the_same_time() {
 }
 
 #[test]
-fn what_a_run_goes_by_is_not_changed_beneath_it() {
-    let shelf = Shelf::new();
-    let run = shelf.open();
+fn changes_wait_for_no_run_and_are_refused() {
+    let fixture = Fixture::new();
+    let run = fixture.open();
     run.send(key(1, 1));
-    wait(run.0.sync()).expect("in the tables");
     let bob = scope("bob@example.com");
-    let other = Run::open(&shelf.path(), &bob).expect("a ledger");
+    let other = Run::open(&fixture.path(), &bob).expect("a ledger");
     other.send(key(2, 1));
     other.close().expect("closed");
 
-    let archive = Archive::open(&shelf.path()).expect("a ledger");
+    let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
     let all = Forget::Run(1);
-    assert!(matches!(archive.forget(&all), Err(Error::Locked { .. })));
-    let adopted = archive.adopt(&shelf.scope, "adopt", |adoption| adoption.add(key(9, 9), "", ""));
-    assert!(matches!(adopted, Err(Error::Locked { .. })));
+    assert!(matches!(admin.forget(&all), Err(Error::Locked(..))));
     assert_eq!(
-        archive.forget(&Forget::Run(2)),
+        admin.forget(&Forget::Run(2)),
         Ok(1),
         "another shop's shipments may be forgotten meanwhile"
     );
     assert!(run.knows(key(1, 1)));
     run.close().expect("closed");
-    assert_eq!(archive.forget(&all), Ok(1));
+    assert_eq!(admin.forget(&all), Ok(1));
 }
 
 #[test]
-fn another_program_that_holds_the_ledger_is_named_as_such() {
-    let shelf = Shelf::new();
-    shelf.open().close().expect("closed");
-    let browser = rusqlite::Connection::open(shelf.path()).expect("opened");
+fn program_that_holds_the_ledger_is_reported() {
+    let fixture = Fixture::new();
+    fixture.open().close().expect("closed");
+    let browser = rusqlite::Connection::open(fixture.path()).expect("opened");
     browser.execute_batch("BEGIN IMMEDIATE").expect("held");
-    let store = crate::ledger::store::Store::open(&shelf.path()).expect("opened");
+    let store = crate::ledger::store::Store::open(&fixture.path()).expect("opened");
     store.connection.busy_timeout(std::time::Duration::ZERO).expect("impatient");
-    let busy = store.begin().expect_err("held");
+    let busy = store.transaction(|_| Ok(())).expect_err("held");
     assert!(matches!(busy, Error::Busy { .. }), "{busy}");
+}
+
+#[cfg(unix)]
+#[test]
+fn hard_link_is_refused() {
+    let fixture = Fixture::new();
+    fixture.open().close().expect("closed");
+    std::fs::create_dir(fixture.folder.path().join("other")).expect("made");
+    let link = fixture.folder.path().join("other/ledger.db");
+    std::fs::hard_link(fixture.path(), &link).expect("linked");
+    for path in [&fixture.path(), &link] {
+        let error = Run::open(path, &fixture.scope).err().expect("refused");
+        assert!(matches!(error, Error::HardLinked(_, 2)), "{error}");
+        assert!(error.to_string().contains("remove the other names"), "{error}");
+    }
+    std::fs::remove_file(link).expect("removed");
+    fixture.open().close().expect("closed");
+}
+
+#[test]
+fn lock_file_and_run_table_show_no_query() {
+    let fixture = Fixture::new();
+    let what =
+        "lateship import orders.csv --endpoint 'https://a.example.com/hook?key=s3cret' -m shop";
+    let run = Ledger::open(&fixture.path(), &fixture.scope, what).expect("a ledger");
+    let refused = Run::open(&fixture.path(), &fixture.scope).err().expect("refused").to_string();
+    assert!(refused.contains("'https://a.example.com/hook?…' -m shop"), "{refused}");
+    run.close().expect("closed");
+    for file in std::fs::read_dir(fixture.folder.path()).expect("a folder") {
+        let bytes = std::fs::read(file.expect("a file").path()).expect("read");
+        assert!(!bytes.windows(6).any(|bytes| bytes == b"s3cret"));
+    }
+}
+
+#[test]
+fn scope_with_another_query_is_another_scope() {
+    let fixture = Fixture::new();
+    let run = fixture.open();
+    run.send(key(1, 1));
+    let with_query = Scope { query_hash: Some(7), ..fixture.scope.clone() };
+    let other = Run::open(&fixture.path(), &with_query).expect("a lock for each");
+    assert!(!other.knows(key(1, 1)));
+    other.close().expect("closed");
+    run.close().expect("closed");
+    let scopes = fixture.admin().stats().expect("counted").scopes;
+    assert_eq!(scopes[1].scope, with_query);
 }

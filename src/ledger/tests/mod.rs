@@ -1,29 +1,29 @@
-//! What a ledger must hold: the rule of what is already sent, crashes, damage, full disks, locks.
+//! What a ledger guarantees: the rule of what is already sent, crashes, damage, full disks, locks.
 
+mod admin;
 mod adopt;
-mod archive;
 mod damage;
-mod journal;
+mod failures;
+mod history;
 mod kill;
 mod locks;
-mod nights;
-mod trouble;
+mod writer;
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Error, Key, Ledger, Memory, Scope};
+use super::{Error, History, Key, Ledger, LedgerAdmin, Scope};
 use crate::outcome::Conclusion;
 
 /// A folder with a ledger in it, and the scope that its runs use.
-struct Shelf {
+struct Fixture {
     folder: TempDir,
     name: &'static str,
     scope: Scope,
 }
 
-impl Shelf {
+impl Fixture {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
@@ -39,10 +39,24 @@ impl Shelf {
     fn open(&self) -> Run {
         Run::open(&self.path(), &self.scope).expect("a ledger")
     }
+
+    fn admin(&self) -> LedgerAdmin {
+        LedgerAdmin::open(&self.path()).expect("a ledger")
+    }
+
+    /// Changes the file behind the ledger's back.
+    fn execute(&self, sql: &str) {
+        let connection = rusqlite::Connection::open(self.path()).expect("opened");
+        connection.execute_batch(sql).expect("executed");
+    }
 }
 
 fn scope(account: &str) -> Scope {
-    Scope { endpoint: "https://api.example.com/hook".to_owned(), account: account.to_owned() }
+    Scope {
+        endpoint: "https://api.example.com/hook".to_owned(),
+        query_hash: None,
+        account: account.to_owned(),
+    }
 }
 
 fn key(identity: u128, payload: u128) -> Key {
@@ -52,7 +66,7 @@ fn key(identity: u128, payload: u128) -> Key {
     Key { identity: spread(identity), payload: spread(payload) }
 }
 
-/// A run whose questions wait for their answers.
+/// A run whose calls wait for their answers.
 struct Run(Ledger);
 
 impl Run {
@@ -60,28 +74,26 @@ impl Run {
         Ledger::open(path, scope, "orders.csv").map(Self)
     }
 
-    fn look_up(&self, key: Key) -> Result<Memory, Error> {
-        wait(self.0.look_up(vec![key])).map(|memories| memories[0])
+    fn history(&self, key: Key) -> Result<History, Error> {
+        wait(self.0.history(key))
     }
 
-    fn intend(&self, key: Key) -> Result<(), Error> {
-        self.0.intend(key, &format!("#{:04x}", key.identity >> 112), "1Z999")?;
-        self.0.write()
+    fn begin(&self, key: Key) -> Result<(), Error> {
+        wait(self.0.begin(key, &format!("#{:04x}", key.identity >> 112), "1Z999"))
     }
 
-    fn conclude(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.0.conclude(key, conclusion)?;
-        self.0.write()
+    fn end(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
+        wait(self.0.end(key, conclusion))
     }
 
     /// Sends `key` and has it accepted.
     fn send(&self, key: Key) {
-        self.intend(key).expect("recorded");
-        self.conclude(key, Conclusion::Accepted).expect("recorded");
+        self.begin(key).expect("recorded");
+        self.end(key, Conclusion::Accepted).expect("recorded");
     }
 
     fn knows(&self, key: Key) -> bool {
-        self.look_up(key).expect("a memory").accepted.is_some()
+        self.history(key).expect("a history").accepted.is_some()
     }
 
     fn close(self) -> Result<(), Error> {

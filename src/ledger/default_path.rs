@@ -1,4 +1,4 @@
-//! Where the ledger lies unless told otherwise: in the user's state folder, by the platform's
+//! The usual path of the ledger: in the user's state folder, by the platform's
 //! conventions.
 
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ const NAME: &str = "ledger.db";
 /// macOS; `%LOCALAPPDATA%\lateship\ledger.db` on Windows.
 ///
 /// # Errors
-/// [`Error::NoPlace`] where no home folder is known.
+/// [`Error::NoHome`] where no home folder is known.
 pub fn default_path() -> Result<PathBuf, Error> {
     let read = |name: &str| std::env::var_os(name);
     let folder = if cfg!(windows) {
@@ -22,12 +22,12 @@ pub fn default_path() -> Result<PathBuf, Error> {
     } else if cfg!(target_os = "macos") {
         absolute(read("HOME")).map(|home| home.join("Library/Application Support"))
     } else {
-        of_xdg(read)
+        xdg_folder(read)
     };
-    folder.map(|folder| folder.join("lateship").join(NAME)).ok_or(Error::NoPlace)
+    folder.map(|folder| folder.join("lateship").join(NAME)).ok_or(Error::NoHome)
 }
 
-fn of_xdg(read: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+fn xdg_folder(read: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     absolute(read("XDG_STATE_HOME")).or_else(|| Some(absolute(read("HOME"))?.join(".local/state")))
 }
 
@@ -44,12 +44,12 @@ mod tests {
     #[test]
     fn the_state_folder_is_found_by_its_variable_then_by_the_home() {
         let place = |state: &'static str, home: &'static str| {
-            of_xdg(move |name| Some(OsString::from(if name == "HOME" { home } else { state })))
+            xdg_folder(move |name| Some(OsString::from(if name == "HOME" { home } else { state })))
         };
         assert_eq!(place("/state", "/home/a"), Some("/state".into()));
         assert_eq!(place("", "/home/a"), Some("/home/a/.local/state".into()));
         assert_eq!(place("relative", "/home/a"), Some("/home/a/.local/state".into()));
         assert_eq!(place("", ""), None);
-        assert!(Error::NoPlace.to_string().contains("--ledger"));
+        assert!(Error::NoHome.to_string().contains("--ledger"));
     }
 }

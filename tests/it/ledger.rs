@@ -1,4 +1,4 @@
-//! What is remembered from run to run: nothing lost, nothing sent twice for no reason.
+//! The ledger through the binary: nothing lost, nothing sent twice for no reason.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;

@@ -1,0 +1,316 @@
+//! Writes a run's changes to the ledger, grouped into transactions.
+//!
+//! Callers queue requests and wait; one thread takes all that wait, works them in one transaction,
+//! commits, and answers. So what was answered survives the end of the process. Once a second and at
+//! the end everything committed is synced, and the locks are checked. The first error is final:
+//! every later call returns it.
+
+use std::collections::HashMap;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::entry::{self, find_or, find_shipment};
+use super::error::StoreError;
+use super::lock::Lock;
+use super::rules::{self, Event, LedgerEntry, RunStamp};
+use super::store::{RunId, Store};
+use super::{Error, History, Key, Scope};
+use crate::outcome::Conclusion;
+
+/// How often everything committed is synced, and the locks are checked.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a caller asks for.
+#[derive(Debug)]
+enum LedgerRequest {
+    History(Key),
+    /// With the order number and the tracking number.
+    Begin(Key, String, String),
+    End(Key, Conclusion),
+    Adopt(Vec<Adopted>),
+}
+
+/// A payload that another tool sent: with its order number and tracking number.
+pub type Adopted = (Key, String, String);
+
+/// A request, and where its answer goes; the caller may have stopped waiting. Only a look-up's
+/// answer holds anything.
+#[derive(Debug)]
+struct Queued {
+    request: LedgerRequest,
+    reply: oneshot::Sender<Result<History, Error>>,
+}
+
+/// A run's ledger: open and locked for its endpoint and account until it is closed or dropped.
+///
+/// After the first error every further call returns the same one; nothing is tried again. Futures
+/// may be dropped while they wait; a dropped look-up may still have marked what it found as seen.
+#[derive(Debug)]
+pub struct Ledger {
+    /// `None` once the run is over.
+    queue: Option<Sender<Queued>>,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+    run: u64,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path` (an empty one where there is none, for its owner alone), takes
+    /// the lock of `scope`, and registers a new run, which `inputs` describes to people.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with a ledger; [`Error::Locked`] while another run of the scope
+    /// goes on.
+    pub fn open(path: &Path, scope: &Scope, inputs: &str) -> Result<Self, Error> {
+        let store = Store::open_or_create(path)?;
+        let lock = Lock::take(store.path(), scope, inputs)?;
+        let run = store.register(scope, inputs, Timestamp::now().as_second())?;
+        Self::start(store, lock, run)
+    }
+
+    /// The ledger of a run that is registered in `store`.
+    pub(super) fn start(store: Store, lock: Lock, id: RunId) -> Result<Self, Error> {
+        let (path, run) = (store.path().to_owned(), id.run);
+        let (queue, requests) = mpsc::channel();
+        let writer = Writer { store, lock, id, attempts: HashMap::new(), is_synced: true };
+        let thread = thread::Builder::new().name("ledger".to_owned());
+        let spawned = thread.spawn(move || writer.run(&requests));
+        let thread = Some(spawned.map_err(|error| Error::io(&path, &error))?);
+        Ok(Self { queue: Some(queue), thread, run, path })
+    }
+
+    /// The number of this run, from 1.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// What is known of `key`. Marks it as seen in this run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written.
+    pub async fn history(&self, key: Key) -> Result<History, Error> {
+        self.ask(LedgerRequest::History(key)).await
+    }
+
+    /// Records that `key` is about to be sent: from here on it is in doubt until [`end`](Self::end)
+    /// says more. Only when this has returned may the first byte of a request go out. The two
+    /// numbers are for people.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written: then the request must not be sent.
+    pub async fn begin(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
+        let [order_no, tracking] = [order_no, trackingnumber].map(rules::cut_name);
+        self.ask(LedgerRequest::Begin(key, order_no.to_owned(), tracking.to_owned())).await?;
+        Ok(())
+    }
+
+    /// Records how the attempt for `key` ended. Only when this has returned is its slot free.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written: then `key` stays in doubt.
+    pub async fn end(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
+        self.ask(LedgerRequest::End(key, conclusion)).await?;
+        Ok(())
+    }
+
+    /// Remembers payloads as accepted now, without sending them; adopting one again does no harm.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written: then nothing of `group` is remembered.
+    pub fn adopt(&self, group: Vec<Adopted>) -> Result<(), Error> {
+        let answer = self.queue(LedgerRequest::Adopt(group));
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.ended())).map(drop)
+    }
+
+    /// Makes everything safe from a power cut, and releases the lock.
+    ///
+    /// # Errors
+    /// The first error of the run, also if a call has returned it.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.join()
+    }
+
+    async fn ask(&self, request: LedgerRequest) -> Result<History, Error> {
+        self.queue(request).await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    /// Queues a request; if the thread has panicked, its answer never comes and is an error.
+    fn queue(&self, request: LedgerRequest) -> oneshot::Receiver<Result<History, Error>> {
+        let (reply, answer) = oneshot::channel();
+        _ = self.queue.as_ref().map(|queue| queue.send(Queued { request, reply }));
+        answer
+    }
+
+    fn ended(&self) -> Error {
+        Error::Ended(self.path.clone())
+    }
+
+    fn join(&mut self) -> Result<(), Error> {
+        self.queue = None;
+        let joined = self.thread.take().map_or(Ok(Ok(())), JoinHandle::join);
+        joined.unwrap_or_else(|_| Err(self.ended()))
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // A run that ends by an error has reported it already.
+        let _ = self.join();
+    }
+}
+
+/// An attempt that is under way.
+#[derive(Debug)]
+struct OpenAttempt {
+    entry: LedgerEntry,
+    /// What was in doubt before it; comes back if it surely was not accepted.
+    doubt_before: Option<RunStamp>,
+}
+
+/// The thread's state.
+struct Writer {
+    store: Store,
+    lock: Lock,
+    id: RunId,
+    attempts: HashMap<Key, OpenAttempt>,
+    /// Whether nothing was committed since the last sync.
+    is_synced: bool,
+}
+
+impl Writer {
+    /// Works until the run is over, then closes the ledger.
+    fn run(mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
+        let Err(error) = self.work_all(requests) else {
+            self.store.end_run(self.id.run, Timestamp::now().as_second())?;
+            return self.store.close();
+        };
+        // An open connection could block other runs. The lock is held until the run is over, since
+        // its requests are still in flight.
+        drop(self.store);
+        for queued in requests {
+            _ = queued.reply.send(Err(error.clone()));
+        }
+        Err(error)
+    }
+
+    fn work_all(&mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            match requests.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(first) => self.work([first].into_iter().chain(requests.try_iter()).collect())?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if Instant::now() >= next_tick {
+                self.tick()?;
+                next_tick = Instant::now() + TICK;
+            }
+        }
+    }
+
+    /// Works a group in one transaction, and answers.
+    fn work(&mut self, group: Vec<Queued>) -> Result<(), Error> {
+        let Self { store, attempts, id, .. } = self;
+        let now = RunStamp { run: id.run, at: rules::to_the_second(Timestamp::now()) };
+        let mut work = GroupWork { attempts, scope: id.scope, now };
+        let answers = store.transaction(|connection| {
+            let answer = |queued: &Queued| work.answer(connection, &queued.request);
+            group.iter().map(answer).collect::<Result<Vec<_>, _>>()
+        });
+        self.is_synced = false;
+        match answers {
+            Ok(answers) => {
+                for (queued, answer) in group.into_iter().zip(answers) {
+                    _ = queued.reply.send(Ok(answer));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for queued in group {
+                    _ = queued.reply.send(Err(error.clone()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Result<(), Error> {
+        self.lock.check()?;
+        self.store.check_file()?;
+        if mem::replace(&mut self.is_synced, true) { Ok(()) } else { self.store.sync(self.id.run) }
+    }
+}
+
+/// What the requests of a group need.
+struct GroupWork<'a> {
+    attempts: &'a mut HashMap<Key, OpenAttempt>,
+    scope: i64,
+    now: RunStamp,
+}
+
+impl GroupWork<'_> {
+    fn answer(
+        &mut self,
+        connection: &Connection,
+        request: &LedgerRequest,
+    ) -> Result<History, StoreError> {
+        match request {
+            LedgerRequest::History(key) => return self.look_up(connection, *key),
+            LedgerRequest::Begin(key, order_no, trackingnumber) => {
+                let mut attempt = self.attempt(connection, *key, order_no, trackingnumber)?;
+                attempt.entry = attempt.entry.after(Event::Begun, self.now);
+                entry::write(connection, &mut attempt.entry)?;
+                self.attempts.insert(*key, attempt);
+            }
+            LedgerRequest::Adopt(group) => {
+                for (key, order_no, trackingnumber) in group {
+                    let known = self.attempt(connection, *key, order_no, trackingnumber)?.entry;
+                    let known = known.after(Event::LookedUp, self.now);
+                    entry::write(connection, &mut known.after(Event::Accepted, self.now))?;
+                }
+            }
+            LedgerRequest::End(key, conclusion) => {
+                let OpenAttempt { entry, doubt_before } = self.attempt(connection, *key, "", "")?;
+                let event = Event::Ended(*conclusion, doubt_before);
+                entry::write(connection, &mut entry.after(event, self.now))?;
+            }
+        }
+        Ok(History::default())
+    }
+
+    fn look_up(&mut self, connection: &Connection, key: Key) -> Result<History, StoreError> {
+        let shipment = find_shipment(connection, self.scope, key.identity)?;
+        let (history, change) = rules::look_up(&shipment, key, self.now.run);
+        if let Some((entry, event)) = change {
+            let mut entry = entry.clone().after(event, self.now);
+            entry::write(connection, &mut entry)?;
+            if let Some(attempt) = self.attempts.get_mut(&key) {
+                attempt.entry = entry;
+            }
+        }
+        Ok(history)
+    }
+
+    /// Takes the attempt for `key` that is under way, or one that begins now.
+    fn attempt(
+        &mut self,
+        connection: &Connection,
+        key: Key,
+        order_no: &str,
+        trackingnumber: &str,
+    ) -> Result<OpenAttempt, StoreError> {
+        if let Some(attempt) = self.attempts.remove(&key) {
+            return Ok(attempt);
+        }
+        let new = LedgerEntry::new(self.scope, key, order_no, trackingnumber);
+        let entry = find_or(connection, new)?;
+        Ok(OpenAttempt { doubt_before: entry.doubt, entry })
+    }
+}
