@@ -271,7 +271,7 @@ fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{DEFAULT_RATE, Limits};
+    use crate::limits::Limits;
     use crate::results::summary::{Counts, Files, LimitsUsed, SCHEMA, Source};
     use jiff::civil::date;
     use std::collections::BTreeMap;
@@ -432,7 +432,7 @@ Dry run, nothing was sent: 2 of 10 rows invalid
             skipped: 0,
             carried: 0,
             endpoint: "https://hook.example.com/",
-            rate: DEFAULT_RATE,
+            rate: Limits::default().rate,
             concurrency: 16,
             at_best: Duration::from_secs(1_231),
             ends_at: Some(date(2026, 11, 24).at(3, 41, 7, 0)),

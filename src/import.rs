@@ -46,8 +46,8 @@ use crate::delivery::{self, Ending, Engine, Gauge, StopSender, SystemClock};
 use crate::error::Error;
 use crate::inputs::{Inputs, OtherFile};
 use crate::limits::Limits;
+use crate::options::run::RunSettings;
 use crate::progress::Screen;
-use crate::settings::Import;
 
 /// How often it is looked whether another run has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -60,7 +60,7 @@ const DRY_RUN: &str = "valid; not sent in a dry run";
 /// # Errors
 /// Before the first request whatever is in the way; after it, when a file could not be written to
 /// its end.
-pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
+pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     // Time counts from here: a slow pipe or a long look ahead must not move the end of the night.
     let deadline = Deadline::of(&settings.limits, &ZonedDateTime::now());
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
@@ -72,7 +72,7 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
 
 fn run_on(
     runtime: &Runtime,
-    settings: &Import,
+    settings: &RunSettings,
     deadline: Option<Deadline>,
     screen: &Screen,
 ) -> Result<u8, Error> {
@@ -115,7 +115,7 @@ fn run_on(
     let desk = Desk::new(
         Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position), carry),
         results,
-        Memory::new(ledger, &settings.memory, settings.limits.in_doubt),
+        Memory::new(ledger, &settings.ledger, settings.limits.in_doubt),
     );
     let limits = Limits {
         concurrency: descriptors::fitting(settings.limits.concurrency),

@@ -15,8 +15,8 @@ use super::{Surroundings, pretty, print};
 use crate::Error;
 use crate::error::exit;
 use crate::init::{self, Confidence, Preview, Proposal, SAMPLE_ROWS, Sample};
+use crate::options::input::InputPath;
 use crate::row::{Encoding, Form, Reading, Row};
-use crate::settings::Input;
 use crate::source::{Readable, Source};
 use crate::text;
 
@@ -73,7 +73,7 @@ enum Place {
 
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let input = Input::typed(&self.input);
+        let input = InputPath::from_typed(&self.input);
         let place = self.place(&input);
         if let Place::File(path) = &place
             && path.exists()
@@ -83,8 +83,8 @@ impl Flags {
         }
         let folder = std::env::temp_dir();
         let readable = match &input {
-            Input::Stdin => Readable::standard_input(&folder)?,
-            Input::Path(path) | Input::Known { path, .. } => Readable::file(path, &folder)?,
+            InputPath::Stdin => Readable::standard_input(&folder)?,
+            InputPath::File(path) | InputPath::Known { path, .. } => Readable::file(path, &folder)?,
         };
         let form = Form { encoding: self.encoding, ..Form::default() };
         let source = Source::open(0, readable.path(), readable.shown(), &form)?;
@@ -119,7 +119,7 @@ impl Flags {
         Ok(exit::OK)
     }
 
-    fn place(&self, input: &Input) -> Place {
+    fn place(&self, input: &InputPath) -> Place {
         match (&self.output, input.path()) {
             (Some(path), _) if path.as_os_str() == "-" => Place::StandardOutput,
             (Some(path), _) => Place::File(path.clone()),

@@ -13,13 +13,12 @@ use super::values::{parse_share, typed};
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
-use crate::limits::parse_duration;
+use crate::limits::{parse_duration, whole_number};
 use crate::sandbox::{
     self, Counts, DEFAULT_ERRORS, DEFAULT_LATENCY, DEFAULT_PORT, DEFAULT_RESETS, DEFAULT_SEED,
     DEFAULT_THROTTLED, Sandbox, Script, Settings,
 };
 use crate::secret::{API_KEY_VARIABLE, Credentials, EMAIL_VARIABLE};
-use crate::settings::parse_count;
 use crate::text;
 
 const LONG_ABOUT: &str = "\
@@ -55,7 +54,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value_t = DEFAULT_RESETS)]
     resets: f64,
     /// Requests let through in any one second; more are answered with 429 [default: no limit]
-    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
+    #[arg(long, value_name = "N", value_parser = whole_number::<NonZeroU32>(1..=u32::MAX.into()))]
     rate_limit: Option<NonZeroU32>,
     /// A file of faults by number, time or order; its language stands below [default: none]
     #[arg(long, value_name = "FILE")]

@@ -15,10 +15,10 @@ use crate::error::{Error, Place};
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
 use crate::mapping::{Line, Made, Member, Unit};
+use crate::options::run::{PreviousRunOptions, RunSettings};
 use crate::outcome::Status;
 use crate::results::{Entry, Reader};
 use crate::row::{Reading, Row};
-use crate::settings::{Carried, Import};
 use crate::text;
 
 /// Why the cells of a line are not known that is carried over behind a place where the input broke.
@@ -62,11 +62,11 @@ enum Original {
 /// # Errors
 /// Results that cannot be read, are not of these inputs, or have an accepted row that has changed.
 pub(super) fn prove(
-    settings: &Import,
+    settings: &RunSettings,
     inputs: &Inputs,
     ahead: Ahead,
 ) -> Result<(Ahead, Option<Carry>), Error> {
-    let Some(carried) = &settings.carried else { return Ok((ahead, None)) };
+    let Some(carried) = &settings.previous_run else { return Ok((ahead, None)) };
     let repeated = repeated(carried)?;
     let mut carry = Carry::open(settings, carried, inputs, repeated.clone())?;
     let whole = ahead.bytes_total;
@@ -131,7 +131,7 @@ impl Overtaken {
 }
 
 /// The payloads of rows that were left out though they make a shipment: as repetitions, as a rule.
-fn repeated(carried: &Carried) -> Result<HashMap<u128, Original>, Error> {
+fn repeated(carried: &PreviousRunOptions) -> Result<HashMap<u128, Original>, Error> {
     let mut repeated = HashMap::new();
     for line in Reader::open(&carried.results)? {
         let line = line?;
@@ -159,8 +159,8 @@ fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, place: usize) -> Opt
 
 impl Carry {
     fn open(
-        settings: &Import,
-        carried: &Carried,
+        settings: &RunSettings,
+        carried: &PreviousRunOptions,
         inputs: &Inputs,
         repeated: HashMap<u128, Original>,
     ) -> Result<Self, Error> {
@@ -169,7 +169,7 @@ impl Carry {
             lines: Lines::open(&carried.results, inputs.names(), inputs.are_arranged())?,
             only: carried.only.clone(),
             in_doubt: settings.limits.in_doubt,
-            keeps_accepted: !carried.only.is_empty() || settings.memory.changed == Changed::Skip,
+            keeps_accepted: !carried.only.is_empty() || settings.ledger.changed == Changed::Skip,
             repeated,
             remade: 0,
         })

@@ -11,8 +11,8 @@ use crate::delivery::Admission;
 use crate::hashed::HashedMap;
 use crate::ledger::{self, Key, Ledger, LookUp};
 use crate::limits::{Changed, InDoubt};
+use crate::options::run::LedgerOptions;
 use crate::outcome::{Conclusion, Outcome, Status};
-use crate::settings;
 use crate::shipment::Shipment;
 use crate::text;
 
@@ -58,11 +58,7 @@ enum Decision {
 }
 
 impl Memory {
-    pub(super) fn new(
-        ledger: Option<Ledger>,
-        settings: &settings::Memory,
-        in_doubt: InDoubt,
-    ) -> Self {
+    pub(super) fn new(ledger: Option<Ledger>, settings: &LedgerOptions, in_doubt: InDoubt) -> Self {
         Self {
             ledger,
             terms: Terms { in_doubt, changed: settings.changed, resend: settings.resend },

@@ -13,6 +13,8 @@ use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs, OtherFile};
 use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Rate};
+use crate::options::input::InputPath;
+use crate::options::run::{RunSettings, RunTarget};
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::summary::{
@@ -20,7 +22,6 @@ use crate::results::summary::{
 };
 use crate::results::{FailedRows, Leftover, Results, Terms};
 use crate::row::Quote;
-use crate::settings::{Import, Input, Target};
 use crate::survey::Groups;
 use crate::text;
 
@@ -60,7 +61,10 @@ fn exit_code(ending: &Ending, left: u64) -> u8 {
 ///
 /// # Errors
 /// When something else lies there, or a copy cannot be moved there.
-pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn keep_copies(
+    settings: &RunSettings,
+    inputs: &mut Inputs,
+) -> Result<Vec<PathBuf>, Error> {
     let place = settings.paths.input();
     if inputs.has_copies() && place.exists() {
         let folder = settings.paths.summary.parent().unwrap_or(Path::new(""));
@@ -79,7 +83,7 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
             .inputs
             .iter()
             .filter(|input| is_copy(input, &place))
-            .filter_map(Input::path)
+            .filter_map(InputPath::path)
             .map(Path::to_owned),
     );
     Ok(kept)
@@ -87,8 +91,8 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
 
 /// Whether an input is the copy that an earlier run kept: a user's own file is known by its own
 /// name.
-fn is_copy(input: &Input, place: &Path) -> bool {
-    let Input::Known { path, name } = input else { return false };
+fn is_copy(input: &InputPath, place: &Path) -> bool {
+    let InputPath::Known { path, name } = input else { return false };
     let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder =
         |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
@@ -101,22 +105,22 @@ fn is_copy(input: &Input, place: &Path) -> bool {
 ///
 /// # Errors
 /// When it cannot be used, or another run uses it.
-pub(super) fn open_ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
-    let (Some(path), Target::Endpoint { endpoint, credentials }) =
-        (&settings.memory.ledger, &settings.target)
+pub(super) fn open_ledger(settings: &RunSettings) -> Result<Option<Ledger>, Error> {
+    let (Some(path), RunTarget::Endpoint { endpoint, credentials }) =
+        (&settings.ledger.path, &settings.target)
     else {
         return Ok(None);
     };
     let scope =
         Scope { endpoint: endpoint.shown(), account: credentials.email.expose().to_owned() };
-    Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
+    Ok(Some(Ledger::open(path, &scope, &settings.command.to_string())?))
 }
 
 /// Opens and locks the results.
 ///
 /// # Errors
 /// When one of the files cannot be written, or another run writes them or was killed while it did.
-pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results, Error> {
+pub(super) fn open_results(settings: &RunSettings, inputs: &Inputs) -> Result<Results, Error> {
     let read: Vec<&Path> = inputs.paths().collect();
     let read: Vec<&Path> = read.into_iter().chain(inputs.others().map(OtherFile::path)).collect();
     settings.paths.check(&read)?;
@@ -134,7 +138,7 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
     } else {
         // A ledger knows what a killed run sent; without one its partial results are all there is.
         let leftover =
-            if settings.memory.ledger.is_some() { Leftover::Replace } else { Leftover::Refuse };
+            if settings.ledger.path.is_some() { Leftover::Replace } else { Leftover::Refuse };
         let failed_rows = match settings.limits.in_doubt {
             InDoubt::Resend => FailedRows::All,
             InDoubt::Hold => FailedRows::ButInDoubt,
@@ -146,7 +150,7 @@ pub(super) fn open_results(settings: &Import, inputs: &Inputs) -> Result<Results
 
 /// A run's summary, as far as it is known.
 pub(super) struct Record<'a> {
-    settings: &'a Import,
+    settings: &'a RunSettings,
     summary: Summary,
 }
 
@@ -156,7 +160,7 @@ impl<'a> Record<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn begin(
-        settings: &'a Import,
+        settings: &'a RunSettings,
         inputs: &Inputs,
         site: Option<&Site>,
         started: Timestamp,
@@ -182,7 +186,7 @@ impl<'a> Record<'a> {
                 skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0),
                 encoding: Some(inputs.encoding().name().to_owned()),
             }),
-            sandbox: matches!(settings.target, Target::Sandbox),
+            sandbox: matches!(settings.target, RunTarget::Sandbox),
             endpoint: site
                 .map_or_else(|| "nowhere (dry run)".to_owned(), |site| site.shown.clone()),
             join: inputs.joined().map(|joined| Source {
@@ -193,8 +197,8 @@ impl<'a> Record<'a> {
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
             ledger: settings
-                .memory
                 .ledger
+                .path
                 .as_ref()
                 .map(|path| summary::relative(path, &paths.summary)),
             set: settings
@@ -298,9 +302,8 @@ impl<'a> Record<'a> {
         let to_send = failed_rows.filter(|_| !settings.dry_run);
         let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
         // A retry does not know how its inputs were typed.
-        let mended = to_send.filter(|_| settings.carried.is_none());
-        let mended =
-            mended.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
+        let mended = to_send.filter(|_| settings.previous_run.is_none());
+        let mended = mended.map(|path| settings.command.with_input(path).to_string());
         screen.say(&closing::report(
             &self.summary,
             &Hints {

@@ -4,9 +4,9 @@ use crate::delivery::Http;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::options::run::RunTarget;
 use crate::sandbox::{self, Sandbox};
 use crate::secret::{Credentials, Secret};
-use crate::settings::Target;
 
 /// The credentials that a sandbox gets, since it takes any.
 const SANDBOX_EMAIL: &str = "sandbox@example.com";
@@ -24,13 +24,13 @@ pub(super) struct Site {
 impl Site {
     /// Prepares the endpoint; starts the sandbox where that is the target. `None` where nothing is
     /// to be sent.
-    pub(super) fn open(target: &Target, limits: &Limits) -> Result<Option<Self>, Error> {
+    pub(super) fn open(target: &RunTarget, limits: &Limits) -> Result<Option<Self>, Error> {
         match target {
-            Target::Nowhere => Ok(None),
-            Target::Endpoint { endpoint, credentials } => {
+            RunTarget::Nowhere => Ok(None),
+            RunTarget::Endpoint { endpoint, credentials } => {
                 Self::at(endpoint, credentials.clone(), limits, None).map(Some)
             }
-            Target::Sandbox => {
+            RunTarget::Sandbox => {
                 let sandbox =
                     Sandbox::start(([127, 0, 0, 1], 0).into(), sandbox::Settings::default())?;
                 let credentials =

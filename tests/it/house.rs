@@ -10,9 +10,9 @@ use regex::Regex;
 /// Where a third-party crate may be used, as paths below `src/`.
 const SEAMS: [(&str, &[&str]); 8] = [
     ("encoding_rs", &["row/", "source/"]),
-    ("clap", &["cli/"]),
+    ("clap", &["cli/", "options.rs", "options/"]),
     ("csv", &["source/", "results/"]),
-    ("toml", &["mapping/", "settings.rs", "settings/", "secret.rs", "secret/", "sandbox/"]),
+    ("toml", &["mapping/", "secret.rs", "secret/", "sandbox/"]),
     ("reqwest", &["delivery/transport.rs"]),
     ("governor", &["delivery/pace.rs"]),
     ("indicatif", &["progress.rs"]),
