@@ -129,7 +129,7 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, Unfit> {
         let unfit = || Unfit("expected a rate like 10/s, 90/m or 5000/h, or unlimited".to_owned());
-        if text == "unlimited" {
+        if text.trim() == "unlimited" {
             return Ok(Self::Unlimited);
         }
         let (count, unit) = text.split_once('/').ok_or_else(unfit)?;
@@ -205,6 +205,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, Unfit> {
     Ok(duration)
 }
 
+/// Reads a length of time as [`parse_duration`] does; 0 is refused, as nothing can be done in it.
+///
+/// # Errors
+/// Anything else.
+pub fn parse_time_limit(text: &str) -> Result<Duration, Unfit> {
+    let limit = Some(parse_duration(text)?).filter(|limit| !limit.is_zero());
+    limit.ok_or_else(|| Unfit::new("expected a length of time of more than 0, like 30s"))
+}
+
 /// Reads a time of day, `HH:MM`, on the 24-hour clock.
 ///
 /// # Errors
@@ -233,7 +242,7 @@ impl FromStr for InDoubt {
     type Err = Unfit;
 
     fn from_str(word: &str) -> Result<Self, Unfit> {
-        match word {
+        match word.trim() {
             "resend" => Ok(Self::Resend),
             "hold" => Ok(Self::Hold),
             _ => Err(Unfit("expected resend or hold".to_owned())),
@@ -264,7 +273,7 @@ impl FromStr for Changed {
     type Err = Unfit;
 
     fn from_str(word: &str) -> Result<Self, Unfit> {
-        match word {
+        match word.trim() {
             "send" => Ok(Self::Send),
             "skip" => Ok(Self::Skip),
             _ => Err(Unfit("expected send or skip".to_owned())),

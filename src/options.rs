@@ -6,6 +6,8 @@
 //! `[delivery]`, else default) and writes options back to a command line; [`run`] and [`retry`]
 //! check what belongs together. Called by `cli`.
 
+#![expect(clippy::doc_markdown, reason = "the comments of options are their help")]
+
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -16,7 +18,8 @@ use jiff::civil::Time;
 
 use crate::endpoint::{DEFAULT_ENDPOINT, Endpoint};
 use crate::limits::{
-    Changed, InDoubt, MaxFailures, Rate, Unfit, parse_duration, parse_time_of_day, whole_number,
+    Changed, InDoubt, MaxFailures, Rate, Unfit, parse_duration, parse_time_limit,
+    parse_time_of_day, whole_number,
 };
 use crate::log::Format;
 use crate::outcome::Status;
@@ -27,7 +30,6 @@ use crate::text;
 
 pub mod command_line;
 pub mod delivery;
-pub mod environment;
 pub mod error;
 pub mod input;
 pub mod retry;
@@ -207,11 +209,11 @@ pub struct DeliveryOptions {
     #[arg(env = "LATESHIP_MAX_ATTEMPTS", hide_env_values = true, default_value = "5")]
     pub max_attempts: NonZeroU32,
     /// For one request, from its start to the end of its answer
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_time_limit)]
     #[arg(env = "LATESHIP_TIMEOUT", hide_env_values = true, default_value = "30s")]
     pub timeout: Duration,
     /// For connecting; not longer than --timeout [default: 10s, or --timeout where that is shorter]
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_time_limit)]
     #[arg(env = "LATESHIP_CONNECT_TIMEOUT", hide_env_values = true)]
     pub connect_timeout: Option<Duration>,
     /// How long an endpoint that answers nothing useful is waited for before the run stops
@@ -228,7 +230,7 @@ pub struct DeliveryOptions {
     #[arg(env = "LATESHIP_STOP_AT", hide_env_values = true)]
     pub stop_at: Option<Time>,
     /// Stop cleanly after this time, like 90m [default: at the end]
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_time_limit)]
     #[arg(env = "LATESHIP_MAX_DURATION", hide_env_values = true)]
     pub max_duration: Option<Duration>,
 }

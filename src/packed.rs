@@ -94,7 +94,7 @@ pub fn numbered(header: &[String]) -> Vec<(String, usize, usize)> {
         }
         match (found.last_mut(), number) {
             (Some((known, _, last)), Some(number)) if known == stem && number == next => {
-                *last = place
+                *last = place;
             }
             (_, Some(1)) => found.push((stem.to_owned(), place, place)),
             _ => continue,

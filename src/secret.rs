@@ -394,7 +394,7 @@ mod tests {
             file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).expect("a mode");
             match Credentials::from_file(file.path()) {
                 Ok(credentials) => {
-                    assert!(fits && credentials.api_key.expose() == "SECRETKEY", "{mode:o}")
+                    assert!(fits && credentials.api_key.expose() == "SECRETKEY", "{mode:o}");
                 }
                 Err(error) => {
                     assert!(!fits, "{mode:o}: {error}");

@@ -127,13 +127,13 @@ impl Flags {
         }
         match self.format {
             Format::Json => {
-                print(&json::whole(&check.survey, &check.columns, &names, &check.shown))?
+                print(&json::whole(&check.survey, &check.columns, &names, &check.shown))?;
             }
             Format::Text if self.show == 0 => {
-                print(&report::whole(&check.survey, &check.columns, &names))?
+                print(&report::whole(&check.survey, &check.columns, &names))?;
             }
             Format::Text => {
-                around.screen.say(&report::whole(&check.survey, &check.columns, &names))
+                around.screen.say(&report::whole(&check.survey, &check.columns, &names));
             }
         }
         Ok(if check.survey.invalid == 0 { exit::OK } else { exit::SOME_ROWS })

@@ -207,20 +207,14 @@ fn next(input: &std::ffi::OsStr, mapping: &str, proposal: &Proposal) -> String {
         ""
     };
     let mapping = if needs_path(mapping) { format!("./{mapping}") } else { mapping.to_owned() };
-    format!("Next: lateship check {} -m {}{join}\n", quoted(&input), quoted(&mapping))
+    format!(
+        "Next: lateship check {} -m {}{join}\n",
+        text::shell_word(input.as_ref()),
+        text::shell_word(mapping.as_ref())
+    )
 }
 
 /// A name without a slash and another ending would be taken for a built-in mapping's.
 fn needs_path(mapping: &str) -> bool {
     !crate::mapping::Mapping::is_path(mapping)
-}
-
-fn quoted(argument: &str) -> String {
-    let plain =
-        argument.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./_-+@%,:=".contains(&byte));
-    if plain && !argument.is_empty() {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', "'\\''"))
-    }
 }

@@ -11,6 +11,7 @@ use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
 use crate::ledger::{self, Archive, Decision, Forget, Remembered};
+use crate::options::command_line::variable;
 use crate::results;
 use crate::text;
 
@@ -99,11 +100,12 @@ enum What {
 
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let path = match self.ledger.or_else(|| around.environment.get(VARIABLE).map(PathBuf::from))
-        {
-            Some(path) => path,
-            None => ledger::default_path()?,
-        };
+        let path =
+            match self.ledger.or_else(|| variable(around.environment, VARIABLE).map(PathBuf::from))
+            {
+                Some(path) => path,
+                None => ledger::default_path()?,
+            };
         match self.what {
             What::Path => print(&format!("{}\n", path.display()))?,
             What::Stats => print(&stats(&Archive::open(&path)?)?)?,

@@ -28,8 +28,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::Error;
 use crate::error::exit;
 use crate::log::{self, Format, Level};
-use crate::options::command_line::{CommandLine, without_environment};
-use crate::options::environment::Environment;
+use crate::options::command_line::{CommandLine, Environment, without_environment};
 use crate::options::{MessageOptions, ProgressOptions};
 use crate::progress::{Mode, Screen};
 
@@ -98,7 +97,7 @@ struct Surroundings<'a> {
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     match parse(&args) {
-        Ok((cli, line)) => cli.run(line, &Environment::from_process()),
+        Ok((cli, line)) => cli.run(line, &|name: &str| std::env::var_os(name)),
         Err(error) => {
             // A reader that went away has seen enough.
             let _ = error.print();

@@ -42,7 +42,7 @@ fn flags_arrive_with_their_types() {
                 --progress never -vv --log-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let (_, line) = parse(&line).unwrap_or_else(|error| panic!("{error}"));
-    let nothing = Environment::from_function(|_| None);
+    let nothing = |_: &str| None;
     let messages: MessageOptions = line.parse(&nothing, &[]).expect("options");
     assert_eq!((messages.quiet, messages.verbose, messages.log_format), (false, 2, Format::Json));
     let args: options::ImportArgs = line.parse(&nothing, &[]).expect("options");
@@ -149,13 +149,12 @@ fn variable_with_nonsense_is_named_by_every_command_that_reads_it() {
         ("lateship import a.csv -m orders", "LATESHIP_MAX_ATTEMPTS"),
         ("lateship retry a.csv", "LATESHIP_WAIT"),
     ] {
-        let environment = Environment::from_function(|asked| {
-            (asked == variable).then(|| OsString::from("no such thing"))
-        });
+        let environment =
+            |asked: &str| (asked == variable).then(|| OsString::from("no such thing"));
         let (cli, line) = parse(line).expect("a command");
         match cli.run(line, &environment).expect_err(variable) {
             Error::Settings(options::error::Error::Variable { name, .. }) => {
-                assert_eq!(name, variable)
+                assert_eq!(name, variable);
             }
             other => panic!("{variable}: {other}"),
         }

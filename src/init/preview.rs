@@ -46,7 +46,7 @@ fn first(mut bound: Bound, rows: &[Vec<String>]) -> Preview {
                 Made::Shipment(shipment) => return Preview::Payload(shipment.body.to_vec()),
                 Made::Skipped(reason) => skipped = skipped.or_else(|| Some(reason.clone())),
                 Made::Invalid(problems) => {
-                    invalid = invalid.or_else(|| Some(unit.explain(problems)))
+                    invalid = invalid.or_else(|| Some(unit.explain(problems)));
                 }
             }
         }

@@ -162,13 +162,13 @@ pub(super) fn table(
         // Those that are not there are told when sources are bound, for another source may stand
         // in.
         let mut note = |name: &str| {
-            read.extend(join.column(name).and_then(|column| columns.find(column).ok()))
+            read.extend(join.column(name).and_then(|column| columns.find(column).ok()));
         };
         for source in spec.fields.iter().flat_map(|(_, sources)| sources) {
             match &source.take {
                 source::Take::Column(name) | source::Take::Carrier(name) => note(name.get_ref()),
                 source::Take::Template(template) => {
-                    template.get_ref().columns().for_each(&mut note)
+                    template.get_ref().columns().for_each(&mut note);
                 }
                 source::Take::Value(_) => {}
             }
@@ -253,7 +253,7 @@ impl Names<'_> {
                     .and_then(|joined| Some((joined.join.column(name)?, joined.table.as_ref()?)))
                 {
                     Some((column, (_, columns))) => {
-                        columns.complain(column, &trouble, span, self.faults)
+                        columns.complain(column, &trouble, span, self.faults);
                     }
                     None => self.columns.complain(name, &trouble, span, self.faults),
                 }

@@ -170,7 +170,7 @@ impl Bound {
         let mut unit = Unit { members, made: smallvec![] };
         let Self { parts, maker, .. } = self;
         maker.make_all(parts, Group::new(&unit.members, &parts.empty), |worked| {
-            unit.made.push(worked)
+            unit.made.push(worked);
         });
         self.ready.push_back(unit);
     }

@@ -166,7 +166,7 @@ impl DateRule {
                 Err(Mismatch::Shape) => {}
                 Err(Mismatch::NoSuchDay) => trouble = trouble.or(Some(DateTrouble::NoSuchDay)),
                 Err(Mismatch::WrongWeekday) => {
-                    trouble = trouble.or(Some(DateTrouble::WrongWeekday))
+                    trouble = trouble.or(Some(DateTrouble::WrongWeekday));
                 }
                 Err(Mismatch::Year(year)) => trouble = trouble.or(Some(DateTrouble::Year(year))),
             }

@@ -198,7 +198,7 @@ impl Take {
             Self::Template(template) => template.render(|column| cells.get(column), out),
             Self::Value(value) => out.push_str(value),
             Self::Carrier(column) => {
-                out.push_str(tracking::infer(cells.get(*column)).unwrap_or_default())
+                out.push_str(tracking::infer(cells.get(*column)).unwrap_or_default());
             }
         }
     }

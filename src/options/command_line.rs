@@ -13,10 +13,12 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use super::environment::Environment;
 use super::error::Error;
 use super::{MessageOptions, RunOptions};
 use crate::text;
+
+/// Gives the value of an environment variable by its name.
+pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 /// Options that belong to one run alone: where it writes, how many rows it reads or wants.
 const OF_ONE_RUN: [&str; 5] = ["results", "failed_rows", "summary", "limit", "min_shipments"];
@@ -93,9 +95,10 @@ impl CommandLine {
             if self.has(id) || conflicts.iter().any(|other| self.has(other.get_id().as_str())) {
                 continue;
             }
-            if let Some((name, value)) = variable(arg, environment) {
+            let name = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
+            if let Some(value) = variable(environment, name) {
                 if let Some(reason) = refusal(&table, arg, &value) {
-                    return Err(Error::Variable { name, reason });
+                    return Err(Error::Variable { name: name.to_owned(), reason });
                 }
                 line.extend(flag_with(arg, &value));
             } else if let Some((_, value)) = mapped.iter().find(|(key, _)| key == id) {
@@ -154,7 +157,7 @@ impl fmt::Display for CommandLine {
             for word in &option.words {
                 // A path that would be taken for a flag.
                 let dashed = option.is_positional && is_dashed(word);
-                write!(f, " {}{}", if dashed { "./" } else { "" }, shell_word(word))?;
+                write!(f, " {}{}", if dashed { "./" } else { "" }, text::shell_word(word))?;
             }
         }
         Ok(())
@@ -207,11 +210,9 @@ pub(super) fn refusal(table: &Command, arg: &Arg, value: &OsStr) -> Option<Strin
     }
 }
 
-/// The variable behind the option and its value, if it is set.
-fn variable(arg: &Arg, environment: &Environment<'_>) -> Option<(String, OsString)> {
-    let name = arg.get_env()?.to_str()?;
-    let value = environment.get(name)?;
-    Some((name.to_owned(), value))
+/// The value of a variable; `None` where it is not set or set to nothing.
+pub fn variable(environment: &Environment<'_>, name: &str) -> Option<OsString> {
+    environment(name).filter(|value| !value.is_empty())
 }
 
 /// `-o` or, without a short form, `--rate`.
@@ -238,25 +239,4 @@ fn words_with(flag: &str, value: &OsStr) -> Vec<OsString> {
 
 fn is_dashed(word: &OsStr) -> bool {
     word.len() > 1 && word.as_encoded_bytes().starts_with(b"-")
-}
-
-/// One word as a shell takes it: bare where it may be, else in quotes; with control characters as
-/// bash and zsh spell them.
-fn shell_word(word: &OsStr) -> String {
-    let bare = |c: char| c.is_alphanumeric() || "-_./,:=@%+".contains(c);
-    match word.to_str() {
-        Some(text) if !text.is_empty() && text.chars().all(bare) => text.to_owned(),
-        Some(text) if !text.chars().any(text::is_unprintable) => {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
-        _ => {
-            let bytes = word.as_encoded_bytes().iter();
-            let escaped = bytes.map(|&byte| match byte {
-                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
-                b' '..=b'~' => char::from(byte).to_string(),
-                _ => format!("\\x{byte:02x}"),
-            });
-            format!("$'{}'", escaped.collect::<String>())
-        }
-    }
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::endpoint::Unusable;
 use crate::shipment::Field;
 use crate::{ledger, mapping, results, secret, text};
 
@@ -66,12 +65,6 @@ pub enum Error {
         "it is not known whose shipments these are: give the account's e-mail address with --account, or in LATESHIPMENT_EMAIL"
     )]
     NoAccount,
-    /// A duration in which nothing can be done.
-    #[error("{flag} is 0, in which nothing can be done: give a length of time like 30s")]
-    NoTime {
-        /// The flag.
-        flag: &'static str,
-    },
 }
 
 impl Error {
@@ -104,44 +97,15 @@ pub enum Unretryable {
     /// The sandbox of the earlier run is gone.
     #[error("{} is of a rehearsal with --sandbox, and that sandbox ended with its run", shown(.0))]
     SandboxGone(PathBuf),
-    /// A real run, to be retried at a rehearsal's endpoint.
-    #[error("the run of {} sent to {from}, and a rehearsal would record shipments as sent that never reached it", shown(.results))]
-    Rehearsal {
-        /// The results.
-        results: PathBuf,
-        /// Where the run sent.
-        from: String,
-    },
+    /// A real run (with its endpoint), to be retried at a rehearsal's endpoint.
+    #[error("the run of {} sent to {}, and a rehearsal would record shipments as sent that never reached it", shown(.0), .1)]
+    Rehearsal(PathBuf, String),
     /// A rehearsal, to be retried at a real endpoint.
-    #[error("the run of {} was a rehearsal on this machine: what it records as sent never reached {to}", shown(.results))]
-    Real {
-        /// The results.
-        results: PathBuf,
-        /// Where the retry would send.
-        to: String,
-    },
-    /// The summary names something that there is not.
-    #[error("the summary {} was edited: {what}", shown(.path))]
-    Edited {
-        /// The summary.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: Edit,
-    },
-}
-
-/// What is wrong with a summary.
-#[derive(Debug, thiserror::Error)]
-pub enum Edit {
-    /// No endpoint.
-    #[error("its endpoint cannot be used ({0})")]
-    Endpoint(Unusable),
-    /// No field.
-    #[error("{} is no field of the payload", text::quoted(.0))]
-    Field(String),
-    /// No input.
-    #[error("it names no input, or one without its path")]
-    Inputs,
+    #[error("the run of {} was a rehearsal on this machine: what it records as sent never reached {}", shown(.0), .1)]
+    Real(PathBuf, String),
+    /// The summary has something that cannot be used.
+    #[error("the summary {} was edited: {}", shown(.0), .1)]
+    Edited(PathBuf, String),
 }
 
 impl Unretryable {
@@ -156,11 +120,11 @@ impl Unretryable {
             Self::SandboxGone(_) => {
                 "retry with --sandbox as well, or import without it to send in earnest"
             }
-            Self::Rehearsal { .. } => {
+            Self::Rehearsal(..) => {
                 "retry without --sandbox and --endpoint; to rehearse, import a copy"
             }
-            Self::Real { .. } => "import the input to send it in earnest",
-            Self::Edited { .. } => "correct it, or import the failed-rows file instead",
+            Self::Real(..) => "import the input to send it in earnest",
+            Self::Edited(..) => "correct it, or import the failed-rows file instead",
         }
     }
 }

@@ -10,19 +10,19 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::command_line::CommandLine;
+use super::command_line::{CommandLine, Environment};
 use super::delivery::load_mapping;
-use super::environment::Environment;
-use super::error::{Edit, Error, Unretryable};
+use super::error::{Error, Unretryable};
 use super::input::InputPath;
 use super::run::{PreviousRunOptions, RunSettings};
 use super::{ImportArgs, InputOptions, RetryArgs, TargetOptions};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Unusable};
 use crate::mapping::Mapping;
 use crate::results::summary::{FormUsed, Source};
-use crate::results::{Paths, Reader, Summary};
+use crate::results::{Paths, Reader, Summary, partial_of};
 use crate::row::{Form, Quote};
 use crate::shipment::Field;
+use crate::text;
 
 /// Bytes of an input that are looked at for its header.
 const MOST_LOOKED_AT: u64 = 64 * 1024;
@@ -51,10 +51,16 @@ impl RunSettings {
         if summary.dry_run {
             return Err(Unretryable::DryRun(results).into());
         }
-        let edited = |what| Unretryable::Edited { path: path.clone(), what };
-        let inputs = inputs(&summary.inputs, &path).ok_or_else(|| edited(Edit::Inputs))?;
-        let set = constants(typed.set, &summary.set).map_err(edited)?;
-        let earlier = summary.endpoint.parse().map_err(|error| edited(Edit::Endpoint(error)))?;
+        let edited = |what: &str| Unretryable::Edited(path.clone(), what.to_owned());
+        let inputs = inputs(&summary.inputs, &path)
+            .ok_or_else(|| edited("it names no input, or one without its path"))?;
+        let set = constants(typed.set, &summary.set).map_err(|name| {
+            edited(&format!("{} is no field of the payload", text::quoted(name)))
+        })?;
+        let earlier = summary
+            .endpoint
+            .parse()
+            .map_err(|error: Unusable| edited(&format!("its endpoint cannot be used ({error})")))?;
 
         let name = typed.mapping.unwrap_or_else(|| mapping_name(&summary.mapping, &path));
         let mut mapping = load_mapping(&name)?;
@@ -63,7 +69,9 @@ impl RunSettings {
             mapping.assume(&form_used(used, path));
         }
         let mut run = line.parse::<RetryArgs>(environment, &mapping.delivery().options)?.run;
-        set_endpoint(&mut run.target, line.has("endpoint"), earlier, summary.sandbox, &results)?;
+        let (was_sandbox, results_path) = (summary.sandbox, results.clone());
+        run.target.endpoint =
+            endpoint(&run.target, line.has("endpoint"), earlier, was_sandbox, results_path)?;
         if !line.has("ledger") {
             set_ledger(&mut run.target, summary.ledger.as_deref(), &path);
         }
@@ -120,34 +128,23 @@ fn mapping_name(source: &Source, summary: &Path) -> String {
     }
 }
 
-/// Chooses where the retry sends, if not to a sandbox: to the endpoint that was typed, or to the
-/// one of the earlier run.
-fn set_endpoint(
-    target: &mut TargetOptions,
+/// Where the retry sends, if not to a sandbox: to the endpoint that was typed, or to the one of the
+/// earlier run.
+fn endpoint(
+    target: &TargetOptions,
     typed: bool,
     earlier: Endpoint,
     was_sandbox: bool,
-    results: &Path,
-) -> Result<(), Unretryable> {
-    let (results, from) = (results.to_owned(), earlier.shown());
-    if target.sandbox {
-        let refused = Err(Unretryable::Rehearsal { results, from });
-        return if earlier.is_loopback() { Ok(()) } else { refused };
-    }
-    if !typed {
-        if was_sandbox {
-            return Err(Unretryable::SandboxGone(results));
-        }
+    results: PathBuf,
+) -> Result<Endpoint, Unretryable> {
+    let is_rehearsal = target.sandbox || (typed && target.endpoint.is_loopback());
+    match (earlier.is_loopback(), is_rehearsal) {
+        (false, true) => Err(Unretryable::Rehearsal(results, earlier.shown())),
+        (true, false) if typed => Err(Unretryable::Real(results, target.endpoint.shown())),
+        (_, false) if !typed && was_sandbox => Err(Unretryable::SandboxGone(results)),
         // The summary leaves out the query, in which a key may be; the environment may have it.
-        if target.endpoint.shown() != from {
-            target.endpoint = earlier;
-        }
-        return Ok(());
-    }
-    match (earlier.is_loopback(), target.endpoint.is_loopback()) {
-        (false, true) => Err(Unretryable::Rehearsal { results, from }),
-        (true, false) => Err(Unretryable::Real { results, to: target.endpoint.shown() }),
-        _ => Ok(()),
+        (_, false) if !typed && target.endpoint.shown() != earlier.shown() => Ok(earlier),
+        _ => Ok(target.endpoint.clone()),
     }
 }
 
@@ -161,15 +158,16 @@ fn set_ledger(target: &mut TargetOptions, earlier: Option<&str>, summary: &Path)
     }
 }
 
-/// The constants that were typed, and those of the earlier run for all other fields.
+/// The constants that were typed, and those of the earlier run for all other fields; or the name of
+/// one that is no field.
 fn constants(
     mut typed: Vec<(Field, String)>,
     earlier: &BTreeMap<String, String>,
-) -> Result<Vec<(Field, String)>, Edit> {
-    let over = typed.len();
+) -> Result<Vec<(Field, String)>, &str> {
+    let over = typed.clone();
     for (name, value) in earlier {
-        let field = Field::by_name(name).ok_or_else(|| Edit::Field(name.clone()))?;
-        if !typed[..over].iter().any(|(known, _)| *known == field) {
+        let field = Field::by_name(name).ok_or(name.as_str())?;
+        if over.iter().all(|(known, _)| *known != field) {
             typed.push((field, value.clone()));
         }
     }
@@ -199,10 +197,4 @@ pub fn form_used(used: &FormUsed, path: &Path) -> Form {
         wanted: Vec::new(),
         encoding: used.encoding.as_deref().and_then(|label| label.parse().ok()),
     }
-}
-
-fn partial_of(results: &Path) -> PathBuf {
-    let mut name = results.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
 }

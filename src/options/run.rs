@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command_line::CommandLine;
+use super::command_line::{CommandLine, Environment};
 use super::delivery::load_mapping;
-use super::environment::Environment;
 use super::error::Error;
 use super::input::InputPath;
 use super::{CONNECT_TIMEOUT, DeliveryOptions, ImportArgs, RunOptions, TargetOptions};
@@ -205,12 +204,8 @@ fn paths(args: &ImportArgs, inputs: &[InputPath]) -> Result<Paths, Error> {
         (None, Some(input)) => Paths::beside(input, ending),
         (None, None) => return Err(Error::NoResults),
     };
-    if let Some(path) = &args.failed_rows {
-        paths.failed_rows.clone_from(path);
-    }
-    if let Some(path) = &args.summary {
-        paths.summary.clone_from(path);
-    }
+    paths.failed_rows = args.failed_rows.clone().unwrap_or(paths.failed_rows);
+    paths.summary = args.summary.clone().unwrap_or(paths.summary);
     let mut read: Vec<&Path> = inputs.iter().filter_map(InputPath::path).collect();
     read.push(Path::new(&args.mapping));
     read.extend(args.run.target.credentials.as_deref());
@@ -232,7 +227,7 @@ fn target(
     }
     let credentials = match &options.credentials {
         Some(path) => Credentials::from_file(path)?,
-        None => environment.credentials()?,
+        None => Credentials::from_variables(environment)?,
     };
     Ok(RunTarget::Endpoint { endpoint: options.endpoint.clone(), credentials })
 }
@@ -253,14 +248,6 @@ fn ledger_path(target: &RunTarget, options: &TargetOptions) -> Result<Option<Pat
 fn limits(options: &DeliveryOptions, answers: Vec<AnswerRule>) -> Result<Limits, Error> {
     let timeout = options.timeout;
     let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT.min(timeout));
-    let times = [
-        ("--timeout", Some(timeout)),
-        ("--connect-timeout", Some(connect_timeout)),
-        ("--max-duration", options.max_duration),
-    ];
-    if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time == Some(Duration::ZERO)) {
-        return Err(Error::NoTime { flag });
-    }
     if connect_timeout > timeout {
         return Err(Error::Timeouts { connect: connect_timeout, whole: timeout });
     }
@@ -283,7 +270,7 @@ fn limits(options: &DeliveryOptions, answers: Vec<AnswerRule>) -> Result<Limits,
 impl Default for Limits {
     fn default() -> Self {
         let line = CommandLine::default();
-        line.parse::<RunOptions>(&Environment::from_function(|_| None), &[])
+        line.parse::<RunOptions>(&|_: &str| None, &[])
             .and_then(|options| limits(&options.delivery, Vec::new()))
             .expect("the defaults fit together; a test holds it")
     }

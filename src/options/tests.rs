@@ -9,7 +9,6 @@ use clap::{Args, Command};
 use tempfile::TempDir;
 
 use super::command_line::{CommandLine, without_environment};
-use super::environment::Environment;
 use super::error::Error;
 use super::input::InputPath;
 use super::run::{RunSettings, RunTarget};
@@ -33,11 +32,11 @@ const ACCOUNT: &[(&str, &str)] =
     &[("LATESHIPMENT_EMAIL", "ops@example.com"), ("LATESHIPMENT_API_KEY", "SECRETKEY-7f3a")];
 
 /// An environment of these variables and no other.
-fn environment<'a>(variables: &'a [(&'a str, &'a str)]) -> Environment<'a> {
-    Environment::from_function(|name| {
+fn environment(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+    |name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| OsString::from(value))
-    })
+    }
 }
 
 /// The account and these variables.
@@ -45,14 +44,17 @@ fn with_account<'a>(variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)>
     [ACCOUNT, variables].concat()
 }
 
-fn typed(words: &[&str]) -> CommandLine {
+fn parse(words: &[&str]) -> Result<CommandLine, clap::Error> {
     let import = ImportArgs::augment_args(Command::new("import"));
     let retry = RetryArgs::augment_args(Command::new("retry"));
     let command = MessageOptions::augment_args(Command::new("lateship"));
     let mut command = without_environment(command.subcommand(import).subcommand(retry));
     command.build();
-    let matches = command.try_get_matches_from_mut(words).unwrap_or_else(|error| panic!("{error}"));
-    CommandLine::from_matches(&command, &matches)
+    command.try_get_matches_from_mut(words).map(|m| CommandLine::from_matches(&command, &m))
+}
+
+fn typed(words: &[&str]) -> CommandLine {
+    parse(words).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The settings of an import of `orders.csv` with these flags.
@@ -138,7 +140,11 @@ fn delivery_keys_are_checked_by_the_parsers_of_their_flags() {
     ] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
-    assert!(!refused("[delivery]\nconcurrency = -1\n").contains("quotes"));
+    let negative = refused("[delivery]\nconcurrency = -1\n");
+    assert!(
+        !negative.contains(", in quotes") && !negative.contains("without quotes"),
+        "{negative}"
+    );
     for zero in ["max_failures = 0", "max_failures = \"0\"", "min_shipments = 0x0"] {
         import(&format!("[delivery]\n{zero}\n"), ACCOUNT, &[]).expect(zero);
     }
@@ -146,7 +152,7 @@ fn delivery_keys_are_checked_by_the_parsers_of_their_flags() {
 
 #[test]
 fn delivery_has_a_key_for_each_of_its_options_and_no_other() {
-    let names = super::delivery::keys().names;
+    let names = delivery::keys().names;
     for name in ["rate", "concurrency", "in_doubt", "min_shipments", "stop_at"] {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
@@ -239,8 +245,9 @@ fn connect_timeout_follows_a_shorter_timeout() {
         assert!(matches!(times(longer), Err(Error::Timeouts { .. })), "{longer:?}");
     }
     for flag in ["--timeout", "--connect-timeout", "--max-duration"] {
-        let refused = times(&[flag, "0s"]);
-        assert!(matches!(refused, Err(Error::NoTime { flag: named }) if named == flag), "{flag}");
+        let line = ["lateship", "import", "a.csv", "-m", "m.toml", flag, "0s"];
+        let refused = parse(&line).expect_err(flag).to_string();
+        assert!(refused.contains("of more than 0"), "{refused}");
     }
 }
 

@@ -10,8 +10,8 @@ use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;
 use crate::ledger::{Archive, Key, Scope};
+use crate::options::command_line::{Environment, variable};
 use crate::options::delivery::load_mapping;
-use crate::options::environment::Environment;
 use crate::options::error::Error as OptionsError;
 use crate::options::input::InputPath;
 use crate::options::parse_set;
@@ -53,14 +53,8 @@ pub(super) struct Adopt {
 
 impl Adopt {
     pub(super) fn run(self, ledger: &Path, environment: &Environment<'_>) -> Result<u64, Error> {
-        let account = match self.account {
-            Some(account) => account,
-            None => {
-                let account =
-                    environment.get(EMAIL_VARIABLE).and_then(|email| email.into_string().ok());
-                account.ok_or(OptionsError::NoAccount)?.trim().to_owned()
-            }
-        };
+        let set = || variable(environment, EMAIL_VARIABLE)?.into_string().ok();
+        let account = self.account.or_else(set).ok_or(OptionsError::NoAccount)?.trim().to_owned();
         let Some(mapping) = &self.mapping else {
             return adopt_results(ledger, &self.input, self.endpoint, account);
         };

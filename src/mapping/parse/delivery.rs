@@ -73,7 +73,7 @@ fn option(
     if let Err(expected) = checked {
         let what = expected.strip_prefix("expected ").unwrap_or(&expected);
         if value.is_some() {
-            node.expected_one_of(what, faults);
+            faults.at(node.span(), format!("{}: expected {what}", node.path()), "");
         } else {
             node.expected(what, faults);
         }
