@@ -114,7 +114,7 @@ impl Unretryable {
         match self {
             Self::Killed(_) => "if it was killed, run the same import again; it says what it needs",
             Self::NoSummary(_) => {
-                "if it is elsewhere, give its path with --summary; else fix the failed-rows file and import that"
+                "if it is elsewhere, say where with --summary; else fix the failed-rows file and import that"
             }
             Self::DryRun(_) => "import the input without --dry-run",
             Self::SandboxGone(_) => {
