@@ -18,9 +18,6 @@ pub enum Error {
     /// Two files of the run are one, or one of them is an input.
     #[error(transparent)]
     Results(#[from] results::Error),
-    /// An earlier run cannot be retried.
-    #[error(transparent)]
-    Retry(#[from] Unretryable),
     /// Options do not fit together.
     #[error(transparent)]
     Options(#[from] clap::Error),
@@ -65,26 +62,6 @@ pub enum Error {
         "it is not known whose shipments these are: give the account's e-mail address with --account, or in LATESHIPMENT_EMAIL"
     )]
     NoAccount,
-}
-
-impl Error {
-    /// What to do about it, where the message does not say so itself.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Credentials(error) => error.hint(),
-            Self::Retry(error) => Some(error.hint().to_owned()),
-            Self::HoldWithoutLedger => Some(
-                "give one with --ledger PATH, or leave out --no-ledger and --in-doubt".to_owned(),
-            ),
-            Self::Timeouts { .. } => Some("lower --connect-timeout, or raise --timeout".to_owned()),
-            _ => None,
-        }
-    }
-}
-
-/// Why an earlier run cannot be retried.
-#[derive(Debug, thiserror::Error)]
-pub enum Unretryable {
     /// The run that was to write the results was killed, or is still at work.
     #[error("{} does not exist yet: the run that writes it is under way, or was killed", shown(.0))]
     Killed(PathBuf),
@@ -108,10 +85,15 @@ pub enum Unretryable {
     Edited(PathBuf, String),
 }
 
-impl Unretryable {
-    /// What to do about it.
-    fn hint(&self) -> &'static str {
-        match self {
+impl Error {
+    /// What to do about it, where the message does not say so itself.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Credentials(error) => return error.hint(),
+            Self::HoldWithoutLedger => {
+                "give one with --ledger PATH, or leave out --no-ledger and --in-doubt"
+            }
+            Self::Timeouts { .. } => "lower --connect-timeout, or raise --timeout",
             Self::Killed(_) => "if it was killed, run the same import again; it says what it needs",
             Self::NoSummary(_) => {
                 "if it is elsewhere, say where with --summary; else fix the failed-rows file and import that"
@@ -125,7 +107,9 @@ impl Unretryable {
             }
             Self::Real(..) => "import the input to send it in earnest",
             Self::Edited(..) => "correct it, or import the failed-rows file instead",
-        }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 

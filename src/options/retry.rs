@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::command_line::{CommandLine, Environment};
 use super::delivery::load_mapping;
-use super::error::{Error, Unretryable};
+use super::error::Error;
 use super::input::InputPath;
 use super::run::{PreviousRunOptions, RunSettings};
 use super::{ImportArgs, InputOptions, RetryArgs, TargetOptions};
@@ -39,19 +39,19 @@ impl RunSettings {
         let typed: RetryArgs = line.parse(environment, &[])?;
         let results = typed.results;
         if !results.exists() && partial_of(&results).exists() {
-            return Err(Unretryable::Killed(results).into());
+            return Err(Error::Killed(results));
         }
         let path = typed.summary.unwrap_or_else(|| Paths::from_results(&results).summary);
         // First of all: the input may have been given in place of the results.
         drop(Reader::open(&results)?);
         if !path.exists() {
-            return Err(Unretryable::NoSummary(path).into());
+            return Err(Error::NoSummary(path));
         }
         let summary = Summary::read(&path)?;
         if summary.dry_run {
-            return Err(Unretryable::DryRun(results).into());
+            return Err(Error::DryRun(results));
         }
-        let edited = |what: &str| Unretryable::Edited(path.clone(), what.to_owned());
+        let edited = |what: &str| Error::Edited(path.clone(), what.to_owned());
         let inputs = inputs(&summary.inputs, &path)
             .ok_or_else(|| edited("it names no input, or one without its path"))?;
         let set = constants(typed.set, &summary.set).map_err(|name| {
@@ -136,12 +136,12 @@ fn endpoint(
     earlier: Endpoint,
     was_sandbox: bool,
     results: PathBuf,
-) -> Result<Endpoint, Unretryable> {
+) -> Result<Endpoint, Error> {
     let is_rehearsal = target.sandbox || (typed && target.endpoint.is_loopback());
     match (earlier.is_loopback(), is_rehearsal) {
-        (false, true) => Err(Unretryable::Rehearsal(results, earlier.shown())),
-        (true, false) if typed => Err(Unretryable::Real(results, target.endpoint.shown())),
-        (_, false) if !typed && was_sandbox => Err(Unretryable::SandboxGone(results)),
+        (false, true) => Err(Error::Rehearsal(results, earlier.shown())),
+        (true, false) if typed => Err(Error::Real(results, target.endpoint.shown())),
+        (_, false) if !typed && was_sandbox => Err(Error::SandboxGone(results)),
         // The summary leaves out the query, in which a key may be; the environment may have it.
         (_, false) if !typed && target.endpoint.shown() != earlier.shown() => Ok(earlier),
         _ => Ok(target.endpoint.clone()),
