@@ -7,6 +7,7 @@
 //! check what belongs together. Called by `cli`.
 
 #![expect(clippy::doc_markdown, reason = "the comments of options are their help")]
+#![expect(rustdoc::broken_intra_doc_links, reason = "the comments of options are their help")]
 
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};

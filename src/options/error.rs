@@ -19,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Results(#[from] results::Error),
     /// Options do not fit together.
-    #[error(transparent)]
+    #[error("{}", .0.to_string().trim_start_matches("error: ").trim_end())]
     Options(#[from] clap::Error),
     /// An environment variable has a value that its option does not take.
     #[error("the variable {name} in the environment: {reason}")]
