@@ -10,7 +10,7 @@
 #![expect(rustdoc::broken_intra_doc_links, reason = "the comments of options are their help")]
 
 use std::ffi::OsString;
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,9 +80,9 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
     pub set: Vec<(Field, String)>,
     /// Only the first N rows; the others have no line in the results [default: all rows]
-    #[arg(long, value_name = "N", value_parser = whole_number::<NonZeroU64>(1..=u64::MAX))]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>(1..=u64::MAX))]
     #[arg(help_heading = "Payload")]
-    pub limit: Option<NonZeroU64>,
+    pub limit: Option<u64>,
     /// Map and validate only, and send nothing; the results go to <input>.dry-run.csv [default:
     /// off]
     #[arg(long, help_heading = "Payload")]

@@ -48,7 +48,7 @@ fn flags_arrive_with_their_types() {
     let args: options::ImportArgs = line.parse(&nothing, &[]).expect("options");
     assert_eq!(args.run.progress.progress, Some(Mode::Never));
     assert_eq!(args.inputs, ["a.csv", "-"]);
-    assert_eq!(args.limit.map(std::num::NonZeroU64::get), Some(7));
+    assert_eq!(args.limit, Some(7));
     assert_eq!(args.run.delivery.rate.to_string(), "90/m");
     assert_eq!(args.run.delivery.max_failures.to_string(), "20%");
     assert_eq!(args.set.len(), 2);
@@ -77,6 +77,9 @@ fn what_cannot_be_meant_is_refused_with_what_was_expected() {
             "lateship import a.csv -m m.toml --sandbox --endpoint https://shop.example.com/",
             "--sandbox",
         ),
+        ("lateship import a.csv -m m.toml --sandbox --ledger l.db", "--ledger"),
+        ("lateship retry a.csv --sandbox --ledger l.db", "--ledger"),
+        ("lateship import a.csv -m m.toml --timeout 0s", "more than 0"),
         ("lateship import a.csv -m m.toml -q -v", "--verbose"),
         ("lateship retry", "RESULTS"),
         ("lateship retry a.csv --only failed,sent", "not_attempted"),

@@ -4,7 +4,6 @@
 //! its summary.
 
 use std::ffi::OsString;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +143,7 @@ impl RunSettings {
             ledger,
             wait: delivery.wait,
             min_shipments: args.input.min_shipments,
-            limit: args.limit.map(NonZeroU64::get),
+            limit: args.limit,
             dry_run: args.dry_run,
             previous_run,
             command,
@@ -189,11 +188,12 @@ pub fn inputs(typed: &[OsString]) -> Result<Vec<InputPath>, Error> {
 /// # Errors
 /// A field with two.
 pub fn check_set(set: &[(Field, String)]) -> Result<(), Error> {
-    let twice = set
-        .iter()
-        .enumerate()
-        .find(|(index, (field, _))| set[..*index].iter().any(|(other, _)| other == field));
-    twice.map_or(Ok(()), |(_, (field, _))| Err(Error::SetTwice(*field)))
+    let earlier =
+        |index: usize, field: &Field| set[..index].iter().any(|(other, _)| other == field);
+    match set.iter().enumerate().find(|(index, (field, _))| earlier(*index, field)) {
+        Some((_, (field, _))) => Err(Error::SetTwice(*field)),
+        None => Ok(()),
+    }
 }
 
 fn paths(args: &ImportArgs, inputs: &[InputPath]) -> Result<Paths, Error> {

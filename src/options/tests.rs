@@ -372,14 +372,27 @@ fn command_line_that_retries_keeps_what_the_summary_does_not_hold() {
 }
 
 #[test]
-fn variable_of_each_option_is_named_after_its_flag_and_never_shown() {
+fn variable_of_each_option_is_named_after_its_flag_read_and_never_shown() {
     let command = MessageOptions::augment_args(ImportArgs::augment_args(Command::new("x")));
+    let line = typed(&["lateship", "import", "a.csv", "-m", "m.toml"]);
     let mut named = 0;
     for arg in command.get_arguments() {
-        let Some(variable) = arg.get_env() else { continue };
+        let Some(variable) = arg.get_env().and_then(|name| name.to_str()) else { continue };
         let flag = arg.get_long().expect("a flag").replace('-', "_").to_uppercase();
-        assert_eq!(variable, format!("LATESHIP_{flag}").as_str());
+        assert_eq!(variable, format!("LATESHIP_{flag}"));
         assert!(arg.is_hide_env_values_set(), "{flag}");
+        let set = [(variable, "/no/such thing")];
+        let import = line.parse::<ImportArgs>(&environment(&set), &[]);
+        let messages = line.parse::<MessageOptions>(&environment(&set), &[]);
+        match (import, messages) {
+            (Err(Error::Variable { name, .. }), Ok(_))
+            | (Ok(_), Err(Error::Variable { name, .. })) => assert_eq!(name, variable),
+            (Ok(args), Ok(_)) => {
+                let paths = [args.run.target.credentials, args.run.target.ledger];
+                assert!(paths.contains(&Some("/no/such thing".into())), "{variable}");
+            }
+            other => panic!("{variable}: {other:?}"),
+        }
         named += 1;
     }
     assert_eq!(named, 18);
