@@ -80,19 +80,16 @@ impl CommandLine {
         mapped: &[(String, String)],
     ) -> Result<T, Error> {
         let table = table::<T>();
-        let is_known = |option: &&TypedOption| {
-            table.get_arguments().any(|arg| arg.get_id().as_str() == option.id)
-        };
-        let (positional, options): (Vec<_>, Vec<_>) =
-            self.typed.iter().filter(is_known).partition(|option| option.is_positional);
-        let words = |options: &[&TypedOption]| -> Vec<OsString> {
-            options.iter().flat_map(|option| option.words.clone()).collect()
-        };
-        let mut line = words(&options);
+        let (mut line, mut positional) = (Vec::new(), vec![OsString::from("--")]);
         for arg in table.get_arguments() {
             let id = arg.get_id().as_str();
+            if let Some(option) = self.typed.iter().find(|option| option.id == id) {
+                let part = if option.is_positional { &mut positional } else { &mut line };
+                part.extend(option.words.iter().cloned());
+                continue;
+            }
             let conflicts = table.get_arg_conflicts_with(arg);
-            if self.has(id) || conflicts.iter().any(|other| self.has(other.get_id().as_str())) {
+            if conflicts.iter().any(|other| self.has(other.get_id().as_str())) {
                 continue;
             }
             let name = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
@@ -105,8 +102,7 @@ impl CommandLine {
                 line.extend(flag_with(arg, value.as_ref()));
             }
         }
-        line.push("--".into());
-        line.extend(words(&positional));
+        line.append(&mut positional);
         let matches = without_environment(table).try_get_matches_from(line)?;
         Ok(T::from_arg_matches(&matches)?)
     }
