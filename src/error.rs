@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
-use crate::{endpoint, init, ledger, mapping, results, sandbox, secret, settings, source};
+use crate::{endpoint, init, ledger, mapping, options, results, sandbox, secret, source};
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
@@ -38,7 +38,7 @@ pub enum Error {
     /// What was asked for does not fit together, or cannot be used: the mapping and the
     /// credentials, too.
     #[error(transparent)]
-    Settings(#[from] settings::Error),
+    Settings(#[from] options::error::Error),
     /// An input cannot be read.
     #[error(transparent)]
     Source(#[from] source::Error),
@@ -235,7 +235,7 @@ impl Error {
 
     /// Whether the message shows several troubles, each under a heading of its own.
     pub fn has_headings(&self) -> bool {
-        matches!(self, Self::Mapping(_) | Self::Settings(settings::Error::Mapping(_)))
+        matches!(self, Self::Mapping(_) | Self::Settings(options::error::Error::Mapping(_)))
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_comes_before_the_first_request_exits_2_with_the_hint_of_its_room() {
-        let error = Error::from(settings::Error::from(secret::Error::Missing));
+        let error = Error::from(options::error::Error::from(secret::Error::Missing));
         assert_eq!(error.exit_code(), 2);
         assert!(error.hint().is_some_and(|hint| hint.contains("--credentials")));
         assert!(!error.has_headings());

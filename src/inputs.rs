@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use self::arranged::Arranged;
 use crate::error::Error;
 use crate::mapping::{Bound, Mapping, Tables};
+use crate::options::input::InputPath;
 use crate::row::{Dialect, Encoding};
-use crate::settings::Input;
 use crate::shipment::Field;
 use crate::source::{self, Found, Readable, Source};
 use crate::survey::Survey;
@@ -94,7 +94,7 @@ impl Inputs {
     /// # Errors
     /// Whatever is wrong with an input or its header, the first of them; nothing was sent then.
     pub fn prepare(
-        inputs: &[Input],
+        inputs: &[InputPath],
         mapping: Arc<Mapping>,
         set: Vec<(Field, String)>,
         join: Option<&Path>,
@@ -103,9 +103,9 @@ impl Inputs {
         let mut files = Vec::with_capacity(inputs.len());
         for input in inputs {
             files.push(match input {
-                Input::Stdin => Readable::standard_input(folder)?,
-                Input::Path(path) => Readable::file(path, folder)?,
-                Input::Known { path, name } => Readable::file(path, folder)?.called(name),
+                InputPath::Stdin => Readable::standard_input(folder)?,
+                InputPath::File(path) => Readable::file(path, folder)?,
+                InputPath::Known { path, name } => Readable::file(path, folder)?.called(name),
             });
         }
         let joined = OtherFile::joined(&mapping, join)?;

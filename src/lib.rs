@@ -20,8 +20,8 @@
 //! | [`problem`] | what is wrong with a row | [`results`] | outcomes to files, in input order |
 //! | [`limits`] | rate, attempts, times | | |
 //!
-//! Around it: [`cli`] (what a user types), [`settings`] (flag over environment over mapping over
-//! default), [`secret`] and [`endpoint`] (credentials and address, checked), [`inputs`] (files
+//! Around it: [`cli`] (the commands), [`options`] (every option once; flag over environment over
+//! mapping over default), [`secret`] and [`endpoint`] (credentials and address, checked), [`inputs`] (files
 //! proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows),
 //! [`survey`] (rows counted, troubles grouped), [`packed`] (tables within a cell, recognised),
 //! [`progress`] and [`log`] (standard error), [`closing`] (the words before and after a run),
@@ -48,6 +48,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod mapping;
+pub mod options;
 pub mod outcome;
 pub mod packed;
 pub mod pipeline;
@@ -57,7 +58,6 @@ pub mod results;
 pub mod row;
 pub mod sandbox;
 pub mod secret;
-pub mod settings;
 pub mod shipment;
 pub mod sorter;
 pub mod source;

@@ -1,32 +1,16 @@
 //! The small values that bound a run: rate, failures, durations, times of day, and what an answer
 //! is taken for.
 //!
-//! They are typed by a user (in flags, the environment or `[delivery]`), checked here once, and
-//! obeyed by `delivery`.
+//! They come from options (`options` has the defaults), are checked here once, and obeyed by
+//! `delivery`.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::civil::Time;
-
-/// Requests in flight at most, unless told otherwise.
-pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
-/// Requests started per unit of time, unless told otherwise.
-pub const DEFAULT_RATE: Rate =
-    Rate::Per(NonZeroU32::new(10).expect("10 is not zero"), Unit::Second);
-/// Attempts per shipment, unless told otherwise.
-pub const DEFAULT_MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
-/// The time for one request, from its start to the end of its answer, unless told otherwise.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The time for name look-up, connection and TLS handshake together, unless told otherwise.
-pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an endpoint that answers nothing useful is waited for, unless told otherwise.
-pub const DEFAULT_GIVE_UP_AFTER: Duration = Duration::from_secs(2 * 3600);
-/// Failures in a row after which a run stops, unless told otherwise.
-pub const DEFAULT_MAX_FAILURES: MaxFailures =
-    MaxFailures::InARow(NonZeroU32::new(100).expect("100 is not zero"));
 
 /// All that bounds a run's delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,24 +37,6 @@ pub struct Limits {
     pub in_doubt: InDoubt,
     /// Answers taken for something else than the table says, first match first.
     pub answers: Vec<AnswerRule>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            concurrency: DEFAULT_CONCURRENCY,
-            rate: DEFAULT_RATE,
-            max_attempts: DEFAULT_MAX_ATTEMPTS,
-            timeout: DEFAULT_TIMEOUT,
-            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
-            give_up_after: DEFAULT_GIVE_UP_AFTER,
-            max_failures: DEFAULT_MAX_FAILURES,
-            stop_at: None,
-            max_duration: None,
-            in_doubt: InDoubt::default(),
-            answers: Vec::new(),
-        }
-    }
 }
 
 /// How many requests may be started per unit of time.
@@ -129,17 +95,41 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A text that is none of the values of this module; says what was expected.
+/// A text that an option does not take; says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unfit(String);
+
+impl Unfit {
+    /// One with this message.
+    pub fn new(expected: impl Into<String>) -> Self {
+        Self(expected.into())
+    }
+}
+
+/// Reads a whole number in `range`; the type may say besides that it is not 0.
+///
+/// # Errors
+/// Anything else.
+pub fn whole_number<T: FromStr>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, Unfit> + Clone {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number: u64| number.to_string().parse().ok()).ok_or_else(|| {
+            let (start, end) = (range.start(), range.end());
+            let end = if *end == u64::MAX { "on".to_owned() } else { format!("to {end}") };
+            Unfit(format!("expected a whole number from {start} {end}"))
+        })
+    }
+}
 
 impl FromStr for Rate {
     type Err = Unfit;
 
     fn from_str(text: &str) -> Result<Self, Unfit> {
         let unfit = || Unfit("expected a rate like 10/s, 90/m or 5000/h, or unlimited".to_owned());
-        if text == "unlimited" {
+        if text.trim() == "unlimited" {
             return Ok(Self::Unlimited);
         }
         let (count, unit) = text.split_once('/').ok_or_else(unfit)?;
@@ -215,6 +205,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, Unfit> {
     Ok(duration)
 }
 
+/// Reads a length of time as [`parse_duration`] does; 0 is refused, as nothing can be done in it.
+///
+/// # Errors
+/// Anything else.
+pub fn parse_time_limit(text: &str) -> Result<Duration, Unfit> {
+    let limit = Some(parse_duration(text)?).filter(|limit| !limit.is_zero());
+    limit.ok_or_else(|| Unfit::new("expected a length of time of more than 0, like 30s"))
+}
+
 /// Reads a time of day, `HH:MM`, on the 24-hour clock.
 ///
 /// # Errors
@@ -243,7 +242,7 @@ impl FromStr for InDoubt {
     type Err = Unfit;
 
     fn from_str(word: &str) -> Result<Self, Unfit> {
-        match word {
+        match word.trim() {
             "resend" => Ok(Self::Resend),
             "hold" => Ok(Self::Hold),
             _ => Err(Unfit("expected resend or hold".to_owned())),
@@ -274,7 +273,7 @@ impl FromStr for Changed {
     type Err = Unfit;
 
     fn from_str(word: &str) -> Result<Self, Unfit> {
-        match word {
+        match word.trim() {
             "send" => Ok(Self::Send),
             "skip" => Ok(Self::Skip),
             _ => Err(Unfit("expected send or skip".to_owned())),
@@ -332,6 +331,18 @@ mod tests {
             "10/s".parse::<Rate>().expect("a rate").time_for(12_400),
             Duration::from_secs(1240)
         );
+    }
+
+    #[test]
+    fn whole_number_keeps_to_its_range() {
+        let read = |text| whole_number::<NonZeroU32>(1..=10)(text);
+        assert_eq!(read("10"), Ok(NonZeroU32::new(10).expect("not 0")));
+        for text in ["", "0", "11", "-1", "1.5", "many"] {
+            let refused = read(text).expect_err(text);
+            assert_eq!(refused.to_string(), "expected a whole number from 1 to 10");
+        }
+        let refused = whole_number::<u64>(0..=u64::MAX)("-1").expect_err("below 0");
+        assert_eq!(refused.to_string(), "expected a whole number from 0 on");
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(word: &str) -> Result<Self, UnknownFormat> {
-        match word {
+        match word.trim() {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
             _ => Err(UnknownFormat),

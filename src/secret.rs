@@ -2,7 +2,7 @@
 //!
 //! They come from the environment or from a file that only its owner can read, never from
 //! arguments, which every user of a machine can list. [`Secret`] shows `(redacted)` in place of its
-//! text; no error of this module quotes a value or the line that holds it. `settings` reads them,
+//! text; no error of this module quotes a value or the line that holds it. `options` reads them,
 //! `delivery` sends them and passes foreign text (an answer may echo a request) through
 //! [`Credentials::redact`].
 

@@ -4,6 +4,7 @@
 //! Everything that came from outside passes [`printable`] or [`quoted`] before a person sees it: a
 //! cell can hold terminal escapes, and an answer can be endless.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 
 /// The most characters of one foreign text that are shown.
@@ -111,6 +112,27 @@ pub fn fold(name: &str) -> String {
         .filter(|c| c.is_alphanumeric() || *c == '\u{FFFD}')
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+/// A word as a shell takes it: bare where possible, else in quotes, with control characters as bash
+/// and zsh spell them.
+pub fn shell_word(word: &OsStr) -> String {
+    let bare = |c: char| c.is_alphanumeric() || "-_./,:=@%+".contains(c);
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(bare) => text.to_owned(),
+        Some(text) if !text.chars().any(is_unprintable) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        _ => {
+            let bytes = word.as_encoded_bytes().iter();
+            let escaped = bytes.map(|&byte| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+                b' '..=b'~' => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            });
+            format!("$'{}'", escaped.collect::<String>())
+        }
+    }
 }
 
 #[cfg(test)]

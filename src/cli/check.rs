@@ -13,15 +13,16 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::report::{self, Columns};
-use super::values::parse_set;
 use super::{Surroundings, json, parser_of, pretty, print};
 use crate::Error;
 use crate::error::exit;
 use crate::inputs::{Inputs, OtherFile};
 use crate::mapping::Bound;
+use crate::options::delivery::load_mapping;
+use crate::options::parse_set;
+use crate::options::run::{check_set, inputs};
 use crate::packed::Watch;
 use crate::row::Encoding;
-use crate::settings;
 use crate::shipment::Field;
 use crate::source::About;
 use crate::survey::Survey;
@@ -99,9 +100,9 @@ pub(super) struct Flags {
 
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let inputs = settings::inputs(&self.inputs)?;
-        settings::check_set(&self.set)?;
-        let mut mapping = settings::load_mapping(&self.mapping)?;
+        let inputs = inputs(&self.inputs)?;
+        check_set(&self.set)?;
+        let mut mapping = load_mapping(&self.mapping)?;
         if let Some(encoding) = self.encoding {
             mapping.pin_encoding(encoding);
         }

@@ -15,8 +15,8 @@ use super::{Surroundings, pretty, print};
 use crate::Error;
 use crate::error::exit;
 use crate::init::{self, Confidence, Preview, Proposal, SAMPLE_ROWS, Sample};
+use crate::options::input::InputPath;
 use crate::row::{Encoding, Form, Reading, Row};
-use crate::settings::Input;
 use crate::source::{Readable, Source};
 use crate::text;
 
@@ -73,7 +73,7 @@ enum Place {
 
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let input = Input::typed(&self.input);
+        let input = InputPath::from_typed(&self.input);
         let place = self.place(&input);
         if let Place::File(path) = &place
             && path.exists()
@@ -83,8 +83,8 @@ impl Flags {
         }
         let folder = std::env::temp_dir();
         let readable = match &input {
-            Input::Stdin => Readable::standard_input(&folder)?,
-            Input::Path(path) | Input::Known { path, .. } => Readable::file(path, &folder)?,
+            InputPath::Stdin => Readable::standard_input(&folder)?,
+            InputPath::File(path) | InputPath::Known { path, .. } => Readable::file(path, &folder)?,
         };
         let form = Form { encoding: self.encoding, ..Form::default() };
         let source = Source::open(0, readable.path(), readable.shown(), &form)?;
@@ -119,7 +119,7 @@ impl Flags {
         Ok(exit::OK)
     }
 
-    fn place(&self, input: &Input) -> Place {
+    fn place(&self, input: &InputPath) -> Place {
         match (&self.output, input.path()) {
             (Some(path), _) if path.as_os_str() == "-" => Place::StandardOutput,
             (Some(path), _) => Place::File(path.clone()),
@@ -207,20 +207,14 @@ fn next(input: &std::ffi::OsStr, mapping: &str, proposal: &Proposal) -> String {
         ""
     };
     let mapping = if needs_path(mapping) { format!("./{mapping}") } else { mapping.to_owned() };
-    format!("Next: lateship check {} -m {}{join}\n", quoted(&input), quoted(&mapping))
+    format!(
+        "Next: lateship check {} -m {}{join}\n",
+        text::shell_word(input.as_ref()),
+        text::shell_word(mapping.as_ref())
+    )
 }
 
 /// A name without a slash and another ending would be taken for a built-in mapping's.
 fn needs_path(mapping: &str) -> bool {
     !crate::mapping::Mapping::is_path(mapping)
-}
-
-fn quoted(argument: &str) -> String {
-    let plain =
-        argument.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./_-+@%,:=".contains(&byte));
-    if plain && !argument.is_empty() {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', "'\\''"))
-    }
 }

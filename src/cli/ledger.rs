@@ -7,15 +7,18 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use self::adopt::Adopt;
-use super::values::flag;
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
 use crate::ledger::{self, Forget, LedgerAdmin, LedgerRow, Resolution};
+use crate::options::command_line::variable;
 use crate::results;
 use crate::text;
 
 mod adopt;
+
+/// The variable behind `--ledger`.
+const VARIABLE: &str = "LATESHIP_LEDGER";
 
 const LONG_ABOUT: &str = "\
 Look at what is remembered of accepted shipments, and put it right.
@@ -49,7 +52,8 @@ disk, what came before stays remembered).";
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub(super) struct Flags {
-    #[arg(long, global = true, value_name = "PATH", help = flag("The ledger", "ledger.db in your state folder", "LEDGER"))]
+    /// The ledger [default: ledger.db in your state folder]
+    #[arg(long, global = true, value_name = "PATH", env = VARIABLE, hide_env_values = true)]
     ledger: Option<PathBuf>,
     #[command(subcommand)]
     what: What,
@@ -101,10 +105,12 @@ enum What {
 
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let path = match self.ledger.or_else(|| around.environment.path("LATESHIP_LEDGER")) {
-            Some(path) => path,
-            None => ledger::default_path()?,
-        };
+        let path =
+            match self.ledger.or_else(|| variable(around.environment, VARIABLE).map(PathBuf::from))
+            {
+                Some(path) => path,
+                None => ledger::default_path()?,
+            };
         match self.what {
             What::Path => print(&format!("{}\n", path.display()))?,
             What::Stats { verify } => {

@@ -1,8 +1,7 @@
-//! What a user types: the parser, and one file for each command. clap lives here alone.
+//! The commands, one file each, with their help; the options of a run are in `options`.
 //!
-//! A command turns its flags into values of the right types and hands them to `settings`; it
-//! decides nothing that the environment or a mapping could decide as well. Standard output takes
-//! what was asked for (a table, a payload, an address), standard error everything else.
+//! Standard output takes what was asked for (a table, a payload, an address), standard error
+//! everything else.
 
 mod check;
 mod fields;
@@ -17,22 +16,20 @@ mod retry;
 mod sandbox;
 #[cfg(test)]
 mod tests;
-mod values;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::Error;
 use crate::error::exit;
 use crate::log::{self, Format, Level};
+use crate::options::command_line::{CommandLine, Environment, without_environment};
+use crate::options::{MessageOptions, ProgressOptions};
 use crate::progress::{Mode, Screen};
-use crate::settings::{Environment, Rerun};
-
-/// The heading of the flags that say what is told while a command runs.
-const MESSAGES: &str = "Messages (standard error only)";
 
 const LONG_ABOUT: &str = "\
 Delivers order exports (CSV) to LateShipment.com's custom-store webhook.
@@ -69,7 +66,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    voice: Voice,
+    messages: MessageOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,32 +81,11 @@ enum Command {
     Ledger(ledger::Flags),
 }
 
-/// How much is told on standard error; the same for every command.
-#[derive(Debug, Args)]
-#[command(next_help_heading = MESSAGES)]
-struct Voice {
-    /// Say nothing but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Say more; twice for every attempt
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    verbose: u8,
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORMAT",
-        hide_possible_values = true,
-        value_parser = parser_of::<Format>(&["text", "json"]),
-        help = values::flag("How log lines are written: text or json", "text", "LOG_FORMAT")
-    )]
-    log_format: Option<Format>,
-}
-
 /// What a command is given beside its own flags.
 struct Surroundings<'a> {
     environment: &'a Environment<'a>,
     screen: Screen,
-    rerun: Rerun,
+    line: CommandLine,
 }
 
 /// Runs the command in `args` (the program's name first) and returns the exit code.
@@ -119,47 +95,59 @@ struct Surroundings<'a> {
 /// with the command line itself are printed here.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
-    match Cli::try_parse_from(&args) {
-        Ok(cli) => cli.run(args, &Environment::of_process()),
-        Err(told) => {
+    match parse(&args) {
+        Ok((cli, line)) => cli.run(line, &|name: &str| std::env::var_os(name)),
+        Err(error) => {
             // A reader that went away has seen enough.
-            let _ = told.print();
-            Ok(if told.use_stderr() { exit::NOTHING_SENT } else { exit::OK })
+            let _ = error.print();
+            Ok(if error.use_stderr() { exit::NOTHING_SENT } else { exit::OK })
         }
     }
 }
 
+/// Parses the command line alone; the environment comes later, beneath what was typed.
+fn parse(args: &[OsString]) -> Result<(Cli, CommandLine), clap::Error> {
+    let mut command = without_environment(Cli::command());
+    command.build();
+    let matches =
+        command.try_get_matches_from_mut(args).map_err(|mut error| match error.kind() {
+            // Help names the variables.
+            ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                Cli::command().try_get_matches_from(args).err().unwrap_or(error)
+            }
+            // An address that is refused may hold a password.
+            _ if error
+                .get(ContextKind::InvalidArg)
+                .is_some_and(|arg| arg.to_string().starts_with("--endpoint")) =>
+            {
+                error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+                error
+            }
+            _ => error,
+        })?;
+    let line = CommandLine::from_matches(&command, &matches);
+    Ok((Cli::from_arg_matches(&matches)?, line))
+}
+
 impl Cli {
-    fn run(self, args: Vec<OsString>, environment: &Environment<'_>) -> Result<u8, Error> {
-        let format = self
-            .voice
-            .log_format
-            .map_or_else(|| environment.read("LATESHIP_LOG_FORMAT", str::parse), |f| Ok(Some(f)));
-        let format = format?.unwrap_or_default();
+    fn run(self, line: CommandLine, environment: &Environment<'_>) -> Result<u8, Error> {
+        let MessageOptions { quiet, verbose, log_format } = line.parse(environment, &[])?;
         let progress = match &self.command {
-            Command::Import(flags) => Some(flags.progress),
-            Command::Retry(flags) => Some(flags.progress),
-            Command::Check(_)
-            | Command::Init(_)
-            | Command::Mappings(_)
-            | Command::Fields(_)
-            | Command::Sandbox(_)
-            | Command::Ledger(_) => None,
-        };
-        let progress = match progress {
-            Some(None) => environment.read("LATESHIP_PROGRESS", str::parse)?,
-            typed => typed.flatten(),
+            Command::Import(_) | Command::Retry(_) => {
+                line.parse::<ProgressOptions>(environment, &[])?.progress
+            }
+            _ => None,
         };
         // A program that reads the log as JSON would stumble over a line of progress that nobody
         // asked for.
-        let usual = if format == Format::Json { Mode::Never } else { Mode::Auto };
-        let screen = Screen::new(progress.unwrap_or(usual), self.voice.quiet);
-        let screen = if format == Format::Json { screen.in_json() } else { screen };
-        log::start(Level::typed(self.voice.quiet, self.voice.verbose), format, &screen);
-        let around = Surroundings { environment, screen, rerun: Rerun::new(args) };
+        let usual = if log_format == Format::Json { Mode::Never } else { Mode::Auto };
+        let screen = Screen::new(progress.unwrap_or(usual), quiet);
+        let screen = if log_format == Format::Json { screen.in_json() } else { screen };
+        log::start(Level::typed(quiet, verbose), log_format, &screen);
+        let around = Surroundings { environment, screen, line };
         match self.command {
-            Command::Import(flags) => flags.run(around),
-            Command::Retry(flags) => flags.run(around),
+            Command::Import(_) => import::run(around),
+            Command::Retry(_) => retry::run(around),
             Command::Check(flags) => flags.run(&around),
             Command::Init(flags) => flags.run(&around),
             Command::Mappings(flags) => flags.run(),

@@ -1,21 +1,12 @@
 //! `lateship retry`: what an earlier run left. Its long help says what is sent, and what is carried
 //! over.
 
-use std::path::PathBuf;
+use clap::{Arg, Args};
 
-use clap::Args;
-
-use super::import::{Memory, Pace};
-use super::values::{EndpointParser, flag, parse_set};
-use super::{Surroundings, parser_of};
+use super::Surroundings;
 use crate::Error;
-use crate::endpoint::Endpoint;
-use crate::mapping::Delivery;
-use crate::outcome::Status;
-use crate::progress::Mode;
-use crate::secret::{API_KEY_VARIABLE, EMAIL_VARIABLE};
-use crate::settings::{Import, Retry, Typed};
-use crate::shipment::Field;
+use crate::options::RetryArgs;
+use crate::options::run::RunSettings;
 
 const LONG_ABOUT: &str = "\
 Send what an earlier run left: the rows that were not accepted, and no other.
@@ -57,123 +48,39 @@ Exit codes: (all rows count, those carried over as well)
   3    stopped before the end
   129, 130, 143   interrupted; everything is recorded";
 
+const ENDPOINT: &str = "Another address for the shipments; https, or http on this machine [default: the one of the \
+                        earlier run]";
+
+const SANDBOX: &str =
+    "Send to a sandbox of the run's own; only for what was sent to one [default: off]";
+
 const IN_DOUBT: &str = "What becomes of rows that are in_doubt, or of which an answer is lost now: resend (the message says \
                         so then) or hold (they stay in_doubt for a person); hold needs no ledger here [default: as before]";
 
 const LEDGER: &str = "Where accepted shipments are remembered [default: where the earlier run remembered them, if that is on \
-                      this machine, else as for import] [env: LATESHIP_LEDGER]";
+                      this machine, else as for import]";
+
+const PROGRESS: &str =
+    "When progress is shown: auto, always or never [default: auto; never with --log-format json]";
 
 /// Send what an earlier run left: the rows that were not accepted
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
-#[command(mut_arg("in_doubt", |flag| flag.help(IN_DOUBT)), mut_arg("ledger", |flag| flag.help(LEDGER)))]
+#[command(mut_arg("endpoint", |arg| from_summary(arg, ENDPOINT)))]
+#[command(mut_arg("in_doubt", |arg| from_summary(arg, IN_DOUBT)))]
+#[command(mut_arg("sandbox", |arg| arg.help(SANDBOX)), mut_arg("ledger", |arg| arg.help(LEDGER)))]
+#[command(mut_arg("progress", |arg| arg.help(PROGRESS)))]
 pub(super) struct Flags {
-    /// The results of the earlier run
-    #[arg(value_name = "RESULTS")]
-    results: PathBuf,
-    #[arg(
-        long,
-        value_name = "STATUS,…",
-        value_delimiter = ',',
-        value_parser = parse_left,
-        help = "Only rows with one of these statuses: invalid, rejected, failed, in_doubt, not_attempted [default: all of them]"
-    )]
-    only: Vec<Status>,
-    /// Another mapping: a file, or the name of a built-in one [default: the one of the earlier run,
-    /// as it is now]
-    #[arg(short, long, value_name = "MAPPING")]
-    mapping: Option<String>,
-    /// The export that is joined [default: the one of the earlier run]
-    #[arg(long, value_name = "PATH")]
-    join: Option<PathBuf>,
-    /// A constant for one field, over the mapping and those of the earlier run; may be given
-    /// several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
-    set: Vec<(Field, String)>,
-
-    /// Where the rows go that are still not accepted [default: where they were]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    failed_rows: Option<PathBuf>,
-    /// The summary of the earlier run, which is replaced [default: RESULTS with .json]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    summary: Option<PathBuf>,
-
-    /// Another address for the shipments; https, or http on this machine [default: the one of the
-    /// earlier run]
-    #[arg(long, value_name = "URL", help_heading = "Target", value_parser = EndpointParser)]
-    endpoint: Option<Endpoint>,
-    /// Send to a sandbox of the run's own; only for what was sent to one [default: off]
-    #[arg(long, conflicts_with = "endpoint", help_heading = "Target")]
-    sandbox: bool,
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Target",
-        help = flag(
-            "A TOML file with email and api_key, readable by its owner alone",
-            format!("{EMAIL_VARIABLE} and {API_KEY_VARIABLE} in the environment"),
-            "CREDENTIALS"
-        )
-    )]
-    credentials: Option<PathBuf>,
-
     #[command(flatten)]
-    memory: Memory,
-
-    #[command(flatten)]
-    pace: Pace,
-
-    #[arg(
-        long,
-        value_name = "WHEN",
-        help_heading = super::MESSAGES,
-        hide_possible_values = true,
-        value_parser = parser_of::<Mode>(&["auto", "always", "never"]),
-        help = flag("When progress is shown: auto, always or never", "auto; never with --log-format json", "PROGRESS")
-    )]
-    pub(super) progress: Option<Mode>,
+    args: RetryArgs,
 }
 
-/// A word that names nothing that could be left.
-#[derive(Debug, thiserror::Error)]
-#[error("expected invalid, rejected, failed, in_doubt or not_attempted")]
-struct NotLeft;
-
-fn parse_left(word: &str) -> Result<Status, NotLeft> {
-    word.trim().parse::<Status>().ok().filter(|status| !status.is_settled()).ok_or(NotLeft)
+/// An option that the summary of the earlier run stands behind, not the environment.
+fn from_summary(arg: Arg, help: &'static str) -> Arg {
+    arg.help(help).hide_env(true).hide_default_value(true)
 }
 
-impl Flags {
-    pub(super) fn run(self, around: Surroundings<'_>) -> Result<u8, Error> {
-        let import = Import::retry(self.into_retry(), around.environment, around.rerun)?;
-        crate::pipeline::run(&import, &around.screen)
-    }
-
-    fn into_retry(self) -> Retry {
-        Retry {
-            results: self.results,
-            only: self.only,
-            in_doubt: self.memory.in_doubt,
-            typed: Typed {
-                encoding: None,
-                mapping: self.mapping.unwrap_or_default(),
-                join: self.join,
-                failed_rows: self.failed_rows,
-                summary: self.summary,
-                endpoint: self.endpoint,
-                sandbox: self.sandbox,
-                credentials: self.credentials,
-                delivery: Delivery {
-                    changed: self.memory.changed,
-                    wait: self.memory.wait,
-                    ..self.pace.into_delivery()
-                },
-                ledger: self.memory.ledger,
-                no_ledger: self.memory.no_ledger,
-                resend: self.memory.resend,
-                set: self.set,
-                ..Typed::default()
-            },
-        }
-    }
+pub(super) fn run(around: Surroundings<'_>) -> Result<u8, Error> {
+    let settings = RunSettings::retry(around.line, around.environment)?;
+    crate::pipeline::run(&settings, &around.screen)
 }

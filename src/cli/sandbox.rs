@@ -9,16 +9,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::parse_share;
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
-use crate::limits::parse_duration;
+use crate::limits::{Unfit, parse_duration, whole_number};
 use crate::sandbox::{
     OutageStart, OutageWindow, Sandbox, SandboxCounts, SandboxSettings, SlowResponses,
 };
 use crate::secret::{API_KEY_VARIABLE, Credentials, EMAIL_VARIABLE};
-use crate::settings::parse_count;
 use crate::text;
 
 const LONG_ABOUT: &str = "\
@@ -52,14 +50,14 @@ pub(super) struct Flags {
     #[arg(long, value_name = "SHARE:TIME", value_parser = parse_slow)]
     slow: Option<SlowResponses>,
     /// Requests allowed in any one second; more are answered with 429 [default: no limit]
-    #[arg(long, value_name = "N", value_parser = parse_count::<NonZeroU32>)]
+    #[arg(long, value_name = "N", value_parser = whole_number::<NonZeroU32>(1..=u32::MAX.into()))]
     rate_limit: Option<NonZeroU32>,
     /// Refuse connections for the time FOR, beginning AFTER the first request (a time like 30s) or
     /// after so many requests (a number) [default: never]
     #[arg(long, value_name = "AFTER:FOR", value_parser = parse_outage)]
     outage: Option<OutageWindow>,
     /// Answer 401, as for wrong credentials, from request N+1 on [default: never]
-    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>(0..=u64::MAX))]
     revoke_after: Option<u64>,
     /// Selects which requests meet a random fault
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -230,6 +228,15 @@ fn describe(counts: &SandboxCounts) -> String {
         );
     }
     text
+}
+
+/// Reads a share: `0.1` or `10%`.
+fn parse_share(typed: &str) -> Result<f64, Unfit> {
+    let (number, unit) = typed.strip_suffix('%').map_or((typed, 1.0), |percent| (percent, 100.0));
+    let share = number.trim().parse::<f64>().ok().map(|number| number / unit);
+    share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
+        Unfit::new("expected a share of the requests from 0 to 1, or in per cent, like 0.1 or 10%")
+    })
 }
 
 #[cfg(test)]

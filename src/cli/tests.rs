@@ -4,14 +4,10 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::*;
-use crate::limits::{
-    DEFAULT_CONCURRENCY, DEFAULT_CONNECT_TIMEOUT, DEFAULT_GIVE_UP_AFTER, DEFAULT_MAX_ATTEMPTS,
-    DEFAULT_MAX_FAILURES, DEFAULT_RATE, DEFAULT_TIMEOUT,
-};
-use crate::settings;
+use crate::options;
 
-fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(line.split(' '))
+fn parse(line: &str) -> Result<(Cli, CommandLine), clap::Error> {
+    super::parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
 }
 
 fn refused(line: &str) -> clap::Error {
@@ -20,19 +16,6 @@ fn refused(line: &str) -> clap::Error {
 
 fn long_help(command: &str) -> String {
     Cli::command().find_subcommand_mut(command).expect("a command").render_long_help().to_string()
-}
-
-/// The help of each flag of `import` without line breaks, behind its name.
-fn flags() -> Vec<(String, String)> {
-    let command = Cli::command();
-    let import = command.find_subcommand("import").expect("a command");
-    let mut flags = Vec::new();
-    for flag in import.get_arguments().chain(command.get_arguments()) {
-        if let Some(name) = flag.get_long() {
-            flags.push((name.to_owned(), flag.get_help().expect(name).to_string()));
-        }
-    }
-    flags
 }
 
 #[test]
@@ -58,20 +41,18 @@ fn flags_arrive_with_their_types() {
                 --stop-at 06:30 --max-duration 8h --set product=a=b --set amount= --limit 7 --dry-run \
                 --progress never -vv --log-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cli = parse(&line).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(
-        (cli.voice.quiet, cli.voice.verbose, cli.voice.log_format),
-        (false, 2, Some(Format::Json))
-    );
-    let Command::Import(flags) = cli.command else { panic!("{line}") };
-    assert_eq!(flags.progress, Some(Mode::Never));
-    let typed = flags.into_typed();
-    assert_eq!(typed.inputs, ["a.csv", "-"]);
-    assert_eq!(typed.limit, Some(7));
-    assert_eq!(typed.delivery.rate.map(|rate| rate.to_string()).as_deref(), Some("90/m"));
-    assert_eq!(typed.delivery.max_failures.map(|max| max.to_string()).as_deref(), Some("20%"));
-    assert_eq!(typed.set.len(), 2);
-    assert!(typed.endpoint.is_some_and(|endpoint| endpoint.is_loopback()));
+    let (_, line) = parse(&line).unwrap_or_else(|error| panic!("{error}"));
+    let nothing = |_: &str| None;
+    let messages: MessageOptions = line.parse(&nothing, &[]).expect("options");
+    assert_eq!((messages.quiet, messages.verbose, messages.log_format), (false, 2, Format::Json));
+    let args: options::ImportArgs = line.parse(&nothing, &[]).expect("options");
+    assert_eq!(args.run.progress.progress, Some(Mode::Never));
+    assert_eq!(args.inputs, ["a.csv", "-"]);
+    assert_eq!(args.limit, Some(7));
+    assert_eq!(args.run.delivery.rate.to_string(), "90/m");
+    assert_eq!(args.run.delivery.max_failures.to_string(), "20%");
+    assert_eq!(args.set.len(), 2);
+    assert!(args.run.target.endpoint.is_loopback());
 }
 
 #[test]
@@ -96,6 +77,9 @@ fn what_cannot_be_meant_is_refused_with_what_was_expected() {
             "lateship import a.csv -m m.toml --sandbox --endpoint https://shop.example.com/",
             "--sandbox",
         ),
+        ("lateship import a.csv -m m.toml --sandbox --ledger l.db", "--ledger"),
+        ("lateship retry a.csv --sandbox --ledger l.db", "--ledger"),
+        ("lateship import a.csv -m m.toml --timeout 0s", "more than 0"),
         ("lateship import a.csv -m m.toml -q -v", "--verbose"),
         ("lateship retry", "RESULTS"),
         ("lateship retry a.csv --only failed,sent", "not_attempted"),
@@ -134,75 +118,50 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
-fn every_flag_says_its_default() {
-    for (name, default) in [
-        ("rate", format!("[default: {DEFAULT_RATE};")),
-        ("concurrency", format!("[default: {DEFAULT_CONCURRENCY}]")),
-        ("max-attempts", format!("[default: {DEFAULT_MAX_ATTEMPTS}]")),
-        ("max-failures", format!("[default: {DEFAULT_MAX_FAILURES}]")),
-        ("timeout", format!("[default: {}]", values::typed(DEFAULT_TIMEOUT))),
-        ("connect-timeout", format!("[default: {},", values::typed(DEFAULT_CONNECT_TIMEOUT))),
-        ("give-up-after", format!("[default: {}]", values::typed(DEFAULT_GIVE_UP_AFTER))),
-    ] {
-        assert!(flags().contains_help(name, &default), "--{name} without {default}");
-    }
-    for (name, help) in flags() {
-        // What is not given, is not there; it has no default.
-        if !["mapping", "set", "quiet", "verbose"].contains(&name.as_str()) {
-            assert!(help.contains("[default: "), "--{name}: {help}");
+fn help_of_every_flag_says_its_default_and_its_variable() {
+    let command = Cli::command();
+    let import = command.find_subcommand("import").expect("a command");
+    for arg in import.get_arguments().chain(command.get_arguments()) {
+        let Some(name) = arg.get_long() else { continue };
+        let help = arg.get_help().expect(name).to_string();
+        let by_clap = arg.get_action().takes_values() && !arg.get_default_values().is_empty();
+        // An option that gives nothing unless it is typed has no default.
+        if !["mapping", "set", "quiet", "verbose"].contains(&name) {
+            assert!(help.contains("[default: ") != by_clap, "--{name}: {help}");
         }
     }
-}
-
-trait ContainsHelp {
-    fn contains_help(&self, name: &str, part: &str) -> bool;
-}
-
-impl ContainsHelp for Vec<(String, String)> {
-    fn contains_help(&self, name: &str, part: &str) -> bool {
-        self.iter().any(|(flag, help)| flag == name && help.contains(part))
+    let help = long_help("import");
+    for part in
+        ["[default: 10/s]", "[env: LATESHIP_RATE]", "[default: 2h]", "[env: LATESHIP_STOP_AT]"]
+    {
+        assert!(help.contains(part), "{part}");
     }
+    let retry = long_help("retry");
+    for part in ["[env: LATESHIP_ENDPOINT]", "[env: LATESHIP_IN_DOUBT]", "[default: resend]"] {
+        assert!(!retry.contains(part), "{part}");
+    }
+    let printed = refused("lateship import --help").to_string();
+    assert!(printed.contains("[env: LATESHIP_RATE]"), "{printed}");
 }
 
 #[test]
-fn every_variable_that_help_names_is_read() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("shop.toml");
-    std::fs::write(
-        &path,
-        "[fields]\norder_no = \"A\"\ntrackingnumber = \"B\"\ncarrier_type = \"C\"\n",
-    )
-    .expect("a mapping");
-    let mapping = path.to_str().expect("a plain path");
-    let mut named = 0;
-    for (name, help) in flags() {
-        let Some((_, variable)) = help.split_once("[env: ") else { continue };
-        let variable = variable.trim_end_matches(']');
-        assert_eq!(variable, format!("LATESHIP_{}", name.replace('-', "_").to_uppercase()));
-        named += 1;
-        let account = ["LATESHIPMENT_EMAIL", "LATESHIPMENT_API_KEY"];
-        let environment = Environment::of_function(move |asked| {
-            (asked == variable)
-                .then(|| "/no/such thing".into())
-                .or_else(|| account.contains(&asked).then(|| "x".into()))
-        });
-        let args: Vec<OsString> =
-            ["lateship", "import", "a.csv", "-m", mapping].map(OsString::from).into();
-        let error = Cli::try_parse_from(&args)
-            .expect("a command")
-            .run(args, &environment)
-            .expect_err(variable);
-        match error {
-            Error::Settings(settings::Error::Variable { name, .. }) => assert_eq!(name, variable),
-            Error::Settings(settings::Error::Credentials(_)) => {
-                assert_eq!(variable, "LATESHIP_CREDENTIALS");
+fn variable_with_nonsense_is_named_by_every_command_that_reads_it() {
+    for (line, variable) in [
+        ("lateship fields", "LATESHIP_LOG_FORMAT"),
+        ("lateship import a.csv -m orders", "LATESHIP_PROGRESS"),
+        ("lateship import a.csv -m orders", "LATESHIP_MAX_ATTEMPTS"),
+        ("lateship retry a.csv", "LATESHIP_WAIT"),
+    ] {
+        let environment =
+            |asked: &str| (asked == variable).then(|| OsString::from("no such thing"));
+        let (cli, line) = parse(line).expect("a command");
+        match cli.run(line, &environment).expect_err(variable) {
+            Error::Settings(options::error::Error::Variable { name, .. }) => {
+                assert_eq!(name, variable);
             }
-            // A path that is not there is one for a ledger; what fails is the input.
-            Error::Source(_) => assert_eq!(variable, "LATESHIP_LEDGER"),
             other => panic!("{variable}: {other}"),
         }
     }
-    assert_eq!(named, 18);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::builtin;
 use super::error::{Error, Faults};
 use super::layers::{Layer, Layers};
 use super::parse;
-use super::spec::{Delivery, Spec};
+use super::spec::{Delivery, DeliveryKeys, Spec};
 use super::table::{TableBuilder, Tables};
 use super::toml_tree::Name;
 use crate::row::{Encoding, Form};
@@ -32,13 +32,20 @@ pub struct Mapping {
 
 impl Mapping {
     /// Reads a mapping: a file where `name` holds a slash or a backslash or ends in `.toml`, else a
-    /// built-in one.
+    /// built-in one. The options in its `[delivery]` are not checked.
     ///
     /// # Errors
     /// A file that cannot be read or is no mapping; a name that is not built in.
     pub fn load(name: &str) -> Result<Self, Error> {
-        let text = if Self::is_path(name) { read(name) } else { builtin(name) };
-        Self::parse(name, &text.map_err(|(title, advice)| Error::whole(title, advice))?)
+        Self::parse(name, &text_of(name)?)
+    }
+
+    /// Reads a mapping as [`Mapping::load`] does, and checks the options in its `[delivery]`.
+    ///
+    /// # Errors
+    /// As [`Mapping::load`]; and an option that `keys` does not have or whose value does not fit.
+    pub fn load_with(name: &str, keys: &DeliveryKeys) -> Result<Self, Error> {
+        Self::parse_with(name, &text_of(name)?, Some(keys))
     }
 
     /// Whether `name` is taken for a file's path, not for a built-in mapping.
@@ -61,14 +68,23 @@ impl Mapping {
     }
 
     /// Parses the text of a mapping; `name` is what errors call it, and the path from which a path
-    /// in `extends` goes out. What it extends is read.
+    /// in `extends` goes out. What it extends is read. The options in its `[delivery]` are not
+    /// checked.
     ///
     /// # Errors
     /// Everything that is wrong with it, each with its place.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        Self::parse_with(name, text, None)
+    }
+
+    pub(crate) fn parse_with(
+        name: &str,
+        text: &str,
+        keys: Option<&DeliveryKeys>,
+    ) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let layers = Layers::gather(name, text, &mut faults);
-        let mut spec = parse::parse(&layers, &mut faults);
+        let mut spec = parse::parse(&layers, keys, &mut faults);
         spec.form.wanted = spec.names().iter().map(|name| text::fold(name)).collect();
         if let Some(error) = faults.into_error(&layers) {
             return Err(error);
@@ -216,6 +232,11 @@ fn wanting<'a>(names: impl Iterator<Item = &'a str>) -> Form {
 
 /// What is wrong with a mapping as a whole, and what to do.
 pub(super) type Trouble = (String, String);
+
+fn text_of(name: &str) -> Result<String, Error> {
+    let text = if Mapping::is_path(name) { read(name) } else { builtin(name) };
+    text.map_err(|(title, advice)| Error::whole(title, advice))
+}
 
 /// The text of a mapping file.
 pub(super) fn read(path: &str) -> Result<String, Trouble> {

@@ -39,7 +39,7 @@ mod work;
 pub use bound::Bound;
 pub use error::Error;
 pub use file::Mapping;
-pub use spec::Delivery;
+pub use spec::{Delivery, DeliveryKeys};
 pub use table::{Table, TableBuilder, Tables, Unmatched};
 pub use unit::{Line, Made, Member, Unit, Worked};
 

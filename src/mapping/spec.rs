@@ -1,18 +1,15 @@
 //! The language of a mapping file as plain data, after parsing and before it meets a header.
 
 use std::collections::{BTreeSet, HashMap};
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::civil::Time;
 use regex::Regex;
 
 use super::condition::Condition;
 use super::source::{Source, Take};
 use super::toml_tree::Name;
-use crate::limits::{AnswerRule, Changed, InDoubt, MaxFailures, Rate};
+use crate::limits::AnswerRule;
 use crate::row::Form;
 use crate::shipment::Field;
 
@@ -131,37 +128,23 @@ impl Join {
     }
 }
 
-/// `[delivery]`: defaults for the flags of the same name; what the mapping does not say is `None`.
+/// `[delivery]`: defaults for the flags of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Requests started per unit of time.
-    pub rate: Option<Rate>,
-    /// Requests in flight at most.
-    pub concurrency: Option<NonZeroUsize>,
-    /// Attempts per shipment.
-    pub max_attempts: Option<NonZeroU32>,
-    /// The time for one request.
-    pub timeout: Option<Duration>,
-    /// The time for connecting.
-    pub connect_timeout: Option<Duration>,
-    /// How long an endpoint that answers nothing useful is waited for.
-    pub give_up_after: Option<Duration>,
-    /// When too much is not accepted.
-    pub max_failures: Option<MaxFailures>,
-    /// The time of day (local) at which a run stops cleanly.
-    pub stop_at: Option<Time>,
-    /// How long a run may last before it stops cleanly.
-    pub max_duration: Option<Duration>,
-    /// The fewest shipments that an input must make.
-    pub min_shipments: Option<u64>,
-    /// What becomes of what may have been accepted.
-    pub in_doubt: Option<InDoubt>,
-    /// What becomes of what was accepted with another payload.
-    pub changed: Option<Changed>,
-    /// How long another run in the way is waited for.
-    pub wait: Option<Duration>,
+    /// The options and their values as a command line takes them, in the order of the file.
+    pub options: Vec<(String, String)>,
     /// Answers taken for something else than usual, first match first.
     pub answers: Vec<AnswerRule>,
+}
+
+/// What `[delivery]` takes besides `answers`: the options, as their own module defines them.
+#[derive(Debug, Clone)]
+pub struct DeliveryKeys {
+    /// The keys.
+    pub names: Vec<String>,
+    /// Whether a key takes a value, a text or (the last argument false) a number without quotes; if
+    /// not, what it expects.
+    pub check: fn(&str, &str, bool) -> Result<(), String>,
 }
 
 /// `[lookups.NAME]`: what is written instead of what stands in a cell.

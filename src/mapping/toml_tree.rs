@@ -50,6 +50,18 @@ impl<'a> Node<'a> {
         self.value.get_ref().as_str()
     }
 
+    /// The value where it is a text or a whole number, which is given in decimal digits.
+    pub(super) fn as_scalar(&self) -> Option<String> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(number) => {
+                let number = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
+                Some(number.to_string())
+            }
+            _ => None,
+        }
+    }
+
     /// Notes that something else was expected here.
     pub(super) fn expected(&self, what: &str, faults: &mut Faults) {
         let found = match self.value.get_ref() {

@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::inputs::{Ahead, Inputs, OtherFile};
 use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Limits};
+use crate::options::input::InputPath;
+use crate::options::run::{RunSettings, RunTarget};
 use crate::results::{FailedRows, Leftover, Results, Summary, Terms};
-use crate::settings::{Import, Input, Target};
 
 /// Files that are open besides connections to the endpoint.
 const OTHER_FILES: usize = 32;
@@ -19,7 +20,7 @@ const OTHER_FILES: usize = 32;
 ///
 /// # Errors
 /// Whatever is wrong with an input or its header, or too few shipments (`--min-shipments`).
-pub(super) fn inputs(settings: &Import) -> Result<(Inputs, Ahead), Error> {
+pub(super) fn inputs(settings: &RunSettings) -> Result<(Inputs, Ahead), Error> {
     let inputs = Inputs::prepare(
         &settings.inputs,
         Arc::clone(&settings.mapping),
@@ -45,11 +46,11 @@ pub(super) fn inputs(settings: &Import) -> Result<(Inputs, Ahead), Error> {
 ///
 /// # Errors
 /// When one of the files cannot be written, or another run writes them or was killed while it did.
-pub(super) fn results(settings: &Import, inputs: &Inputs) -> Result<Results, Error> {
+pub(super) fn results(settings: &RunSettings, inputs: &Inputs) -> Result<Results, Error> {
     let read: Vec<&Path> = inputs.paths().chain(inputs.others().map(OtherFile::path)).collect();
     settings.paths.check(&read)?;
     // A ledger knows what a killed run sent; without one its partial results are all there is.
-    let replace = settings.dry_run || settings.memory.ledger.is_some();
+    let replace = settings.dry_run || settings.ledger.path.is_some();
     let terms = Terms {
         encoding: inputs.encoding(),
         leftover: if replace { Leftover::Replace } else { Leftover::Refuse },
@@ -68,16 +69,16 @@ pub(super) fn results(settings: &Import, inputs: &Inputs) -> Result<Results, Err
 ///
 /// # Errors
 /// When it cannot be used, or another run uses it.
-pub(super) fn ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
-    let (Some(path), Target::Endpoint { endpoint, credentials }) =
-        (&settings.memory.ledger, &settings.target)
+pub(super) fn ledger(settings: &RunSettings) -> Result<Option<Ledger>, Error> {
+    let (Some(path), RunTarget::Endpoint { endpoint, credentials }) =
+        (&settings.ledger.path, &settings.target)
     else {
         return Ok(None);
     };
     let account = credentials.email.expose().to_owned();
     // The query hash has its place; runs with and without a query still share their memory.
     let scope = Scope { endpoint: endpoint.shown(), query_hash: None, account };
-    Ok(Some(Ledger::open(path, &scope, &settings.rerun.to_string())?))
+    Ok(Some(Ledger::open(path, &scope, &settings.command.to_string())?))
 }
 
 /// Moves the copies of what could be read only once beside the results, in place of those of an
@@ -85,7 +86,10 @@ pub(super) fn ledger(settings: &Import) -> Result<Option<Ledger>, Error> {
 ///
 /// # Errors
 /// When another file is there, or a copy cannot be moved.
-pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn keep_copies(
+    settings: &RunSettings,
+    inputs: &mut Inputs,
+) -> Result<Vec<PathBuf>, Error> {
     if settings.dry_run {
         return Ok(Vec::new());
     }
@@ -103,13 +107,13 @@ pub(super) fn keep_copies(settings: &Import, inputs: &mut Inputs) -> Result<Vec<
     }
     let mut copies = inputs.keep_copies(&place)?;
     let earlier = settings.inputs.iter().filter(|input| is_copy(input, &place));
-    copies.extend(earlier.filter_map(Input::path).map(Path::to_owned));
+    copies.extend(earlier.filter_map(InputPath::path).map(Path::to_owned));
     Ok(copies)
 }
 
 /// Whether an input is the copy that an earlier run kept: a user's own file has its own name.
-fn is_copy(input: &Input, place: &Path) -> bool {
-    let Input::Known { path, name } = input else { return false };
+fn is_copy(input: &InputPath, place: &Path) -> bool {
+    let InputPath::Known { path, name } = input else { return false };
     let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder = |path: &Path| Some(path.canonicalize().ok()?.parent()?.to_owned());
     file(path).starts_with(&file(place))
@@ -119,7 +123,7 @@ fn is_copy(input: &Input, place: &Path) -> bool {
 
 /// The limits of the settings, with no more requests in flight than this process may have files
 /// open; more would fail for no reason of the endpoint's.
-pub(super) fn limits(settings: &Import) -> Limits {
+pub(super) fn limits(settings: &RunSettings) -> Limits {
     let mut limits = settings.limits.clone();
     let proc = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     if let Some(limit) = open_files_limit(&proc)

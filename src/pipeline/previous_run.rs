@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
 use crate::mapping::{Line, Made, Member, Unit};
+use crate::options::run::{PreviousRunOptions, RunSettings};
 use crate::outcome::Status;
 use crate::results::{self, Entry, LinesByRow, Reader};
 use crate::row::{Reading, Row};
-use crate::settings::{Carried, Import};
 use crate::text;
 
 /// Why the cells of a line are unknown that is carried over behind a place where the input broke.
@@ -58,11 +58,11 @@ enum OriginalRow {
 /// Results that cannot be read, are not about these inputs, or have an accepted row that has
 /// changed.
 pub(super) fn verify(
-    settings: &Import,
+    settings: &RunSettings,
     inputs: &Inputs,
     ahead: Ahead,
 ) -> Result<(Ahead, Option<PreviousRun>), Error> {
-    let Some(carried) = &settings.carried else { return Ok((ahead, None)) };
+    let Some(carried) = &settings.previous_run else { return Ok((ahead, None)) };
     let repeated = repeated_payloads(carried)?;
     let mut previous = PreviousRun::open(settings, carried, inputs, repeated.clone())?;
     let bytes = ahead.bytes_total;
@@ -125,7 +125,7 @@ impl Overtaken {
 }
 
 /// The payloads of rows that were skipped though they make a shipment: repetitions, as a rule.
-fn repeated_payloads(carried: &Carried) -> Result<HashMap<u128, OriginalRow>, Error> {
+fn repeated_payloads(carried: &PreviousRunOptions) -> Result<HashMap<u128, OriginalRow>, Error> {
     let mut repeated = HashMap::new();
     for line in Reader::open(&carried.results)? {
         let line = line?;
@@ -152,8 +152,8 @@ fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, index: usize) -> Opt
 
 impl PreviousRun {
     fn open(
-        settings: &Import,
-        carried: &Carried,
+        settings: &RunSettings,
+        carried: &PreviousRunOptions,
         inputs: &Inputs,
         repeated: HashMap<u128, OriginalRow>,
     ) -> Result<Self, Error> {
@@ -163,7 +163,7 @@ impl PreviousRun {
             lines: LinesByRow::open(&carried.results, names, inputs.are_arranged())?,
             only: carried.only.clone(),
             in_doubt: settings.limits.in_doubt,
-            keeps_accepted: !carried.only.is_empty() || settings.memory.changed == Changed::Skip,
+            keeps_accepted: !carried.only.is_empty() || settings.ledger.changed == Changed::Skip,
             repeated,
             remade: 0,
         })

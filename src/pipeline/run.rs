@@ -23,8 +23,8 @@ use crate::closing;
 use crate::delivery::{Ending, Engine, Metrics, StopHandle, StopSignal, SystemClock, stop_channel};
 use crate::error::Error;
 use crate::inputs::{Ahead, OtherFile};
+use crate::options::run::RunSettings;
 use crate::progress::Screen;
-use crate::settings::Import;
 
 /// How often a lock of another run is tried again.
 const RETRY_LOCK: Duration = Duration::from_millis(500);
@@ -37,7 +37,7 @@ const DRY_RUN: &str = "valid; not sent in a dry run";
 /// # Errors
 /// Before the first request whatever is in the way; after it, when a file could not be written to
 /// its end.
-pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
+pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     let deadline = Deadline::from_limits(&settings.limits, &ZonedDateTime::now());
     let started = Timestamp::now();
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
@@ -57,8 +57,8 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
         Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position), previous);
     let policy = ResendPolicy {
         in_doubt: settings.limits.in_doubt,
-        changed: settings.memory.changed,
-        resend: settings.memory.resend,
+        changed: settings.ledger.changed,
+        resend: settings.ledger.resend,
     };
     let sending = Sending {
         settings,
@@ -95,7 +95,7 @@ pub fn run(settings: &Import, screen: &Screen) -> Result<u8, Error> {
 
 /// What works together while a run sends.
 struct Sending<'a> {
-    settings: &'a Import,
+    settings: &'a RunSettings,
     /// `None` where nothing is sent.
     target: Option<&'a OpenTarget>,
     dispatcher: Dispatcher,

@@ -11,20 +11,20 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Metrics, Signal, StopReason};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
+use crate::options::run::{RunSettings, RunTarget};
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::Results;
 use crate::results::summary::{
     self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary,
 };
-use crate::settings::{Import, Target};
 
 /// What the summary calls the endpoint of a dry run.
 const NOWHERE: &str = "nowhere (dry run)";
 
 /// A run's summary as far as it is known.
 pub(super) struct RunSummary<'a> {
-    settings: &'a Import,
+    settings: &'a RunSettings,
     summary: Summary,
 }
 
@@ -34,7 +34,7 @@ impl<'a> RunSummary<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn begin(
-        settings: &'a Import,
+        settings: &'a RunSettings,
         inputs: &Inputs,
         target: Option<&OpenTarget>,
         started: Timestamp,
@@ -58,7 +58,7 @@ impl<'a> RunSummary<'a> {
                 bytes: None,
             },
             form: Some(FormUsed::new(inputs.dialect(), skip_lines, inputs.encoding())),
-            sandbox: matches!(settings.target, Target::Sandbox),
+            sandbox: matches!(settings.target, RunTarget::Sandbox),
             endpoint: target.map_or(NOWHERE, |target| &target.shown).to_owned(),
             join: inputs.joined().map(|joined| Source {
                 bytes: Some(joined.digest().bytes),
@@ -66,7 +66,7 @@ impl<'a> RunSummary<'a> {
                 ..Source::new(joined.table().file(), joined.path(), at)
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: settings.memory.ledger.as_ref().map(|path| summary::relative(path, at)),
+            ledger: settings.ledger.path.as_ref().map(|path| summary::relative(path, at)),
             set: set.collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),
@@ -141,8 +141,8 @@ impl<'a> RunSummary<'a> {
         let to_send = failed_rows.as_ref().filter(|_| !settings.dry_run);
         let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
         // A retry does not know how its inputs were typed.
-        let fixed = to_send.filter(|_| settings.carried.is_none());
-        let fixed = fixed.map(|path| settings.rerun.with_input(&settings.inputs, path).to_string());
+        let fixed = to_send.filter(|_| settings.previous_run.is_none());
+        let fixed = fixed.map(|path| settings.command.with_input(path).to_string());
         screen.say(&closing::report(
             &self.summary,
             &Hints {

@@ -3,9 +3,9 @@
 use crate::delivery::Http;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::options::run::RunTarget;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secret::{Credentials, Secret};
-use crate::settings::Target;
 
 /// The credentials for the embedded sandbox, which takes any.
 const SANDBOX_EMAIL: &str = "sandbox@example.com";
@@ -23,13 +23,13 @@ pub(super) struct OpenTarget {
 impl OpenTarget {
     /// Prepares the endpoint, and starts the sandbox where that is the target. `None` where nothing
     /// is sent.
-    pub(super) fn open(target: &Target, limits: &Limits) -> Result<Option<Self>, Error> {
+    pub(super) fn open(target: &RunTarget, limits: &Limits) -> Result<Option<Self>, Error> {
         let (endpoint, credentials, sandbox) = match target {
-            Target::Nowhere => return Ok(None),
-            Target::Endpoint { endpoint, credentials } => {
+            RunTarget::Nowhere => return Ok(None),
+            RunTarget::Endpoint { endpoint, credentials } => {
                 (endpoint.clone(), credentials.clone(), None)
             }
-            Target::Sandbox => {
+            RunTarget::Sandbox => {
                 let settings = SandboxSettings::default();
                 let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings)?;
                 let (email, key) = (Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);

@@ -195,7 +195,7 @@ pub fn refuse_leftover(paths: &Paths) -> Result<(), Error> {
 }
 
 /// `NAME.partial` for `NAME`.
-pub(super) fn partial_of(target: &Path) -> PathBuf {
+pub fn partial_of(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     target.with_file_name(name)

@@ -22,7 +22,7 @@ mod tests;
 mod writer;
 
 pub use cells::csv_line;
-pub use draft::{Holder, Leftover, refuse_leftover};
+pub use draft::{Holder, Leftover, partial_of, refuse_leftover};
 pub use error::{Error, RowName};
 pub use failed::FailedRows;
 pub use line::Labels;

@@ -26,7 +26,7 @@ struct Seam {
 
 const SEAMS: [Seam; 10] = [
     Seam { crates: &["reqwest"], places: &["delivery/transport.rs", "notify/"], today: &[] },
-    Seam { crates: &["governor"], places: &["delivery/pacer.rs"], today: &["delivery/pace.rs"] },
+    Seam { crates: &["governor"], places: &["delivery/pacer.rs"], today: &[] },
     Seam { crates: &["rusqlite"], places: &["ledger/"], today: &[] },
     Seam { crates: &["indicatif"], places: &["terminal/"], today: &["progress.rs"] },
     Seam { crates: &["hyper", "hyper_util", "http_body_util"], places: &["sandbox/"], today: &[] },
@@ -35,7 +35,7 @@ const SEAMS: [Seam; 10] = [
     Seam {
         crates: &["toml"],
         places: &["mapping/", "options.rs", "options/", "credentials.rs", "credentials/"],
-        today: &["secret.rs", "sandbox/"],
+        today: &["secret.rs"],
     },
     Seam { crates: &["encoding_rs"], places: &["input/"], today: &["row/", "source/"] },
     Seam { crates: &["rust_xlsxwriter"], places: &["workbook.rs", "workbook/"], today: &[] },
@@ -53,7 +53,7 @@ const STAGES: [Stage; 4] = [
     Stage { names: &["mapping"], may_know: &["row", "shipment", "problem", "text", "limits"] },
     Stage {
         names: &["delivery"],
-        may_know: &["shipment", "outcome", "text", "limits", "secret", "credentials", "hashed"],
+        may_know: &["shipment", "outcome", "text", "limits", "secret", "credentials", "endpoint"],
     },
     Stage {
         names: &["results"],

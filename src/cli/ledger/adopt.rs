@@ -6,16 +6,20 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::super::values::parse_set;
 use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::inputs::Inputs;
 use crate::ledger::{Key, Ledger, Scope};
+use crate::options::command_line::{Environment, variable};
+use crate::options::delivery::load_mapping;
+use crate::options::error::Error as OptionsError;
+use crate::options::input::InputPath;
+use crate::options::parse_set;
+use crate::options::retry::form_used;
 use crate::outcome::Status;
 use crate::results::{self, Summary};
 use crate::row::{Encoding, Row};
 use crate::secret::EMAIL_VARIABLE;
-use crate::settings::{self, Environment, Input};
 use crate::shipment::Field;
 
 /// Shipments that are remembered at once: so many are in memory.
@@ -52,20 +56,16 @@ pub(super) struct Adopt {
 
 impl Adopt {
     pub(super) fn run(self, ledger: &Path, environment: &Environment<'_>) -> Result<u64, Error> {
-        let account = match self.account {
-            Some(account) => account,
-            None => environment
-                .read(EMAIL_VARIABLE, |text| Ok::<_, std::convert::Infallible>(text.to_owned()))?
-                .ok_or(settings::Error::NoAccount)?,
-        };
+        let set = || variable(environment, EMAIL_VARIABLE)?.into_string().ok();
+        let account = self.account.or_else(set).ok_or(OptionsError::NoAccount)?.trim().to_owned();
         let Some(mapping) = &self.mapping else {
             return adopt_results(ledger, &self.input, self.endpoint, account);
         };
-        let mut mapping = settings::load_mapping(mapping)?;
+        let mut mapping = load_mapping(mapping)?;
         if let Some(encoding) = self.encoding {
             mapping.pin_encoding(encoding);
         }
-        let (input, folder) = (Input::Path(self.input), std::env::temp_dir());
+        let (input, folder) = (InputPath::File(self.input), std::env::temp_dir());
         let inputs =
             Inputs::prepare(&[input], Arc::new(mapping), self.set, self.join.as_deref(), &folder)?;
         let scope = Scope {
@@ -88,11 +88,11 @@ fn adopt_results(
     let summary_path = path.with_extension("json");
     let summary = Summary::read(&summary_path)?;
     let folder = summary_path.parent().unwrap_or(Path::new(""));
-    let inputs: Vec<Input> = summary
+    let inputs: Vec<InputPath> = summary
         .inputs
         .iter()
         .filter_map(|input| input.path.as_ref())
-        .map(|path| Input::Path(folder.join(path)))
+        .map(|path| InputPath::File(folder.join(path)))
         .collect();
     let mapping = match &summary.mapping.path {
         Some(path) => folder.join(path).to_string_lossy().into_owned(),
@@ -105,9 +105,9 @@ fn adopt_results(
         .collect();
     let join =
         summary.join.as_ref().and_then(|join| join.path.as_ref()).map(|path| folder.join(path));
-    let mut mapping = settings::load_mapping(&mapping)?;
-    if let ([Input::Path(path)], Some(used)) = (&inputs[..], &summary.form) {
-        mapping.assume(&settings::form_used(used, path));
+    let mut mapping = load_mapping(&mapping)?;
+    if let ([InputPath::File(path)], Some(used)) = (&inputs[..], &summary.form) {
+        mapping.assume(&form_used(used, path));
     }
     let inputs =
         Inputs::prepare(&inputs, Arc::new(mapping), set, join.as_deref(), &std::env::temp_dir())?;

@@ -1,29 +1,12 @@
-//! `[delivery]`: defaults for flags. Where it is sent, with whose key, and what is remembered of it
-//! is not a mapping's affair: a mapping can come from somebody else.
+//! `[delivery]`: defaults for options, whose values are handed on as text, and `answers`.
+//!
+//! A mapping can come from somebody else, so it decides neither where shipments are sent, nor with
+//! whose key, nor what is remembered of them.
 
-use std::num::{NonZeroU32, NonZeroUsize};
-
-use crate::limits::{AnswerIs, AnswerRule, MaxFailures, Unfit, parse_duration, parse_time_of_day};
+use crate::limits::{AnswerIs, AnswerRule};
 use crate::mapping::error::Faults;
-use crate::mapping::spec::Delivery;
+use crate::mapping::spec::{Delivery, DeliveryKeys};
 use crate::mapping::toml_tree::{Node, Table};
-
-const KEYS: &[&str] = &[
-    "rate",
-    "concurrency",
-    "max_attempts",
-    "timeout",
-    "connect_timeout",
-    "give_up_after",
-    "max_failures",
-    "stop_at",
-    "max_duration",
-    "min_shipments",
-    "in_doubt",
-    "changed",
-    "wait",
-    "answers",
-];
 
 /// Keys that no version will serve, with the reason.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
@@ -42,84 +25,61 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("no_ledger", "what is remembered of a run", "give --no-ledger"),
 ];
 
-/// Reads the table.
-pub(super) fn parse(table: &Table<'_>, faults: &mut Faults) -> Delivery {
-    for (key, span, _) in table.entries() {
+/// Reads the table; `keys` says which options there are and what they take. Without it, they are
+/// taken as they are.
+pub(super) fn parse(
+    table: &Table<'_>,
+    keys: Option<&DeliveryKeys>,
+    faults: &mut Faults,
+) -> Delivery {
+    let mut delivery = Delivery::default();
+    for (key, span, node) in table.entries() {
         if let Some((_, what, instead)) = FORBIDDEN.iter().find(|(name, _, _)| *name == key) {
             faults
                 .at(span, format!("[delivery] {key}: a mapping does not decide {what}"), "not allowed here")
                 .advise("a mapping is passed from hand to hand, so it says only how rows become shipments")
                 .advise(*instead);
+        } else if key == "answers" {
+            let what = "a list, as [{ status = 409, message = \"already\", is = \"sent\" }]";
+            let rules = node.list(what, faults);
+            delivery.answers = rules.iter().filter_map(|node| answer(node, faults)).collect();
+        } else {
+            delivery.options.extend(option(key, &node, keys, faults));
         }
     }
-    table.check_keys_but(|key| FORBIDDEN.iter().any(|(name, _, _)| *name == key), KEYS, faults);
-
-    let mut duration =
-        |key: &str| table.get(key).and_then(|node| read(&node, parse_duration, faults));
-    let [timeout, connect_timeout, give_up_after, max_duration, wait] =
-        ["timeout", "connect_timeout", "give_up_after", "max_duration", "wait"].map(&mut duration);
-    Delivery {
-        rate: table.get("rate").and_then(|node| read(&node, str::parse, faults)),
-        concurrency: table
-            .get("concurrency")
-            .and_then(|node| node.whole(1..=10_000, faults))
-            .and_then(|number| NonZeroUsize::new(usize::try_from(number).ok()?)),
-        max_attempts: table
-            .get("max_attempts")
-            .and_then(|node| node.whole(1..=1000, faults))
-            .and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?)),
-        timeout,
-        connect_timeout,
-        give_up_after,
-        max_failures: table.get("max_failures").and_then(|node| max_failures(&node, faults)),
-        stop_at: table.get("stop_at").and_then(|node| read(&node, parse_time_of_day, faults)),
-        max_duration,
-        min_shipments: table.get("min_shipments").and_then(|node| node.whole(0..=u64::MAX, faults)),
-        in_doubt: table.get("in_doubt").and_then(|node| read(&node, str::parse, faults)),
-        changed: table.get("changed").and_then(|node| read(&node, str::parse, faults)),
-        wait,
-        answers: table
-            .get("answers")
-            .map(|node| {
-                node.list(
-                    "a list, as [{ status = 409, message = \"already\", is = \"sent\" }]",
-                    faults,
-                )
-            })
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|node| answer(node, faults))
-            .collect(),
+    if let Some(keys) = keys {
+        let known: Vec<&str> = keys.names.iter().map(String::as_str).chain(["answers"]).collect();
+        table.check_keys_but(
+            |key| FORBIDDEN.iter().any(|(name, _, _)| *name == key),
+            &known,
+            faults,
+        );
     }
+    delivery
 }
 
-/// A text that one of the values of `limits` is read from; what that expects stands beside the
-/// caret.
-fn read<T>(
+/// An option with its value; one that does not fit is noted.
+fn option(
+    key: &str,
     node: &Node<'_>,
-    parse: impl Fn(&str) -> Result<T, Unfit>,
+    keys: Option<&DeliveryKeys>,
     faults: &mut Faults,
-) -> Option<T> {
-    match parse(node.as_text().unwrap_or_default()) {
-        Ok(value) => Some(value),
-        Err(unfit) => {
-            let unfit = unfit.to_string();
-            let what = unfit.strip_prefix("expected ").unwrap_or(&unfit);
-            let quotes = if node.is_text() { "" } else { ", in quotes" };
-            node.expected_one_of(&format!("{what}{quotes}"), faults);
-            None
+) -> Option<(String, String)> {
+    let value = node.as_scalar();
+    let keys = keys.filter(|keys| keys.names.iter().any(|name| name == key));
+    let checked = keys.map_or(Ok(()), |keys| {
+        (keys.check)(key, value.as_deref().unwrap_or_default(), node.is_text())
+    });
+    if let Err(expected) = checked {
+        let what = expected.strip_prefix("expected ").unwrap_or(&expected);
+        if value.is_some() {
+            faults.at(node.span(), format!("{}: expected {what}", node.path()), "");
+        } else {
+            node.expected(what, faults);
         }
+        return None;
     }
-}
-
-fn max_failures(node: &Node<'_>, faults: &mut Faults) -> Option<MaxFailures> {
-    if node.is_text() {
-        return read(node, str::parse, faults);
-    }
-    let count = node.whole(0..=u64::from(u32::MAX), faults)?;
-    Some(
-        NonZeroU32::new(u32::try_from(count).ok()?).map_or(MaxFailures::Never, MaxFailures::InARow),
-    )
+    Some((key.to_owned(), value?))
 }
 
 fn answer(node: &Node<'_>, faults: &mut Faults) -> Option<AnswerRule> {

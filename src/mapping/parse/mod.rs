@@ -17,14 +17,15 @@ use toml::de::DeTable;
 
 use super::error::Faults;
 use super::layers::{Layer, Layers};
-use super::spec::Spec;
+use super::spec::{DeliveryKeys, Spec};
 use super::toml_tree::Table;
 
 const KEYS: &[&str] =
     &["extends", "source", "rows", "join", "fields", "lookups", "payload", "delivery"];
 
 /// Reads a mapping of one or several layers: the tables of each, merged over those that it extends.
-pub(super) fn parse(layers: &Layers, faults: &mut Faults) -> Spec {
+/// Options in `[delivery]` are checked where `keys` says what they take.
+pub(super) fn parse(layers: &Layers, keys: Option<&DeliveryKeys>, faults: &mut Faults) -> Spec {
     let texts: Vec<String> = layers.iter().map(Layer::placed).collect();
     let mut merged: Option<DeTable<'_>> = None;
     for text in texts.iter().rev() {
@@ -72,7 +73,7 @@ pub(super) fn parse(layers: &Layers, faults: &mut Faults) -> Spec {
         .unwrap_or_default();
     let delivery = root
         .section("delivery", faults)
-        .map(|table| delivery::parse(&table, faults))
+        .map(|table| delivery::parse(&table, keys, faults))
         .unwrap_or_default();
     let mut filed: Vec<_> = lookups
         .values()

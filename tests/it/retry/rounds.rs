@@ -312,3 +312,34 @@ fn a_killed_retry_is_started_again_with_a_ledger_and_refused_without() {
         }
     }
 }
+
+#[test]
+fn endpoint_query_is_kept_from_the_environment_or_the_typed_flag_and_never_written_down() {
+    let workdir = workdir(&orders(2).replace("2,T2", "2,"));
+    let server = TestServer::new([]);
+    let url = format!("{}?key=SECRETKEY", server.url());
+    let path = |index: usize| server.requests()[index].line.clone();
+    let run = launch(&workdir, &["import", "orders.csv", "-m", "map.toml"]);
+    let run = run.env("LATESHIP_ENDPOINT", &url).run();
+    let stderr = &run.assert_code(1).stderr;
+    assert!(stderr.contains("  lateship retry orders.results.csv\n"), "{stderr}");
+    assert!(!stderr.contains("SECRETKEY"), "{stderr}");
+    assert!(!workdir.read("orders.results.json").contains("SECRETKEY"));
+    assert!(path(0).contains("?key=SECRETKEY"), "{}", path(0));
+
+    replace(&workdir, "orders.csv", "2,,", "2,T2,");
+    workdir.write("map.toml", MAPPING.replace("UPS", "DHL"));
+    let rest = ["retry", "orders.results.csv", "--only", "invalid"];
+    launch(&workdir, &rest).env("LATESHIP_ENDPOINT", &url).run().assert_code(0);
+    assert!(path(1).contains("?key=SECRETKEY"), "{}", path(1));
+    workdir.write("map.toml", MAPPING.replace("UPS", "GLS"));
+    let elsewhere = "http://127.0.0.1:9/?key=SECRETKEY";
+    let all = ["retry", "orders.results.csv"];
+    launch(&workdir, &all).env("LATESHIP_ENDPOINT", elsewhere).run().assert_code(0);
+    assert!(!path(2).contains("SECRETKEY"), "the earlier run's address: {}", path(2));
+
+    workdir.write("orders.csv", orders(3).replace("3,T3", "3,"));
+    let run = launch(&workdir, &all).args(&["--endpoint", &url]).run();
+    let shown = format!("retry orders.results.csv --endpoint '{url}'\n");
+    assert!(run.assert_code(1).stderr.contains(&shown), "{}", run.stderr);
+}
