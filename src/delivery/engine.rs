@@ -218,7 +218,7 @@ where
         let date = SystemTime::try_from(finished_at).unwrap_or_else(|_| SystemTime::now());
         let verdict = verdict::judge(&exchange, &engine.limits.answers, date);
         let order = text::printable(&pending.task.shipment.order_no);
-        tracing::debug!(%order, attempt = pending.attempts, ?verdict, "answered");
+        tracing::debug!(%order, attempt = pending.attempts, meaning = ?verdict.meaning, "answered");
         let conclusion = verdict.conclusion(pending.tainted);
         let outcome = {
             let mut state = self.state.borrow_mut();
