@@ -1,41 +1,44 @@
 //! `lateship` reads order exports, maps every row to the payload of LateShipment.com's custom-store
-//! webhook, delivers it, and records what became of it.
+//! webhook, delivers it, and records the outcome of every row.
 //!
-//! # The corridor
+//! # The pipeline
 //!
 //! ```text
-//! INPUT ─ source ─▶ Row ─ mapping ─▶ Shipment ─ delivery ─▶ Outcome ─ results ─▶ RESULTS
+//! INPUT ─ source ─▶ Row ─ mapping ─▶ Task ─ delivery ─▶ (Task, Outcome) ─ results ─▶ RESULTS
+//!                                             │      ▲
+//!                                       begin │      │ history
+//!                                       end   ▼      │
+//!                                              ledger
 //! ```
 //!
-//! Data goes one way: stage, value, stage, value. A stage knows the value on its left and the one
-//! on its right, never another stage; only [`pipeline`] sees the whole corridor. Values are plain
-//! data, mapping is pure, and input, network and files stand at the edges. No module needs itself
-//! through another; a test holds all of this.
+//! One value travels: a `Task` holds all that is known of a shipment, is created once and passed
+//! on. A stage knows the value on its left and the one on its right, never another stage; only
+//! [`pipeline`] sees the whole. Values are plain data, mapping is pure, and input, network, ledger
+//! and files are at the edges. A test holds these rules.
 //!
 //! | values | | stages | |
 //! |---|---|---|---|
 //! | [`row`] | a record as it was read | [`source`] | bytes to rows |
 //! | [`shipment`] | the payload's fields, its JSON | [`mapping`] | the TOML language, bound to a header |
-//! | [`outcome`] | what became of a shipment | [`delivery`] | one shipment to one outcome |
+//! | [`outcome`] | how a shipment ended | [`delivery`] | one task to one outcome |
 //! | [`problem`] | what is wrong with a row | [`results`] | outcomes to files, in input order |
-//! | [`limits`] | rate, attempts, times | | |
+//! | [`limits`] | rate, attempts, times | [`ledger`] | what was accepted, from run to run |
 //!
-//! Around it: [`cli`] (the commands), [`options`] (every option once; flag over environment over
-//! mapping over default), [`secret`] and [`endpoint`] (credentials and address, checked), [`inputs`] (files
-//! proved against the mapping), [`mod@init`] (a mapping proposed from a header and rows),
-//! [`survey`] (rows counted, troubles grouped), [`packed`] (tables within a cell, recognised),
-//! [`progress`] and [`log`] (standard error), [`closing`] (the words before and after a run),
-//! [`sandbox`] (a local test server), [`error`] (every way to end, and its exit code), `hashed`
-//! (maps by hashes), [`text`] (foreign text made fit to be shown), [`sorter`] (more records than
-//! memory holds).
+//! Around them: [`cli`] (a file a command), [`options`] (every option once: flag, environment,
+//! `[delivery]`, default, help), [`secret`] and [`endpoint`] (credentials and address, checked),
+//! [`inputs`] (files checked against the mapping), [`mod@init`] (a mapping proposed from a header
+//! and rows), [`survey`] (rows counted, problems grouped), [`packed`] (tables within a cell,
+//! recognised), [`progress`] and [`log`] (standard error), [`closing`] (the words before and after a
+//! run), [`sandbox`] (a local test server), [`error`] (every way to end, and its exit code),
+//! [`text`] (foreign text made safe to show), [`sorter`] (more records than memory holds).
 //!
-//! # What a run guarantees
+//! # Guarantees
 //!
 //! Everything that can be wrong is found before the first request. Then each row of the input ends
 //! in the results exactly once, in the order of the input, whatever happens. A shipment is
-//! delivered at least once: when an answer is lost it is sent again, since a lost shipment is worse
-//! than a repeated one, and its message says so; without an acceptance it ends `in_doubt`, never
-//! `failed`.
+//! delivered at least once: when a response is lost it is sent again, since a lost shipment is
+//! worse than a repeated one, and its message says so; without an acceptance it ends `in_doubt`,
+//! never `failed`.
 
 pub mod cli;
 pub mod closing;
