@@ -192,6 +192,17 @@ fn scopes_do_not_share_shipments() {
     assert_eq!(night(&fixture, &[key(1, 1)]), NOTHING);
 }
 
+#[test]
+fn identities_that_begin_alike_are_kept_apart() {
+    let fixture = Fixture::new();
+    let keys = [(7, 1), (7, 2), (8, 1)]
+        .map(|(head, tail)| Key { identity: head << 64 | tail, payload: 5 });
+    for count in 1..=keys.len() {
+        assert_eq!(night(&fixture, &keys[..count]), keys[count - 1..count]);
+    }
+    assert_eq!(night(&fixture, &keys), NOTHING);
+}
+
 /// What happens to a payload in a night.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
