@@ -132,7 +132,7 @@ fn history_is_the_same_in_every_order_of_the_file() {
                 assert!(again.seen_in_this_run, "{shipment}");
             }
         }
-        // What one night has written stands at another place in the next.
+        // Each night marks rows as seen, which the next one must not notice.
         run.close().expect("closed");
     }
 }
