@@ -123,7 +123,7 @@ impl Flags {
             }
             What::Export => {
                 print(&results::csv_line(&COLUMNS))?;
-                LedgerAdmin::open(&path)?.export(|remembered| print(&line(&remembered)))?;
+                LedgerAdmin::open(&path)?.export(|row| print(&line(&row)))?;
             }
             What::Forget { orders, older_than, run } => {
                 let forget = match (older_than, run) {
@@ -168,27 +168,27 @@ const COLUMNS: [&str; 7] = [
     "payload",
 ];
 
-fn line(remembered: &LedgerRow) -> String {
-    let accepted = remembered.accepted.map(|accepted| accepted.at.to_string()).unwrap_or_default();
-    let doubt = remembered.in_doubt.map(|since| since.to_string()).unwrap_or_default();
+fn line(row: &LedgerRow) -> String {
+    let accepted = row.accepted.map(|accepted| accepted.at.to_string()).unwrap_or_default();
+    let doubt = row.in_doubt.map(|since| since.to_string()).unwrap_or_default();
     results::csv_line(&[
-        &remembered.scope.endpoint,
-        &remembered.scope.account,
-        &remembered.order_no,
-        &remembered.trackingnumber,
+        &row.scope.endpoint,
+        &row.scope.account,
+        &row.order_no,
+        &row.trackingnumber,
         &accepted,
         &doubt,
-        &format!("{:032x}", remembered.key.payload),
+        &format!("{:032x}", row.key.payload),
     ])
 }
 
-fn stats(archive: &LedgerAdmin) -> Result<String, Error> {
-    let stats = archive.stats()?;
-    let mut told =
-        format!("{}: {} bytes\n", archive.path().display(), text::thousands(stats.bytes));
+fn stats(ledger: &LedgerAdmin) -> Result<String, Error> {
+    let stats = ledger.stats()?;
+    let mut output =
+        format!("{}: {} bytes\n", ledger.path().display(), text::thousands(stats.bytes));
     for scope in stats.scopes {
         _ = writeln!(
-            told,
+            output,
             "{} for {}",
             text::printable(&scope.scope.endpoint),
             text::printable(&scope.scope.account)
@@ -199,12 +199,12 @@ fn stats(archive: &LedgerAdmin) -> Result<String, Error> {
             format!("{} in doubt", text::thousands(scope.doubts)),
             text::counted(scope.runs, "run"),
         ];
-        _ = writeln!(told, "  {}", counts.join(", "));
+        _ = writeln!(output, "  {}", counts.join(", "));
         if let (Some(first), Some(last)) = (scope.first, scope.last) {
-            _ = writeln!(told, "  accepted from {first:.0} to {last:.0}");
+            _ = writeln!(output, "  accepted from {first:.0} to {last:.0}");
         }
     }
-    Ok(told)
+    Ok(output)
 }
 
 fn doubts(doubts: &[LedgerRow]) -> String {
@@ -220,12 +220,12 @@ fn doubts(doubts: &[LedgerRow]) -> String {
             text::printable(&doubt.scope.endpoint)
         )
     };
-    let mut told: String = doubts.iter().map(one).collect();
-    told.push_str(
+    let mut output: String = doubts.iter().map(one).collect();
+    output.push_str(
         "\nThey may have been accepted: look for them at LateShipment, then\n  lateship ledger resolve ORDER… --sent     where they \
          arrived\n  lateship ledger resolve ORDER… --resend   where they did not\n",
     );
-    told
+    output
 }
 
 fn days_ago(days: i64) -> Timestamp {

@@ -163,6 +163,8 @@ impl LedgerAdmin {
     /// [`Error::Locked`] while a run of their scope goes on, and when the ledger cannot be read or
     /// written.
     pub fn forget(&self, what: &Forget) -> Result<u64, Error> {
+        // A damaged row could be chosen by mistake.
+        self.scan(|_, _| Ok::<(), Error>(()))?;
         let (condition, value) = match what {
             Forget::Orders(orders) => {
                 let orders: Vec<&str> = orders.iter().map(|order| cut_name(order)).collect();
@@ -189,8 +191,6 @@ impl LedgerAdmin {
         };
         let scopes = scopes().map_err(|error| self.store.error(error))?;
         self.change(&scopes, "lateship ledger forget", |connection| {
-            // A damaged row could be chosen by mistake.
-            self.scan(|_, _| Ok::<(), StoreError>(()))?;
             let count = format!("SELECT count(*) FROM ({chosen})");
             let count: i64 = connection.query_row(&count, [&value], |row| row.get(0))?;
             let delete = format!("DELETE FROM payload WHERE (scope, identity) IN ({chosen})");

@@ -15,11 +15,11 @@ use super::rules::{LedgerEntry, RunStamp};
 pub(super) const SELECT_ALL: &str = "SELECT scope, identity, payload, order_no, trackingnumber, accepted_run, \
      accepted_at, seen_run, touched_run, doubt_run, doubt_since, check_sum, id FROM payload ORDER BY id";
 
-// Not by scope: a damaged scope would make a row look like another account's before its checksum is
-// compared.
+// Scope and identity are compared after the checksum: if one of them is damaged, the row must not be
+// taken for another one.
 const SELECT_SHIPMENT: &str = "SELECT scope, identity, payload, order_no, trackingnumber, accepted_run, \
      accepted_at, seen_run, touched_run, doubt_run, doubt_since, check_sum, id FROM payload \
-     INDEXED BY payload_identity WHERE identity = ?1";
+     INDEXED BY payload_identity WHERE substr(identity, 1, 8) = substr(?1, 1, 8)";
 
 const INSERT: &str = "INSERT INTO payload (scope, identity, payload, order_no, trackingnumber, accepted_run, \
      accepted_at, seen_run, touched_run, doubt_run, doubt_since, check_sum, id) \
@@ -39,10 +39,13 @@ pub(super) fn find_shipment(
     let mut found: Vec<LedgerEntry> = Vec::new();
     while let Some(row) = rows.next()? {
         let entry = read(row)?;
-        if entry.scope == scope && found.iter().any(|other| other.key == entry.key) {
+        if (entry.scope, entry.key.identity) != (scope, identity) {
+            continue;
+        }
+        if found.iter().any(|other| other.key == entry.key) {
             return Err(StoreError::Damaged("a payload is there twice".to_owned()));
         }
-        found.extend(Some(entry).filter(|entry| entry.scope == scope));
+        found.push(entry);
     }
     Ok(found)
 }

@@ -27,7 +27,7 @@ const APPLICATION: i64 = 0x6C61_7465;
 
 /// How long other processes are waited for. Another account's run holds the lock for milliseconds
 /// a commit, an adopt for a second, a slow disk for longer.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 10 } else { 60 });
 
 /// How long a checkpoint waits for other processes before it leaves some of the log to the next one.
 const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(100);

@@ -314,3 +314,26 @@ impl GroupWork<'_> {
         Ok(OpenAttempt { doubt_before: entry.doubt, entry })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panic_of_the_thread_is_a_final_error() {
+        let (queue, requests) = mpsc::channel::<Queued>();
+        let thread = thread::spawn(move || {
+            let _first = requests.recv();
+            panic!("on purpose")
+        });
+        let path = PathBuf::from("ledger.db");
+        let ledger = Ledger { queue: Some(queue), thread: Some(thread), run: 1, path };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let key = Key { identity: 1, payload: 1 };
+        for _ in 0..2 {
+            let answer = runtime.block_on(ledger.history(key));
+            assert!(matches!(answer, Err(Error::Ended(_))), "{answer:?}");
+        }
+        assert!(matches!(ledger.close(), Err(Error::Ended(_))));
+    }
+}

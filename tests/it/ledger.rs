@@ -420,3 +420,25 @@ fn what_another_tool_sent_is_adopted_from_the_export_or_from_results() {
     shop.import(&[]).assert_code(0);
     assert_eq!(shop.server.requests().len(), 0);
 }
+
+#[test]
+fn stats_verify_finds_damage_in_a_row() {
+    let shop = accepting();
+    shop.export((1..=5).map(|order| (order, "shipped")));
+    shop.import(&[]).assert_code(0);
+    let verify = || {
+        let arguments = ["ledger", "--ledger", "state/ledger.db", "stats", "--verify"];
+        shop.workdir.launch(&arguments).run()
+    };
+    let run = verify();
+    run.assert_code(0);
+    assert!(run.stdout.starts_with("verified: 5 rows, no damage\n"), "{}", run.stdout);
+    let path = shop.workdir.path("state/ledger.db");
+    let mut bytes = std::fs::read(&path).expect("a ledger");
+    let at = bytes.windows(2).rposition(|bytes| bytes == b"T3").expect("a tracking number");
+    bytes[at] = b'S';
+    std::fs::write(&path, bytes).expect("written");
+    let run = verify();
+    run.assert_code(2);
+    assert!(run.stderr.contains("is damaged (row 3 of payload"), "{}", run.stderr);
+}

@@ -37,14 +37,14 @@ fn stats_count_and_export_lists_every_row() {
         all.push(row);
         Ok::<_, Error>(())
     };
-    admin.export(gather).expect("told");
+    admin.export(gather).expect("listed");
     assert_eq!(all.iter().map(|r| r.key).collect::<Vec<_>>(), [key(1, 1), key(1, 2), key(2, 1)]);
     assert_eq!(
         (all[0].order_no.as_str(), all[0].trackingnumber.as_str(), all[0].last_run),
         ("A1", "1Z999", 1)
     );
     assert_eq!(all[2].order_no, "ü".repeat(50), "no cell may bloat the ledger");
-    assert_eq!(admin.doubts().expect("told"), all[2..]);
+    assert_eq!(admin.doubts().expect("listed"), all[2..]);
 }
 
 #[test]

@@ -153,15 +153,17 @@ fn damaged_row_is_found_when_read() {
     let Key { identity, payload } = key(7, 2);
     let needle = [identity.to_be_bytes(), payload.to_be_bytes()].concat();
     let at = whole.windows(32).position(|bytes| bytes == needle).expect("in the table");
-    let mut bytes = whole;
-    // The identity comes from the index, so the damage is in the payload.
-    bytes[at + 16] ^= 1;
-    replace(&fixture, &bytes);
-    let run = fixture.open();
-    assert!(run.knows(key(6, 1)), "other rows are read");
-    let error = run.history(key(7, 2)).expect_err("the row is damaged");
-    assert!(matches!(error, Error::Damaged { .. }), "{error}");
-    assert_eq!(run.history(key(6, 1)), Err(error), "the first error is final");
+    // In the identity and in the payload.
+    for offset in [0, 15, 16, 31] {
+        let mut bytes = whole.clone();
+        bytes[at + offset] ^= 1;
+        replace(&fixture, &bytes);
+        let run = fixture.open();
+        assert!(run.knows(key(6, 1)), "other rows are read");
+        let error = run.history(key(7, 2)).expect_err("the row is damaged");
+        assert!(matches!(error, Error::Damaged { .. }), "{offset}: {error}");
+        assert_eq!(run.history(key(6, 1)), Err(error), "the first error is final");
+    }
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn history_is_the_same_in_every_order_of_the_file() {
                 assert!(again.seen_in_this_run, "{shipment}");
             }
         }
-        // What one night has written stands at another place in the next.
+        // Each night marks rows as seen, which the next one must not notice.
         run.close().expect("closed");
     }
 }
@@ -190,6 +190,17 @@ fn scopes_do_not_share_shipments() {
     other.send(key(1, 2));
     other.close().expect("closed");
     assert_eq!(night(&fixture, &[key(1, 1)]), NOTHING);
+}
+
+#[test]
+fn identities_that_begin_alike_are_kept_apart() {
+    let fixture = Fixture::new();
+    let keys = [(7, 1), (7, 2), (8, 1)]
+        .map(|(head, tail)| Key { identity: head << 64 | tail, payload: 5 });
+    for count in 1..=keys.len() {
+        assert_eq!(night(&fixture, &keys[..count]), keys[count - 1..count]);
+    }
+    assert_eq!(night(&fixture, &keys), NOTHING);
 }
 
 /// What happens to a payload in a night.

@@ -1,5 +1,5 @@
-//! Runs in processes of their own that are killed, or whose system calls fail: what they were
-//! answered is known, and in doubt is what they intended and did not conclude.
+//! Runs in child processes that are killed, or whose system calls fail: what they were
+//! answered is known, and in doubt is what they began and did not end.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -14,13 +14,13 @@ const LEDGER: &str = "LATESHIP_TEST_LEDGER";
 /// Says how many shipments the child sends, after how many of the earlier children.
 const WORK: &str = "LATESHIP_TEST_WORK";
 
-/// How far a shipment was when the child's voice broke off.
+/// How far a shipment was when the child was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    AsksToIntend,
-    Intended,
-    AsksToConclude,
-    Concluded,
+    AsksToBegin,
+    Begun,
+    AsksToEnd,
+    Ended,
 }
 
 fn conclusion(shipment: u128) -> Conclusion {
@@ -49,12 +49,12 @@ fn child() {
     };
     let send = async |shipment: u128| {
         let key = key(shipment, 1);
-        say(Stage::AsksToIntend, shipment);
+        say(Stage::AsksToBegin, shipment);
         ledger.begin(key, &shipment.to_string(), "1Z999").await?;
-        say(Stage::Intended, shipment);
-        say(Stage::AsksToConclude, shipment);
+        say(Stage::Begun, shipment);
+        say(Stage::AsksToEnd, shipment);
         ledger.end(key, conclusion(shipment)).await?;
-        say(Stage::Concluded, shipment);
+        say(Stage::Ended, shipment);
         Ok::<(), Error>(())
     };
     let failed = wait(async {
@@ -101,19 +101,19 @@ fn start(fixture: &Fixture, tool: &[String], (from, count): (u128, u128)) -> Chi
 
 /// How far each shipment came by what the child says; it is killed after `lines` of that.
 fn follow(mut child: Child, lines: usize, stages: &mut BTreeMap<u128, Stage>) {
-    let voice = BufReader::new(child.stdout.take().expect("a pipe"));
+    let output = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut heard = 0;
-    for line in voice.lines() {
+    for line in output.lines() {
         let line = line.expect("text");
-        let told = line
+        let parsed = line
             .split_once(' ')
             .and_then(|(stage, number)| Some((stage.parse().ok()?, number.parse().ok()?)));
-        let Some((stage, shipment)) = told else { continue };
+        let Some((stage, shipment)) = parsed else { continue };
         let stage = match stage {
-            0_u8 => Stage::AsksToIntend,
-            1 => Stage::Intended,
-            2 => Stage::AsksToConclude,
-            _ => Stage::Concluded,
+            0_u8 => Stage::AsksToBegin,
+            1 => Stage::Begun,
+            2 => Stage::AsksToEnd,
+            _ => Stage::Ended,
         };
         stages.insert(shipment, stage);
         heard += 1;
@@ -134,28 +134,29 @@ fn verify(fixture: &Fixture, stages: &BTreeMap<u128, Stage>, what: &str) {
         let history = run.history(key).expect("a history");
         let (accepted, in_doubt) = (history.accepted.is_some(), history.in_doubt.is_some());
         let what = format!("{what}: shipment {shipment} came to {stage:?} and is {history:?}");
-        let concluded = match conclusion(*shipment) {
+        let ended = match conclusion(*shipment) {
             Conclusion::Accepted => (true, false),
             Conclusion::NotAccepted => (false, false),
             Conclusion::StillInDoubt | Conclusion::InDoubt => (false, true),
         };
         match stage {
-            Stage::Concluded => assert_eq!((accepted, in_doubt), concluded, "{what}"),
-            Stage::Intended => assert_eq!((accepted, in_doubt), (false, true), "{what}"),
-            Stage::AsksToConclude => {
+            Stage::Ended => assert_eq!((accepted, in_doubt), ended, "{what}"),
+            Stage::Begun => assert_eq!((accepted, in_doubt), (false, true), "{what}"),
+            Stage::AsksToEnd => {
                 assert!(
-                    (accepted, in_doubt) == (false, true) || (accepted, in_doubt) == concluded,
+                    (accepted, in_doubt) == (false, true) || (accepted, in_doubt) == ended,
                     "{what}"
                 );
             }
-            Stage::AsksToIntend => assert!(!accepted, "{what}"),
+            Stage::AsksToBegin => assert!(!accepted, "{what}"),
         }
         if in_doubt {
             doubts.push(key);
         }
     }
     run.close().expect("closed");
-    let listed = LedgerAdmin::open(&fixture.path()).and_then(|admin| admin.doubts()).expect("told");
+    let listed =
+        LedgerAdmin::open(&fixture.path()).and_then(|admin| admin.doubts()).expect("listed");
     let mut listed: Vec<Key> = listed.into_iter().map(|doubt| doubt.key).collect();
     listed.sort_unstable();
     doubts.sort_unstable();
@@ -176,7 +177,7 @@ fn kill_leaves_in_doubt_exactly_what_was_in_flight() {
         follow(child, random.usize(1..400), &mut stages);
         verify(&fixture, &stages, &format!("kill {kill}"));
     }
-    assert!(stages.values().filter(|stage| **stage == Stage::Concluded).count() > 10);
+    assert!(stages.values().filter(|stage| **stage == Stage::Ended).count() > 10);
 }
 
 /// Fails the `nth` call of `call` on the ledger's files with `error`, and all later ones, too.
@@ -231,7 +232,7 @@ fn failing_system_calls_lead_to_an_error_and_no_wrong_history() {
             let child = start(&fixture, &strace(&fixture, call, error, nth), (0, 60));
             follow(child, usize::MAX, &mut stages);
             failures +=
-                u32::from(stages.values().filter(|stage| **stage == Stage::Concluded).count() < 60);
+                u32::from(stages.values().filter(|stage| **stage == Stage::Ended).count() < 60);
             verify(&fixture, &stages, &format!("{call} fails with {error} from call {nth} on"));
         }
     }
