@@ -153,7 +153,10 @@ where
         match next {
             Ok(Some(task)) => return state.serial.enter(PendingTask::new(task)),
             Ok(None) => state.drained = true,
-            Err(error) => _ = state.error.get_or_insert(error),
+            Err(error) => {
+                state.error.get_or_insert(error);
+                self.wake_up();
+            }
         }
         None
     }
@@ -192,8 +195,8 @@ where
             pending.kind = state.attempt_kind(&pending);
             state.in_flight += 1;
             let in_flight = state.in_flight;
-            state.concurrency.started(in_flight);
-            self.engine.metrics.count_start();
+            pending.request = state.concurrency.start(in_flight);
+            self.engine.metrics.wait_for(WaitingFor::Nothing);
             return Some(pending);
         }
         self.put_back(pending);
@@ -208,6 +211,7 @@ where
             self.fail(error, pending);
             return;
         }
+        engine.metrics.count_start();
         let started = Instant::now();
         let exchange = engine.transport.send(pending.task.shipment.body.clone()).await;
         let now = Instant::now();
@@ -227,7 +231,11 @@ where
             let ticket = pending.task.ticket();
             let stop = state.breaker.record(ticket, &verdict, pending.kind, now);
             state.log_holds(&verdict);
-            state.concurrency.record(load_signal(&exchange, &verdict, &pending), started, now);
+            state.concurrency.record(
+                load_signal(&exchange, &verdict, &pending),
+                pending.request,
+                now,
+            );
             engine.metrics.set_limit(state.concurrency.get());
             let outcome = self.decide(&mut pending, verdict, stop.is_some());
             let stop = stop.or_else(|| state.failures.note(outcome.as_ref()?));
@@ -291,7 +299,6 @@ where
 
     /// Ends a request in flight.
     fn end_request(&self) {
-        self.engine.metrics.count_end();
         self.state.borrow_mut().in_flight -= 1;
         self.wake_up();
     }

@@ -17,6 +17,8 @@ pub(super) struct PendingTask {
     pub(super) task: Task,
     /// Of the present or next attempt.
     pub(super) kind: AttemptKind,
+    /// The number of the present request.
+    pub(super) request: u64,
     /// Requests made.
     pub(super) attempts: u32,
     /// Attempts that count towards `--max-attempts`.
@@ -37,6 +39,7 @@ impl PendingTask {
             tainted: task.was_in_doubt(),
             task,
             kind: AttemptKind::Normal,
+            request: 0,
             attempts: 0,
             charged: 0,
             reason: String::new(),
