@@ -71,11 +71,6 @@ impl ConcurrencyLimit {
         self.limit
     }
 
-    /// Whether one more request may go beside `in_flight` others.
-    pub(crate) fn allows(&self, in_flight: usize) -> bool {
-        in_flight < self.limit
-    }
-
     /// Takes the start of a request into account; `in_flight` counts it. Returns its number.
     pub(crate) fn start(&mut self, in_flight: usize) -> u64 {
         self.reached |= in_flight >= self.limit;
@@ -129,7 +124,9 @@ mod tests {
     fn round(limit: &mut ConcurrencyLimit, signal: LoadSignal, now: &mut Instant) {
         let requests: Vec<_> = (1..=limit.get()).map(|in_flight| limit.start(in_flight)).collect();
         *now += TRIP;
-        requests.into_iter().for_each(|request| limit.record(signal, request, *now));
+        for request in requests {
+            limit.record(signal, request, *now);
+        }
     }
 
     #[test]

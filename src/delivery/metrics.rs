@@ -8,13 +8,9 @@ use tokio::time::Instant;
 /// What the delivery waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum WaitingFor {
-    /// Nothing, or responses to what is in flight.
+    /// Nothing, the rate, or responses to what is in flight.
     #[default]
     Nothing,
-    /// The rate limit.
-    Rate,
-    /// A response that opens or frees a slot.
-    Response,
     /// The endpoint: it is away, or asked for a pause.
     Endpoint {
         /// Why.

@@ -10,10 +10,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lateship::delivery::{
-    Admission, Clock, Ending, Engine, Metrics, Recorder, Response, Signal, StopReason, StopSignal,
-    Task, TaskQueue, Transport, TransportError, stop_channel,
+    Admission, Ending, Engine, Metrics, Recorder, Response, Signal, StopReason, StopSignal, Task,
+    TaskQueue, Transport, TransportError, stop_channel,
 };
 use lateship::limits::{InDoubt, Limits};
 use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
@@ -174,14 +173,6 @@ impl Recorder for Shipments {
     }
 }
 
-struct TestClock;
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-}
-
 struct Ran {
     ending: Ending,
     error: Option<Broken>,
@@ -262,11 +253,9 @@ impl Case {
         let metrics = Metrics::default();
         let engine = Engine {
             limits: &self.limits,
-            shipments: Some(self.shipments),
             transport: &transport,
             queue: &shipments,
             recorder: &shipments,
-            clock: &TestClock,
             stop: self.stop,
             metrics: &metrics,
             seed: self.seed,
