@@ -59,7 +59,7 @@ impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> Engine<'_, T, Q,
     pub async fn run(self) -> Result<Ending, Q::Error> {
         let concurrency = self.limits.concurrency.get();
         self.metrics.set_limit(concurrency);
-        let delivery = Delivery {
+        let delivery = ActiveDelivery {
             state: RefCell::new(DeliveryState::new(self.limits, self.seed)),
             turn: Mutex::default(),
             gate: Mutex::default(),
@@ -72,7 +72,7 @@ impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> Engine<'_, T, Q,
 }
 
 /// A delivery under way.
-struct Delivery<'a, T, Q: TaskQueue, R> {
+struct ActiveDelivery<'a, T, Q: TaskQueue, R> {
     engine: Engine<'a, T, Q, R>,
     /// Never borrowed across an await.
     state: RefCell<DeliveryState<Q::Error>>,
@@ -84,7 +84,7 @@ struct Delivery<'a, T, Q: TaskQueue, R> {
     changed: Notify,
 }
 
-impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> Delivery<'_, T, Q, R> {
+impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> ActiveDelivery<'_, T, Q, R> {
     /// Delivers one task after the other until none is left or the run is over.
     async fn work(&self) {
         while let Some(pending) = self.next_task().await {
