@@ -17,8 +17,8 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
 use lateship::delivery::{
-    Admission, Engine, Metrics, Recorder, Response, SystemClock, Task, TaskQueue, Transport,
-    TransportError, stop_channel,
+    Admission, Engine, Metrics, Recorder, Response, Task, TaskQueue, Transport, TransportError,
+    stop_channel,
 };
 use lateship::ledger::{Key, Ledger, Scope};
 use lateship::limits::{Limits, Rate};
@@ -379,11 +379,9 @@ fn engine(bencher: Bencher<'_, '_>) {
         let (metrics, (_handle, stop)) = (Metrics::default(), stop_channel());
         let engine = Engine {
             limits: &limits,
-            shipments: Some(ROWS),
             transport: &AtOnce,
             queue: &tasks,
             recorder: &tasks,
-            clock: &SystemClock,
             stop,
             metrics: &metrics,
             seed: 1,

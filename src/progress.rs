@@ -325,7 +325,7 @@ fn line(view: &ProgressView, pace: Pace, now: Instant) -> String {
                 text::counted(*shipments as u64, "shipment")
             );
         }
-        WaitingFor::Nothing | WaitingFor::Rate | WaitingFor::Response => {}
+        WaitingFor::Nothing => {}
     }
     if pace.requests_per_second > 0.0 {
         _ = write!(line, "; {:.1} requests/s", pace.requests_per_second);

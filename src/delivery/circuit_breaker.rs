@@ -11,16 +11,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::backoff;
 use super::verdict::{Meaning, Verdict};
 use crate::outcome::Ticket;
 use crate::text;
 
 /// Different shipments in a row that must fail before it is the endpoint's trouble.
-const OPENS_AFTER: u64 = 5;
-/// The first pause between probes, and of a throttle without `Retry-After`; it doubles from there.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between probes.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const OPENS_AFTER: usize = 5;
 /// The longest pause between charged probes, so that a few hopeless shipments end soon.
 const LONGEST_CHARGED_PAUSE: Duration = Duration::from_secs(8);
 /// The shortest pause of a throttle, whatever `Retry-After` says.
@@ -50,39 +47,27 @@ pub(crate) enum Permit {
 pub(crate) enum AttemptKind {
     /// A regular attempt.
     Normal,
-    /// A probe of an open circuit; `charged` when only shipments that were attempted are left.
-    Probe { charged: bool },
+    /// A probe of an open circuit; it does not count towards `--max-attempts`.
+    Probe,
+    /// One that counts, when only shipments that were attempted are left.
+    ChargedProbe,
 }
 
-impl AttemptKind {
-    /// Whether the attempt counts towards `--max-attempts`.
-    pub(crate) fn is_charged(self) -> bool {
-        self != Self::Probe { charged: false }
-    }
-}
-
-#[derive(Debug, Default)]
-enum BreakerState {
-    /// No usable response yet: one request at a time.
-    #[default]
-    Canary,
-    /// Requests go.
-    Closed,
-    /// The endpoint asked for a pause; then the state is `Closed` or `Canary` again.
-    Throttled { reason: String, until: Instant },
-    /// An outage: nothing goes before the next probe.
-    Open { reason: String, next_probe: Instant, pause: Duration },
-    /// The next probe may go, or is in flight.
-    HalfOpen { reason: String, pause: Duration },
+/// Why everybody waits.
+#[derive(Debug)]
+struct Hold {
+    reason: String,
+    /// When the next request may go.
+    until: Instant,
+    /// The pause before the next probe of an outage; `None` for a throttle.
+    pause: Option<Duration>,
 }
 
 /// The state and what decides about its changes.
 #[derive(Debug, Default)]
 pub(crate) struct CircuitBreaker {
     give_up_after: Duration,
-    /// Shipments that can show an outage, where known: fewer than [`OPENS_AFTER`] open it too.
-    shipments: Option<u64>,
-    state: BreakerState,
+    hold: Option<Hold>,
     /// Whether a response showed that credentials and address are right.
     proven: bool,
     /// Whether any response came.
@@ -101,52 +86,47 @@ impl CircuitBreaker {
         Self { give_up_after, ..Self::default() }
     }
 
-    /// Sets how many shipments can show an outage, where that is known.
-    pub(crate) fn set_shipments(&mut self, shipments: Option<u64>) {
-        self.shipments = shipments;
-    }
-
     /// Whether there is an outage, so that probes go instead of tasks in their order.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.state, BreakerState::Open { .. } | BreakerState::HalfOpen { .. })
+        self.hold.as_ref().is_some_and(|hold| hold.pause.is_some())
     }
 
-    /// Why everybody waits, if so.
-    pub(crate) fn hold_reason(&self) -> Option<&str> {
-        match &self.state {
-            BreakerState::Canary | BreakerState::Closed => None,
-            BreakerState::Throttled { reason, .. }
-            | BreakerState::Open { reason, .. }
-            | BreakerState::HalfOpen { reason, .. } => Some(reason),
-        }
+    /// Whether everybody waits.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.hold.is_some()
     }
 
     /// Whether a request may start at `now`, with `in_flight` others without a response.
     pub(crate) fn permit(&mut self, now: Instant, in_flight: usize) -> Permit {
-        if let Some(reason) = self.hold_reason() {
-            let give_up_at = self.give_up_at();
+        if let Some(Hold { reason, until, pause }) = &self.hold {
+            let since = self.unusable_since;
+            let give_up_at = since.and_then(|since| since.checked_add(self.give_up_after));
             if give_up_at.is_some_and(|at| at <= now) {
                 return Permit::GiveUp(format!(
                     "the endpoint gave no useful answer for {} (--give-up-after): {reason}",
                     text::spoken(self.give_up_after)
                 ));
             }
-            if let Some(until) = self.holds_until().filter(|until| now < *until) {
-                let until = give_up_at.map_or(until, |at| at.min(until));
-                return Permit::At(until, reason.to_owned());
+            if now < *until {
+                let until = give_up_at.map_or(*until, |at| at.min(*until));
+                return Permit::At(until, reason.clone());
             }
-            self.end_hold();
+            if pause.is_none() {
+                self.hold = None;
+            }
         }
         let one_at_a_time = self.is_open() || !self.proven;
         if one_at_a_time && in_flight > 0 { Permit::AfterResponse } else { Permit::Now }
     }
 
-    /// Takes a verdict about `ticket` into account. Returns why the run must stop, if it must.
+    /// Takes a verdict about `ticket` into account, when so many shipments are `left`: fewer than
+    /// [`OPENS_AFTER`] can show an outage too. Returns why the run must stop, if it must.
     pub(crate) fn record(
         &mut self,
         ticket: Ticket,
         verdict: &Verdict,
         kind: AttemptKind,
+        left: usize,
         now: Instant,
     ) -> Option<String> {
         let Verdict { meaning, reason, retry_after } = verdict;
@@ -158,9 +138,14 @@ impl CircuitBreaker {
         }
         match meaning {
             Meaning::Stop => return Some(reason.clone()),
-            Meaning::Failed | Meaning::ResponseLost => self.fail(ticket, reason, kind, now),
+            Meaning::Failed | Meaning::ResponseLost => {
+                push_new(&mut self.failed, ticket);
+                if self.is_open() || self.failed.len() >= left.clamp(2, OPENS_AFTER) {
+                    self.open(reason, kind, now);
+                }
+            }
             Meaning::Unreachable | Meaning::UnknownHost => {
-                let since = *self.unusable_since.get_or_insert(now);
+                let since = self.begin_unusable(reason, now);
                 let unknown = *meaning == Meaning::UnknownHost && !self.reached;
                 if unknown && now.duration_since(since) >= DNS_PATIENCE {
                     let advice = "is the address right, and is this machine on the network?";
@@ -168,14 +153,20 @@ impl CircuitBreaker {
                 }
                 self.open(reason, kind, now);
             }
-            _ => self.close(),
+            // The endpoint responds. A throttle goes on until its end.
+            _ => {
+                self.reached = true;
+                self.failed.clear();
+                self.hold.take_if(|hold| hold.pause.is_some() || hold.until <= now);
+            }
         }
         match meaning {
             Meaning::Accepted | Meaning::Rejected => {
                 self.proven = true;
-                self.close();
-                self.unusable_since = None;
-                self.throttles_in_a_row = 0;
+                if self.hold.is_none() && self.unusable_since.take().is_some() {
+                    self.throttles_in_a_row = 0;
+                    tracing::warn!("the endpoint answers again");
+                }
                 None
             }
             Meaning::Undocumented => {
@@ -187,110 +178,58 @@ impl CircuitBreaker {
                     )
                 })
             }
+            Meaning::TurnedAway if !self.proven => Some(format!(
+                "the endpoint turned the first request away ({reason}); is the address right?"
+            )),
             Meaning::TurnedAway => {
                 push_new(&mut self.turned_away, ticket);
-                self.wrong_address(reason)
+                (self.turned_away.len() >= WRONG_ADDRESS_AFTER).then(|| {
+                    format!(
+                        "the endpoint turned {WRONG_ADDRESS_AFTER} shipments in a row away, the \
+                         last one: {reason}"
+                    )
+                })
             }
             Meaning::Throttled => self.throttle(reason, *retry_after, now),
             _ => retry_after.and_then(|after| self.throttle(reason, Some(after), now)),
         }
     }
 
-    fn give_up_at(&self) -> Option<Instant> {
-        self.unusable_since?.checked_add(self.give_up_after)
-    }
-
-    fn holds_until(&self) -> Option<Instant> {
-        match self.state {
-            BreakerState::Throttled { until, .. } => Some(until),
-            BreakerState::Open { next_probe, .. } => Some(next_probe),
-            _ => None,
-        }
-    }
-
-    /// Goes on after a throttle or the pause before a probe has passed.
-    fn end_hold(&mut self) {
-        match &mut self.state {
-            BreakerState::Throttled { .. } => self.state = self.unheld(),
-            BreakerState::Open { reason, pause, .. } => {
-                self.state =
-                    BreakerState::HalfOpen { reason: std::mem::take(reason), pause: *pause };
-            }
-            _ => {}
-        }
-    }
-
-    fn unheld(&self) -> BreakerState {
-        if self.proven { BreakerState::Closed } else { BreakerState::Canary }
-    }
-
-    /// The endpoint responds. A throttle goes on until its end.
-    fn close(&mut self) {
-        self.reached = true;
-        self.failed.clear();
-        if !matches!(self.state, BreakerState::Throttled { .. }) {
-            self.state = self.unheld();
-        }
-    }
-
-    fn wrong_address(&self, reason: &str) -> Option<String> {
-        if !self.proven {
-            return Some(format!(
-                "the endpoint turned the first request away ({reason}); is the address right?"
-            ));
-        }
-        (self.turned_away.len() >= WRONG_ADDRESS_AFTER).then(|| {
-            format!(
-                "the endpoint turned {WRONG_ADDRESS_AFTER} shipments in a row away, the last one: \
-                 {reason}"
-            )
+    /// Since when there is no usable response: `now`, where there was one before.
+    fn begin_unusable(&mut self, reason: &str, now: Instant) -> Instant {
+        *self.unusable_since.get_or_insert_with(|| {
+            tracing::warn!("waiting for the endpoint: {reason}");
+            now
         })
-    }
-
-    fn fail(&mut self, ticket: Ticket, reason: &str, kind: AttemptKind, now: Instant) {
-        push_new(&mut self.failed, ticket);
-        let enough = self.shipments.map_or(OPENS_AFTER, |all| all.clamp(2, OPENS_AFTER));
-        if self.is_open() || self.failed.len() as u64 >= enough {
-            self.open(reason, kind, now);
-        }
     }
 
     /// Opens the circuit, or after a failed probe doubles its pause. Requests that were in flight
     /// when it opened change nothing.
     fn open(&mut self, reason: &str, kind: AttemptKind, now: Instant) {
-        let longest = match kind {
-            AttemptKind::Probe { charged: true } => LONGEST_CHARGED_PAUSE,
-            _ => LONGEST_PAUSE,
+        let charged = kind == AttemptKind::ChargedProbe;
+        let longest = if charged { LONGEST_CHARGED_PAUSE } else { backoff::CAP };
+        let (pause, not_before) = match &self.hold {
+            Some(Hold { pause: Some(_), .. }) if kind == AttemptKind::Normal => return,
+            Some(Hold { pause: Some(pause), .. }) => ((*pause * 2).min(longest), now),
+            Some(throttle) => (backoff::BASE, throttle.until),
+            None => (backoff::BASE, now),
         };
-        let (pause, not_before) = match &self.state {
-            BreakerState::Open { .. } | BreakerState::HalfOpen { .. }
-                if kind == AttemptKind::Normal =>
-            {
-                return;
-            }
-            BreakerState::Open { pause, .. } | BreakerState::HalfOpen { pause, .. } => {
-                ((*pause * 2).min(longest), now)
-            }
-            BreakerState::Throttled { until, .. } => (FIRST_PAUSE, *until),
-            BreakerState::Canary | BreakerState::Closed => (FIRST_PAUSE, now),
-        };
-        self.unusable_since.get_or_insert(now);
-        let next_probe = (now + pause).max(not_before);
-        self.state = BreakerState::Open { reason: reason.to_owned(), next_probe, pause };
+        self.begin_unusable(reason, now);
+        let until = (now + pause).max(not_before);
+        self.hold = Some(Hold { reason: reason.to_owned(), until, pause: Some(pause) });
     }
 
     /// Pauses everybody for what `Retry-After` says, else for a growing time. Returns why the run
     /// must stop when that is longer than its patience.
     fn throttle(&mut self, reason: &str, after: Option<Duration>, now: Instant) -> Option<String> {
-        self.unusable_since.get_or_insert(now);
         // Responses to what was in flight when the throttle began belong to its round.
-        let is_running = matches!(self.state, BreakerState::Throttled { until, .. } if until > now);
+        let is_running = !self.is_open() && self.hold.as_ref().is_some_and(|hold| hold.until > now);
         if after.is_none() && is_running {
             return None;
         }
-        let growing = FIRST_PAUSE * 2u32.pow(self.throttles_in_a_row.min(6));
-        let wait = after.unwrap_or(growing.min(LONGEST_PAUSE)).max(SHORTEST_THROTTLE);
         self.throttles_in_a_row += u32::from(!is_running);
+        let growing = backoff::ceiling(self.throttles_in_a_row);
+        let wait = after.unwrap_or(growing).max(SHORTEST_THROTTLE);
         let Some(until) = now.checked_add(wait).filter(|_| wait <= self.give_up_after) else {
             let asked = match wait {
                 Duration::MAX => "for ever".to_owned(),
@@ -300,10 +239,10 @@ impl CircuitBreaker {
                 "the endpoint asks to be left alone {asked}, longer than --give-up-after: {reason}"
             ));
         };
-        match &mut self.state {
-            BreakerState::Open { next_probe, .. } => *next_probe = until.max(*next_probe),
-            BreakerState::Throttled { until: running, .. } => *running = until.max(*running),
-            state => *state = BreakerState::Throttled { reason: reason.to_owned(), until },
+        self.begin_unusable(reason, now);
+        match &mut self.hold {
+            Some(hold) => hold.until = until.max(hold.until),
+            None => self.hold = Some(Hold { reason: reason.to_owned(), until, pause: None }),
         }
         None
     }
@@ -321,11 +260,16 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(7200);
 
-    fn open_breaker(shipments: Option<u64>) -> (CircuitBreaker, Instant) {
-        let mut breaker = CircuitBreaker::new(PATIENCE);
-        breaker.set_shipments(shipments);
-        let now = Instant::now();
-        assert_eq!(breaker.record(Ticket(0), &usable(), AttemptKind::Normal, now), None);
+    impl CircuitBreaker {
+        /// Takes a verdict of a regular attempt into account, in the middle of a long run.
+        fn note(&mut self, ticket: u64, verdict: &Verdict, now: Instant) -> Option<String> {
+            self.record(Ticket(ticket), verdict, AttemptKind::Normal, usize::MAX, now)
+        }
+    }
+
+    fn proven_breaker() -> (CircuitBreaker, Instant) {
+        let (mut breaker, now) = (CircuitBreaker::new(PATIENCE), Instant::now());
+        assert_eq!(breaker.note(0, &usable(), now), None);
         (breaker, now)
     }
 
@@ -343,63 +287,58 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn breaker_opens_after_five_different_shipments_in_a_row_and_one_response_closes_it() {
-        let (mut breaker, now) = open_breaker(None);
+        let (mut breaker, now) = proven_breaker();
         for ticket in [1, 2, 3, 4, 4, 4, 4] {
-            breaker.record(Ticket(ticket), &failed(), AttemptKind::Normal, now);
+            breaker.note(ticket, &failed(), now);
         }
         assert!(!breaker.is_open(), "four shipments, however often");
-        breaker.record(Ticket(5), &usable(), AttemptKind::Normal, now);
+        breaker.note(5, &usable(), now);
         for ticket in 6..=9 {
-            breaker.record(Ticket(ticket), &failed(), AttemptKind::Normal, now);
+            breaker.note(ticket, &failed(), now);
         }
         assert!(!breaker.is_open(), "something else came back between");
-        breaker.record(
-            Ticket(10),
-            &Verdict::new(Meaning::ResponseLost, "reset"),
-            AttemptKind::Normal,
-            now,
-        );
+        breaker.note(10, &Verdict::new(Meaning::ResponseLost, "reset"), now);
         assert!(breaker.is_open());
-        assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
-        breaker.record(Ticket(11), &usable(), AttemptKind::Probe { charged: false }, now);
+        assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + backoff::BASE));
+        breaker.record(Ticket(11), &usable(), AttemptKind::Probe, usize::MAX, now);
         assert_eq!(breaker.permit(now, 9), Permit::Now);
     }
 
     #[tokio::test(start_paused = true)]
     async fn breaker_opens_for_fewer_shipments_in_a_small_run_but_never_for_one() {
-        for (shipments, needed) in [(1, 2), (2, 2), (3, 3), (100, 5)] {
-            let (mut breaker, now) = open_breaker(Some(shipments));
+        for (left, needed) in [(1, 2), (2, 2), (3, 3), (100, 5)] {
+            let (mut breaker, now) = proven_breaker();
             let begun = (1..=5).find(|ticket| {
-                breaker.record(Ticket(*ticket), &failed(), AttemptKind::Normal, now);
+                breaker.record(Ticket(*ticket), &failed(), AttemptKind::Normal, left, now);
                 breaker.is_open()
             });
-            assert_eq!(begun, Some(needed), "of {shipments} shipments");
+            assert_eq!(begun, Some(needed), "of {left} shipments");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn breaker_doubles_the_pause_between_probes_and_ignores_what_was_in_flight() {
-        let (mut breaker, mut now) = open_breaker(None);
+        let (mut breaker, mut now) = proven_breaker();
         let refused = Verdict::new(Meaning::Unreachable, "refused");
-        breaker.record(Ticket(1), &refused, AttemptKind::Normal, now);
+        breaker.note(1, &refused, now);
         let mut pauses = Vec::new();
         for ticket in 2..10 {
-            breaker.record(Ticket(100 + ticket), &refused, AttemptKind::Normal, now);
+            breaker.note(100 + ticket, &refused, now);
             let Permit::At(at, _) = breaker.permit(now, 0) else { panic!("a pause") };
             pauses.push((at - now).as_secs());
             now = at;
-            breaker.record(Ticket(ticket), &refused, AttemptKind::Probe { charged: false }, now);
+            breaker.record(Ticket(ticket), &refused, AttemptKind::Probe, usize::MAX, now);
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn throttle_lasts_as_long_as_the_longest_retry_after() {
-        let (mut breaker, now) = open_breaker(None);
+        let (mut breaker, now) = proven_breaker();
         let throttle = |seconds| throttled(Some(Duration::from_secs(seconds)));
-        breaker.record(Ticket(1), &throttle(30), AttemptKind::Normal, now);
-        breaker.record(Ticket(2), &throttle(5), AttemptKind::Normal, now);
-        breaker.record(Ticket(3), &usable(), AttemptKind::Normal, now);
+        breaker.note(1, &throttle(30), now);
+        breaker.note(2, &throttle(5), now);
+        breaker.note(3, &usable(), now);
         assert!(
             matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + Duration::from_secs(30))
         );
@@ -408,55 +347,46 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn throttle_counts_parallel_429s_once() {
-        let (mut breaker, now) = open_breaker(None);
+        let (mut breaker, now) = proven_breaker();
         for ticket in 0..16 {
             let throttled = throttled(None);
-            breaker.record(Ticket(ticket), &throttled, AttemptKind::Normal, now);
+            breaker.note(ticket, &throttled, now);
         }
-        assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + FIRST_PAUSE));
+        assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + backoff::BASE));
     }
 
     #[tokio::test(start_paused = true)]
     async fn give_up_after_counts_from_the_first_hold_and_not_from_a_failure_before() {
-        let (mut breaker, now) = open_breaker(None);
-        breaker.record(Ticket(1), &failed(), AttemptKind::Normal, now);
+        let (mut breaker, now) = proven_breaker();
+        breaker.note(1, &failed(), now);
         let later = now + PATIENCE * 2;
         let throttled = throttled(None);
-        assert_eq!(breaker.record(Ticket(2), &throttled, AttemptKind::Normal, later), None);
+        assert_eq!(breaker.note(2, &throttled, later), None);
         assert!(matches!(breaker.permit(later, 0), Permit::At(..)));
         // Holds that follow one another without a useful answer between them count as one.
         for hours in 1..=2 {
             let then = later + PATIENCE / 2 * hours;
-            breaker.record(Ticket(3), &throttled, AttemptKind::Normal, then);
+            breaker.note(3, &throttled, then);
         }
         assert!(matches!(breaker.permit(later + PATIENCE, 0), Permit::GiveUp(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn retry_after_of_a_500_pauses_everybody() {
-        let (mut breaker, now) = open_breaker(None);
+        let (mut breaker, now) = proven_breaker();
         let wait = Duration::from_secs(9);
-        breaker.record(
-            Ticket(1),
-            &Verdict { retry_after: Some(wait), ..failed() },
-            AttemptKind::Normal,
-            now,
-        );
+        breaker.note(1, &Verdict { retry_after: Some(wait), ..failed() }, now);
         assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + wait));
         let too_long = Verdict { retry_after: Some(PATIENCE * 2), ..failed() };
-        assert!(
-            breaker
-                .record(Ticket(2), &too_long, AttemptKind::Normal, now)
-                .is_some_and(|why| why.contains("--give-up-after"))
-        );
+        assert!(breaker.note(2, &too_long, now).is_some_and(|why| why.contains("--give-up-after")));
     }
 
     #[tokio::test(start_paused = true)]
     async fn throttle_without_retry_after_grows() {
-        let (mut breaker, mut now) = open_breaker(None);
+        let (mut breaker, mut now) = proven_breaker();
         let mut waits = Vec::new();
         for ticket in 1..9 {
-            breaker.record(Ticket(ticket), &throttled(None), AttemptKind::Normal, now);
+            breaker.note(ticket, &throttled(None), now);
             let Permit::At(at, _) = breaker.permit(now, 0) else { panic!("a pause") };
             waits.push((at - now).as_secs());
             now = at;

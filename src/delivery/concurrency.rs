@@ -1,16 +1,16 @@
 //! The limit on requests in flight: additive increase, multiplicative decrease.
 //!
 //! The limit starts at `--concurrency`. Pushback (429, 503, a timeout) halves it, at most once per
-//! round trip. A round trip without pushback and with the limit reached adds one; from the level
-//! that was pushed back last, at most one per second. When an outage is over, the limit that had
-//! proven itself before is restored, once. Pure but for the instants it is given.
+//! round trip. A round trip with a good response and with the limit reached adds one, at most every
+//! two seconds: a step too far can cost every request in flight. When an outage is over, the limit
+//! that had proven itself before is restored, once. Pure but for the instants it is given.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time between two steps above a level that is known to work.
-const SLOW_STEP: Duration = Duration::from_secs(1);
+/// The least time between two steps up.
+const STEP: Duration = Duration::from_secs(2);
 
 /// Rounds without pushback after which a limit is proven.
 const PROVEN_AFTER: u32 = 8;
@@ -37,12 +37,14 @@ pub(crate) struct ConcurrencyLimit {
     proven: Option<usize>,
     /// Rounds at the present limit without pushback.
     clean_rounds: u32,
-    /// The highest limit below the last that was pushed back.
-    known_good: usize,
     /// When the limit last grew or fell.
     changed: Instant,
-    /// When the present round began: requests sent before say nothing about the present limit.
-    round: Instant,
+    /// Requests started.
+    started: u64,
+    /// The last request started before the limit fell: up to it, pushback is accounted for.
+    lowered_after: u64,
+    /// The last request started before the present round. A good response to a later one ends it.
+    round_after: u64,
     /// Whether the limit was reached in this round.
     reached: bool,
 }
@@ -56,9 +58,10 @@ impl ConcurrencyLimit {
             limit: cap,
             proven: None,
             clean_rounds: 0,
-            known_good: cap,
             changed: now,
-            round: now,
+            started: 0,
+            lowered_after: 0,
+            round_after: 0,
             reached: false,
         }
     }
@@ -68,39 +71,34 @@ impl ConcurrencyLimit {
         self.limit
     }
 
-    /// Whether one more request may go beside `in_flight` others.
-    pub(crate) fn allows(&self, in_flight: usize) -> bool {
-        in_flight < self.limit
-    }
-
-    /// Takes the start of a request into account; `in_flight` counts it.
-    pub(crate) fn started(&mut self, in_flight: usize) {
+    /// Takes the start of a request into account; `in_flight` counts it. Returns its number.
+    pub(crate) fn start(&mut self, in_flight: usize) -> u64 {
         self.reached |= in_flight >= self.limit;
+        self.started += 1;
+        self.started
     }
 
-    /// Takes the response at `now` to a request sent at `sent` into account.
-    pub(crate) fn record(&mut self, signal: LoadSignal, sent: Instant, now: Instant) {
+    /// Takes the response at `now` to a request into account.
+    pub(crate) fn record(&mut self, signal: LoadSignal, request: u64, now: Instant) {
         match signal {
             LoadSignal::Recovered => {
                 let proven = self.proven.take().unwrap_or(1);
                 self.begin_round(self.limit.max(proven), now);
             }
-            // Sent before the limit changed, or in a round that is already accounted for.
-            _ if sent < self.round => {}
-            LoadSignal::Pushback => {
-                self.known_good = (self.limit - 1).max(1);
+            LoadSignal::Pushback if request > self.lowered_after => {
+                self.lowered_after = self.started;
                 self.begin_round((self.limit / 2).max(1), now);
             }
-            LoadSignal::Fine => {
+            LoadSignal::Fine if request > self.round_after => {
                 self.clean_rounds = self.clean_rounds.saturating_add(1);
                 if self.clean_rounds >= PROVEN_AFTER {
                     self.proven = Some(self.limit);
                 }
-                let is_due = self.limit < self.known_good || now - self.changed >= SLOW_STEP;
+                let is_due = now - self.changed >= STEP;
                 let grows = self.reached && is_due && self.limit < self.cap;
                 self.begin_round(self.limit + usize::from(grows), now);
             }
-            LoadSignal::None => {}
+            _ => {}
         }
     }
 
@@ -110,7 +108,7 @@ impl ConcurrencyLimit {
             self.changed = now;
             self.clean_rounds = 0;
         }
-        self.round = now;
+        self.round_after = self.started;
         self.reached = false;
     }
 }
@@ -124,10 +122,11 @@ mod tests {
 
     /// A full round: as many requests as the limit allows start together and get this response.
     fn round(limit: &mut ConcurrencyLimit, signal: LoadSignal, now: &mut Instant) {
-        let (sent, count) = (*now, limit.get());
-        (1..=count).for_each(|in_flight| limit.started(in_flight));
+        let requests: Vec<_> = (1..=limit.get()).map(|in_flight| limit.start(in_flight)).collect();
         *now += TRIP;
-        (0..count).for_each(|_| limit.record(signal, sent, *now));
+        for request in requests {
+            limit.record(signal, request, *now);
+        }
     }
 
     #[test]
@@ -143,22 +142,35 @@ mod tests {
     }
 
     #[test]
-    fn clean_rounds_add_one_each_and_above_the_last_good_level_one_per_second() {
+    fn good_rounds_add_one_each_step_up_to_the_cap() {
         let mut now = Instant::now();
-        let mut limit = ConcurrencyLimit::new(12, now);
+        let mut limit = ConcurrencyLimit::new(6, now);
         round(&mut limit, LoadSignal::Pushback, &mut now);
         let mut limits = Vec::new();
-        for _ in 0..7 {
+        for _ in 0..5 {
+            round(&mut limit, LoadSignal::Fine, &mut now);
             round(&mut limit, LoadSignal::Fine, &mut now);
             limits.push(limit.get());
+            now += STEP;
         }
-        assert_eq!(limits, [7, 8, 9, 10, 11, 11, 11]);
-        now += SLOW_STEP;
-        round(&mut limit, LoadSignal::Fine, &mut now);
-        assert_eq!(limit.get(), 12);
-        now += SLOW_STEP;
-        round(&mut limit, LoadSignal::Fine, &mut now);
-        assert_eq!(limit.get(), 12, "the cap");
+        assert_eq!(limits, [3, 4, 5, 6, 6]);
+    }
+
+    #[test]
+    fn pushback_counts_after_a_good_response_of_the_same_round() {
+        let mut now = Instant::now();
+        let mut limit = ConcurrencyLimit::new(16, now);
+        round(&mut limit, LoadSignal::Pushback, &mut now);
+        let requests: Vec<_> = (1..=8).map(|in_flight| limit.start(in_flight)).collect();
+        now += TRIP;
+        limit.record(LoadSignal::Fine, requests[0], now);
+        let replacement = limit.start(8);
+        limit.record(LoadSignal::Pushback, requests[1], now);
+        limit.record(LoadSignal::Pushback, requests[2], now);
+        assert_eq!(limit.get(), 4);
+        now += TRIP;
+        limit.record(LoadSignal::Pushback, replacement, now);
+        assert_eq!(limit.get(), 4, "it was sent before the limit fell");
     }
 
     #[test]
@@ -167,9 +179,9 @@ mod tests {
         let mut limit = ConcurrencyLimit::new(16, now);
         round(&mut limit, LoadSignal::Pushback, &mut now);
         for _ in 0..10 {
-            limit.started(1);
-            now += TRIP;
-            limit.record(LoadSignal::Fine, now - TRIP, now);
+            let request = limit.start(1);
+            now += STEP;
+            limit.record(LoadSignal::Fine, request, now);
         }
         assert_eq!(limit.get(), 8);
     }
@@ -185,8 +197,9 @@ mod tests {
             round(&mut limit, LoadSignal::Pushback, &mut now);
             round(&mut limit, LoadSignal::Pushback, &mut now);
             assert_eq!(limit.get(), 4);
+            let request = limit.start(1);
             now += TRIP;
-            limit.record(LoadSignal::Recovered, now - TRIP, now);
+            limit.record(LoadSignal::Recovered, request, now);
             assert_eq!(limit.get(), restored);
         }
     }

@@ -13,15 +13,16 @@
 use std::cell::RefCell;
 use std::time::SystemTime;
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
-use super::circuit_breaker::AttemptKind;
+use super::circuit_breaker::{AttemptKind, Permit};
 use super::concurrency::LoadSignal;
 use super::delivery_state::DeliveryState;
 use super::metrics::{Metrics, WaitingFor};
 use super::pending::PendingTask;
-use super::recorder::{Admission, Clock, Recorder, TaskQueue};
+use super::recorder::{Admission, Recorder, TaskQueue};
 use super::stop::{Ending, StopSignal};
 use super::verdict::{self, Meaning, Verdict};
 use super::{Response, Task, Transport, TransportError};
@@ -31,19 +32,15 @@ use crate::text;
 
 /// A delivery and all it needs. See [`Engine::run`].
 #[derive(Debug)]
-pub struct Engine<'a, T, Q, R, C> {
+pub struct Engine<'a, T, Q, R> {
     /// The bounds of the run.
     pub limits: &'a Limits,
-    /// How many shipments the run has, where that is known.
-    pub shipments: Option<u64>,
     /// Sends requests.
     pub transport: &'a T,
     /// Where tasks come from and outcomes go.
     pub queue: &'a Q,
     /// Remembers attempts.
     pub recorder: &'a R,
-    /// The time of day.
-    pub clock: &'a C,
     /// Requests to stop.
     pub stop: StopSignal,
     /// Figures for the progress display.
@@ -52,28 +49,21 @@ pub struct Engine<'a, T, Q, R, C> {
     pub seed: u64,
 }
 
-impl<T, Q, R, C, E> Engine<'_, T, Q, R, C>
-where
-    T: Transport,
-    Q: TaskQueue<Error = E>,
-    R: Recorder<Error = E>,
-    C: Clock,
-{
+impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> Engine<'_, T, Q, R> {
     /// Delivers until the queue is empty or the run has to stop. Every task taken from the queue is
     /// settled by then; the others are still in the queue.
     ///
     /// # Errors
     /// The queue's or the recorder's, when something could not be recorded. Requests in flight are
     /// completed first.
-    pub async fn run(self) -> Result<Ending, E> {
+    pub async fn run(self) -> Result<Ending, Q::Error> {
         let concurrency = self.limits.concurrency.get();
         self.metrics.set_limit(concurrency);
-        let delivery = Delivery {
-            state: RefCell::new(DeliveryState::new(self.limits, self.shipments, self.seed)),
-            turn: Mutex::new(()),
-            gate: Mutex::new(()),
-            task_freed: Notify::new(),
-            slot_freed: Notify::new(),
+        let delivery = ActiveDelivery {
+            state: RefCell::new(DeliveryState::new(self.limits, self.seed)),
+            turn: Mutex::default(),
+            gate: Mutex::default(),
+            changed: Notify::new(),
             engine: self,
         };
         futures::future::join_all((0..concurrency).map(|_| delivery.work())).await;
@@ -82,27 +72,19 @@ where
 }
 
 /// A delivery under way.
-struct Delivery<'a, T, Q, R, C, E> {
-    engine: Engine<'a, T, Q, R, C>,
+struct ActiveDelivery<'a, T, Q: TaskQueue, R> {
+    engine: Engine<'a, T, Q, R>,
     /// Never borrowed across an await.
-    state: RefCell<DeliveryState<E>>,
+    state: RefCell<DeliveryState<Q::Error>>,
     /// Held by the worker that takes the next task.
     turn: Mutex<()>,
     /// Held by the worker whose request goes next.
     gate: Mutex<()>,
-    /// Wakes the worker that takes the next task: one may be there, or none will come.
-    task_freed: Notify,
-    /// Wakes the worker at the gate: a request ended.
-    slot_freed: Notify,
+    /// Wakes the holders of both: a request ended, or a task was freed, settled or put back.
+    changed: Notify,
 }
 
-impl<T, Q, R, C, E> Delivery<'_, T, Q, R, C, E>
-where
-    T: Transport,
-    Q: TaskQueue<Error = E>,
-    R: Recorder<Error = E>,
-    C: Clock,
-{
+impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> ActiveDelivery<'_, T, Q, R> {
     /// Delivers one task after the other until none is left or the run is over.
     async fn work(&self) {
         while let Some(pending) = self.next_task().await {
@@ -117,30 +99,28 @@ where
     /// The next task; `None` when there is none and none will come.
     async fn next_task(&self) -> Option<PendingTask> {
         let _turn = self.turn.lock().await;
-        while !self.is_over() && !self.state.borrow().is_exhausted() {
+        while !self.is_over() {
             let (next_due, drained, probes) = {
                 let mut state = self.state.borrow_mut();
                 if let Some(pending) = state.take_waiting(Instant::now()) {
-                    state.held += 1;
                     return Some(pending);
                 }
-                if state.drained && state.held == 0 {
+                if state.is_backing_off() {
                     let shipments = state.retries.len();
                     self.engine.metrics.wait_for(WaitingFor::Backoff { shipments });
                 }
-                let next_due = state.retries.next_due();
+                let next_due = state.next_due();
                 (next_due, state.drained, state.breaker.is_open() && next_due.is_some())
             };
             let taken = tokio::select! {
                 biased;
                 next = self.engine.queue.next(), if !drained => self.accept(next),
                 // No task yet, but an outage to be probed: with one that was attempted before.
-                () = std::future::ready(()), if probes => self.state.borrow_mut().retries.take_first(),
+                () = std::future::ready(()), if probes => self.state.borrow_mut().take_retry(),
                 // A retry came due, a task was freed, or a stop is requested: look again.
-                () = self.pause(&self.task_freed, next_due) => None,
+                () = self.pause(next_due) => None,
             };
             if taken.is_some() {
-                self.state.borrow_mut().held += 1;
                 return taken;
             }
         }
@@ -148,19 +128,22 @@ where
     }
 
     /// The task that the queue gave, if it is its turn.
-    fn accept(&self, next: Result<Option<Task>, E>) -> Option<PendingTask> {
-        let mut state = self.state.borrow_mut();
+    fn accept(&self, next: Result<Option<Task>, Q::Error>) -> Option<PendingTask> {
         match next {
-            Ok(Some(task)) => return state.serial.enter(PendingTask::new(task)),
-            Ok(None) => state.drained = true,
-            Err(error) => _ = state.error.get_or_insert(error),
+            Ok(Some(task)) => {
+                let mut state = self.state.borrow_mut();
+                state.open += 1;
+                return state.serial.enter(PendingTask::new(task));
+            }
+            Ok(None) => self.state.borrow_mut().drained = true,
+            Err(error) => self.fail(error),
         }
         None
     }
 
     /// Looks the history of a new task up. `None` if it is not sent; then it is settled.
     async fn admit(&self, mut pending: PendingTask) -> Option<PendingTask> {
-        if pending.attempts > 0 {
+        if pending.attempts() > 0 {
             return Some(pending);
         }
         match self.engine.recorder.admit(&pending.task.shipment).await {
@@ -168,11 +151,11 @@ where
                 pending.tainted |= tainted;
                 return Some(pending);
             }
-            Ok(Admission::Settled(outcome)) => {
-                self.state.borrow_mut().forget_known();
-                self.settle(pending, &outcome);
+            Ok(Admission::Settled(outcome)) => self.settle(pending, &outcome),
+            Err(error) => {
+                self.fail(error);
+                self.put_back(pending, Instant::now());
             }
-            Err(error) => self.fail(error, pending),
         }
         None
     }
@@ -182,21 +165,36 @@ where
     async fn pass_gate(&self, mut pending: PendingTask) -> Option<PendingTask> {
         let _gate = self.gate.lock().await;
         while !self.is_over() {
-            let obstacle = self.state.borrow_mut().obstacle(Instant::now());
-            if let Some((waiting, until)) = obstacle {
-                self.engine.metrics.wait_for(waiting);
-                self.pause(&self.slot_freed, until).await;
-                continue;
-            }
-            let mut state = self.state.borrow_mut();
-            pending.kind = state.attempt_kind(&pending);
-            state.in_flight += 1;
-            let in_flight = state.in_flight;
-            state.concurrency.started(in_flight);
-            self.engine.metrics.count_start();
-            return Some(pending);
+            let (waiting, until) = {
+                let (mut state, now) = (self.state.borrow_mut(), Instant::now());
+                let in_flight = state.in_flight;
+                match state.breaker.permit(now, in_flight) {
+                    Permit::Now if in_flight < state.concurrency.get() => {
+                        match state.pacer.take() {
+                            Ok(()) => {
+                                pending.kind = state.attempt_kind(&pending);
+                                state.in_flight += 1;
+                                pending.request = state.concurrency.start(in_flight + 1);
+                                self.engine.metrics.wait_for(WaitingFor::Nothing);
+                                return Some(pending);
+                            }
+                            Err(wait) => (WaitingFor::Nothing, Some(now + wait)),
+                        }
+                    }
+                    Permit::Now | Permit::AfterResponse => (WaitingFor::Nothing, None),
+                    Permit::At(until, reason) => {
+                        (WaitingFor::Endpoint { reason, until }, Some(until))
+                    }
+                    Permit::GiveUp(reason) => {
+                        state.stopped.get_or_insert(reason);
+                        continue;
+                    }
+                }
+            };
+            self.engine.metrics.wait_for(waiting);
+            self.pause(until).await;
         }
-        self.put_back(pending);
+        self.put_back(pending, Instant::now());
         None
     }
 
@@ -204,30 +202,27 @@ where
     async fn attempt(&self, mut pending: PendingTask) {
         let engine = &self.engine;
         if let Err(error) = engine.recorder.begin(&pending.task.shipment).await {
-            self.end_request();
-            self.fail(error, pending);
+            self.state.borrow_mut().in_flight -= 1;
+            self.fail(error);
+            self.put_back(pending, Instant::now());
             return;
         }
+        engine.metrics.count_start();
         let started = Instant::now();
         let exchange = engine.transport.send(pending.task.shipment.body.clone()).await;
         let now = Instant::now();
-        let finished_at = engine.clock.now();
-        pending.attempts += 1;
-        pending.http_status = status_of(&exchange);
-        pending.finished = Some((finished_at, now - started));
-        let date = SystemTime::try_from(finished_at).unwrap_or_else(|_| SystemTime::now());
-        let verdict = verdict::judge(&exchange, &engine.limits.answers, date);
+        pending.count_attempt(status_of(&exchange), Timestamp::now(), now - started);
+        let verdict = verdict::judge(&exchange, &engine.limits.answers, SystemTime::now());
         let order = text::printable(&pending.task.shipment.order_no);
-        tracing::debug!(%order, attempt = pending.attempts, meaning = ?verdict.meaning, "answered");
+        let attempt = pending.attempts();
+        tracing::debug!(%order, attempt, meaning = ?verdict.meaning, "answered");
         let conclusion = verdict.conclusion(pending.tainted);
         let outcome = {
             let mut state = self.state.borrow_mut();
-            let left = state.shipments_left();
-            state.breaker.set_shipments(left);
-            let ticket = pending.task.ticket();
-            let stop = state.breaker.record(ticket, &verdict, pending.kind, now);
-            state.log_holds(&verdict);
-            state.concurrency.record(load_signal(&exchange, &verdict, &pending), started, now);
+            let (ticket, left) = (pending.task.ticket(), state.shipments_left());
+            let stop = state.breaker.record(ticket, &verdict, pending.kind, left, now);
+            let signal = load_signal(&exchange, &verdict, &pending);
+            state.concurrency.record(signal, pending.request, now);
             engine.metrics.set_limit(state.concurrency.get());
             let outcome = self.decide(&mut pending, verdict, stop.is_some());
             let stop = stop.or_else(|| state.failures.note(outcome.as_ref()?));
@@ -236,16 +231,16 @@ where
         };
         // Recorded before the slot is free: so what is unknown is never more than what is in
         // flight. The outcome goes to the results even where the record fails.
-        let recorded = engine.recorder.end(&pending.task.shipment, conclusion).await;
-        if let Err(error) = recorded {
-            self.state.borrow_mut().error.get_or_insert(error);
+        if let Err(error) = engine.recorder.end(&pending.task.shipment, conclusion).await {
+            self.fail(error);
         }
+        self.state.borrow_mut().in_flight -= 1;
         if let Some(outcome) = outcome {
             self.settle(pending, &outcome);
         } else {
-            self.state.borrow_mut().schedule_retry(pending, now);
+            let due = self.state.borrow_mut().retry_due(&pending, now);
+            self.put_back(pending, due);
         }
-        self.end_request();
     }
 
     /// The outcome that follows from a verdict, or `None` when the task is attempted again.
@@ -262,7 +257,7 @@ where
                 (Status::InDoubt, format!("{reason}, so it is not known to be accepted"))
             }
             Meaning::Throttled | Meaning::Unreachable | Meaning::UnknownHost => {
-                pending.reason = reason;
+                pending.last.message = reason;
                 return None;
             }
             Meaning::ResponseLost if holds => {
@@ -271,13 +266,13 @@ where
             }
             Meaning::Failed | Meaning::ResponseLost => {
                 let is_lost = meaning == Meaning::ResponseLost;
-                pending.charged += u32::from(pending.kind.is_charged());
+                pending.charged += u32::from(pending.kind != AttemptKind::Probe);
                 if pending.charged < self.engine.limits.max_attempts.get() {
                     pending.tainted |= is_lost;
-                    pending.reason = reason;
+                    pending.last.message = reason;
                     return None;
                 }
-                let attempts = text::counted(pending.attempts.into(), "attempt");
+                let attempts = text::counted(pending.attempts().into(), "attempt");
                 if is_lost {
                     let message = format!("{reason}, so it may have been accepted ({attempts})");
                     (Status::InDoubt, message)
@@ -289,56 +284,48 @@ where
         Some(pending.outcome(status, message))
     }
 
-    /// Ends a request in flight.
-    fn end_request(&self) {
-        self.engine.metrics.count_end();
-        self.state.borrow_mut().in_flight -= 1;
-        self.wake_up();
-    }
-
     /// Settles a task that a worker holds.
     fn settle(&self, pending: PendingTask, outcome: &Outcome) {
-        let mut state = self.state.borrow_mut();
-        state.held -= 1;
-        state.serial.leave(pending.identity());
-        if let Err(error) = self.engine.queue.settle(pending.task, outcome) {
-            state.error.get_or_insert(error);
+        {
+            let mut state = self.state.borrow_mut();
+            state.open -= 1;
+            state.serial.leave(pending.identity());
         }
-        drop(state);
-        self.wake_up();
+        if let Err(error) = self.engine.queue.settle(pending.task, outcome) {
+            self.fail(error);
+        }
+        self.changed.notify_waiters();
     }
 
-    /// Ends the run, since something could not be recorded.
-    fn fail(&self, error: E, pending: PendingTask) {
+    /// Queues a task that a worker holds for another attempt; when the run is over before,
+    /// [`close`](Self::close) settles it.
+    fn put_back(&self, pending: PendingTask, due: Instant) {
+        let key = (due, pending.task.ticket());
+        self.state.borrow_mut().retries.insert(key, pending);
+        self.changed.notify_waiters();
+    }
+
+    /// Ends the run, since something could not be recorded. The first error counts.
+    fn fail(&self, error: Q::Error) {
         self.state.borrow_mut().error.get_or_insert(error);
-        self.put_back(pending);
+        self.changed.notify_waiters();
     }
 
-    /// Puts a task back that is not attempted any more; [`close`](Self::close) settles it.
-    fn put_back(&self, pending: PendingTask) {
-        let mut state = self.state.borrow_mut();
-        state.held -= 1;
-        state.retries.push(Instant::now(), pending);
-        drop(state);
-        self.wake_up();
-    }
-
-    fn wake_up(&self) {
-        self.task_freed.notify_one();
-        self.slot_freed.notify_one();
-    }
-
+    /// Whether nothing is left to do, or nothing more is to be done.
     fn is_over(&self) -> bool {
         let state = self.state.borrow();
-        state.stopped.is_some() || state.error.is_some() || self.engine.stop.borrow().is_some()
+        let is_done = state.drained && state.open == 0;
+        let is_stopped = state.stopped.is_some() || self.engine.stop.borrow().is_some();
+        is_done || is_stopped || state.error.is_some()
     }
 
-    /// Waits for a wake-up, a request to stop, or `until`, whichever comes first.
-    async fn pause(&self, wake_up: &Notify, until: Option<Instant>) {
+    /// Waits for a change, a request to stop, or `until`, whichever comes first.
+    async fn pause(&self, until: Option<Instant>) {
         let due = async { tokio::time::sleep_until(until.unwrap_or_else(Instant::now)).await };
         let mut stop = self.engine.stop.clone();
         tokio::select! {
-            () = wake_up.notified() => {}
+            // Nothing runs between the caller's look at the state and the first poll of this.
+            () = self.changed.notified() => {}
             // Without a handle there is no request, and an error at once.
             Ok(_) = stop.wait_for(Option::is_some) => {}
             () = due, if until.is_some() => {}
@@ -346,10 +333,9 @@ where
     }
 
     /// Settles the tasks that are left, and returns how the delivery ended.
-    fn close(self) -> Result<Ending, E> {
+    fn close(self) -> Result<Ending, Q::Error> {
         let mut state = self.state.into_inner();
-        let mut left: Vec<PendingTask> =
-            std::iter::from_fn(|| state.retries.take_first()).collect();
+        let mut left: Vec<PendingTask> = state.retries.into_values().collect();
         left.extend(state.serial.drain());
         // A request to stop that came after everything was settled changes nothing.
         let reason =
@@ -386,7 +372,7 @@ fn load_signal(
     pending: &PendingTask,
 ) -> LoadSignal {
     let is_probe = pending.kind != AttemptKind::Normal;
-    let is_first = !is_probe && pending.attempts == 1;
+    let is_first = !is_probe && pending.attempts() == 1;
     match verdict.meaning {
         _ if is_probe && verdict.is_usable() => LoadSignal::Recovered,
         Meaning::Accepted => LoadSignal::Fine,

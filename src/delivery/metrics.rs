@@ -8,13 +8,9 @@ use tokio::time::Instant;
 /// What the delivery waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum WaitingFor {
-    /// Nothing, or responses to what is in flight.
+    /// Nothing, the rate, or responses to what is in flight.
     #[default]
     Nothing,
-    /// The rate limit.
-    Rate,
-    /// A response that opens or frees a slot.
-    Response,
     /// The endpoint: it is away, or asked for a pause.
     Endpoint {
         /// Why.
@@ -35,7 +31,6 @@ pub struct Metrics {
     requests: Cell<u64>,
     /// When the first and the last request started.
     started: Cell<Option<(Instant, Instant)>>,
-    in_flight: Cell<usize>,
     limit: Cell<usize>,
     waiting: RefCell<WaitingFor>,
 }
@@ -54,11 +49,6 @@ impl Metrics {
         (seconds > 0.0).then(|| ((self.requests() - 1) as f64 / seconds * 100.0).round() / 100.0)
     }
 
-    /// Requests without a response.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.get()
-    }
-
     /// Requests that may be in flight at most; 0 before the delivery begins.
     pub fn limit(&self) -> usize {
         self.limit.get()
@@ -73,12 +63,6 @@ impl Metrics {
         self.requests.set(self.requests.get() + 1);
         let now = Instant::now();
         self.started.set(Some((self.started.get().map_or(now, |(first, _)| first), now)));
-        self.in_flight.set(self.in_flight.get() + 1);
-        self.wait_for(WaitingFor::Nothing);
-    }
-
-    pub(super) fn count_end(&self) {
-        self.in_flight.set(self.in_flight.get() - 1);
     }
 
     pub(super) fn set_limit(&self, limit: usize) {

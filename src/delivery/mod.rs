@@ -32,7 +32,7 @@ mod verdict;
 pub use engine::Engine;
 pub use exchange::{MAX_BODY, Response, Transport, TransportError};
 pub use metrics::{Metrics, WaitingFor};
-pub use recorder::{Admission, Clock, Recorder, SystemClock, TaskQueue};
+pub use recorder::{Admission, Recorder, TaskQueue};
 pub use stop::{Ending, Signal, StopHandle, StopReason, StopSignal, stop_channel};
 pub use task::Task;
 pub use transport::{Http, HttpError};

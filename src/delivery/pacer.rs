@@ -52,14 +52,10 @@ impl Pacer {
             Rate::Unlimited => None,
             Rate::Per(count, unit) => {
                 let cells = f64::from(CELLS.get()) * f64::from(count.get());
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "between 10 ns and 37 s"
-                )]
-                let nanos = (unit.duration().as_secs_f64() * 1e9 * MARGIN / cells).ceil() as u64;
+                let nanosecond = Duration::from_nanos(1);
+                let period = unit.duration().mul_f64(MARGIN / cells) + nanosecond;
                 let burst = CELLS.saturating_add((count.get() / 5).saturating_mul(3).max(1));
-                Quota::with_period(Duration::from_nanos(nanos.max(1))).map(|quota| {
+                Quota::with_period(period).map(|quota| {
                     RateLimiter::direct_with_clock(quota.allow_burst(burst), TokioClock)
                 })
             }

@@ -1,11 +1,8 @@
-//! A task in the engine's hands with its attempts so far, and the queue of those that wait for
-//! their next attempt.
+//! A task in the engine's hands with its attempts so far.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::Task;
 use super::circuit_breaker::AttemptKind;
@@ -17,18 +14,15 @@ pub(super) struct PendingTask {
     pub(super) task: Task,
     /// Of the present or next attempt.
     pub(super) kind: AttemptKind,
-    /// Requests made.
-    pub(super) attempts: u32,
+    /// The number of the present request.
+    pub(super) request: u64,
     /// Attempts that count towards `--max-attempts`.
     pub(super) charged: u32,
     /// Whether a response was lost, so that the shipment may have been accepted.
     pub(super) tainted: bool,
-    /// Why the last attempt did not settle it.
-    pub(super) reason: String,
-    /// The last response's status.
-    pub(super) http_status: Option<u16>,
-    /// When the last attempt ended, and how long it took.
-    pub(super) finished: Option<(Timestamp, Duration)>,
+    /// What the attempts so far leave in its outcome; the message says why the last one did not
+    /// settle it.
+    pub(super) last: Outcome,
 }
 
 impl PendingTask {
@@ -37,16 +31,32 @@ impl PendingTask {
             tainted: task.was_in_doubt(),
             task,
             kind: AttemptKind::Normal,
-            attempts: 0,
+            request: 0,
             charged: 0,
-            reason: String::new(),
-            http_status: None,
-            finished: None,
+            last: Outcome::unsent(Status::NotAttempted, ""),
         }
     }
 
     pub(super) fn identity(&self) -> u128 {
         self.task.shipment.identity
+    }
+
+    /// Requests made.
+    pub(super) fn attempts(&self) -> u32 {
+        self.last.attempts
+    }
+
+    /// Counts an attempt that ended at `finished_at`.
+    pub(super) fn count_attempt(
+        &mut self,
+        http_status: Option<u16>,
+        finished_at: Timestamp,
+        duration: Duration,
+    ) {
+        self.last.attempts += 1;
+        self.last.http_status = http_status;
+        self.last.finished_at = Some(finished_at);
+        self.last.duration = Some(duration);
     }
 
     /// The outcome with `status`. One lost response makes every status but `sent` `in_doubt`.
@@ -69,63 +79,19 @@ impl PendingTask {
             ),
             _ => (status, message),
         };
-        Outcome {
-            status,
-            http_status: self.http_status,
-            attempts: self.attempts,
-            message,
-            finished_at: self.finished.map(|(at, _)| at),
-            duration: self.finished.map(|(_, duration)| duration),
-        }
+        Outcome { status, message, ..self.last.clone() }
     }
 
     /// The outcome when the run ends before another attempt: `failed` where it was attempted, else
     /// that of a task whose turn did not come.
     pub(super) fn outcome_at_stop(&mut self, not_attempted: &str) -> Outcome {
-        if self.attempts > 0 {
-            let message = format!("{}; the run stopped before another attempt", self.reason);
+        if self.attempts() > 0 {
+            let message = format!("{}; the run stopped before another attempt", self.last.message);
             self.outcome(Status::Failed, message)
         } else if self.task.previous.is_some() {
             self.task.unattempted(not_attempted)
         } else {
             self.outcome(Status::NotAttempted, not_attempted)
         }
-    }
-}
-
-/// Tasks that wait for another attempt, the earliest due first, then the one that waits longest.
-#[derive(Debug, Default)]
-pub(super) struct RetryQueue {
-    tasks: BTreeMap<(Instant, u64), PendingTask>,
-    pushed: u64,
-}
-
-impl RetryQueue {
-    pub(super) fn push(&mut self, due: Instant, pending: PendingTask) {
-        self.pushed += 1;
-        self.tasks.insert((due, self.pushed), pending);
-    }
-
-    /// When the earliest is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.tasks.first_key_value().map(|((due, _), _)| *due)
-    }
-
-    /// The earliest, if it is due at `now`.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<PendingTask> {
-        if self.next_due()? <= now { self.take_first() } else { None }
-    }
-
-    /// The earliest, due or not.
-    pub(super) fn take_first(&mut self) -> Option<PendingTask> {
-        self.tasks.pop_first().map(|(_, pending)| pending)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.tasks.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
     }
 }

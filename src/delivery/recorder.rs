@@ -1,6 +1,4 @@
-//! What the engine needs from its caller: a source of tasks, a memory of attempts, and a clock.
-
-use jiff::Timestamp;
+//! What the engine needs from its caller: a source of tasks, and a memory of attempts.
 
 use super::Task;
 use crate::outcome::{Conclusion, Outcome};
@@ -66,20 +64,4 @@ pub enum Admission {
     },
     /// It is not sent, and this is its outcome.
     Settled(Outcome),
-}
-
-/// The time of day, for the results.
-pub trait Clock {
-    /// Now.
-    fn now(&self) -> Timestamp;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
 }

@@ -4,17 +4,17 @@
 //! A `.php` endpoint labels everything `text/html`, so the content type tells nothing; only the
 //! body is looked at.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde_json::Value;
 
 use super::Response;
 use crate::text;
 
-/// The documented acceptance, letter by letter; answers that are just this need not be parsed.
-pub(super) const ACCEPTANCE: &str =
-    r#"{"message":"Request Received Successfully","status":"Success"}"#;
-
-/// The `status` of an acceptance.
-const SUCCESS: &str = "success";
+static TITLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)<title[^>]*>\s*([^<\s][^<]*?)\s*<").expect("a valid pattern")
+});
 
 /// What the body of a 2xx answer amounts to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,29 +29,24 @@ pub(crate) enum Body {
 
 /// Reads the body of a 2xx answer.
 pub(crate) fn read(response: &Response) -> Body {
-    if response.body == ACCEPTANCE {
-        return Body::Success;
-    }
     if response.truncated {
         return Body::Unknown("a body without end".to_owned());
     }
     let body = bare(&response.body);
-    if body.is_empty() {
-        return Body::Unknown("an empty body".to_owned());
-    }
     let Ok(Value::Object(object)) = serde_json::from_str(body) else {
         return Body::Unknown(describe(body));
     };
-    let said = object.get("status").and_then(Value::as_str).map(str::trim);
-    let error =
-        ["error", "errors"].into_iter().filter_map(|name| object.get(name)).any(is_something);
-    let failed = object.get("success").is_some_and(|success| matches!(success, Value::Bool(false)));
-    match said {
-        Some(said) if said.eq_ignore_ascii_case(SUCCESS) && !error && !failed => Body::Success,
-        None if !error && !failed && !object.contains_key("status") => {
-            Body::Unknown(describe(body))
+    let has_error =
+        ["error", "errors"].iter().filter_map(|name| object.get(*name)).any(is_something)
+            || object.get("success") == Some(&Value::Bool(false));
+    match object.get("status") {
+        Some(Value::String(status))
+            if status.trim().eq_ignore_ascii_case("success") && !has_error =>
+        {
+            Body::Success
         }
-        _ => Body::Refusal(message(&response.body)),
+        None if !has_error => Body::Unknown(describe(body)),
+        _ => Body::Refusal(message(body)),
     }
 }
 
@@ -59,7 +54,7 @@ pub(crate) fn read(response: &Response) -> Body {
 pub(crate) fn message(body: &str) -> String {
     let body = bare(body);
     let Ok(Value::Object(object)) = serde_json::from_str(body) else { return describe(body) };
-    let told = ["message", "error", "errors", "status"]
+    let found = ["message", "error", "errors", "status"]
         .into_iter()
         .filter_map(|name| object.get(name))
         .find_map(|value| match value {
@@ -70,7 +65,7 @@ pub(crate) fn message(body: &str) -> String {
             value if is_something(value) => Some(text::printable(&value.to_string())),
             _ => None,
         });
-    told.unwrap_or_else(|| describe(body))
+    found.unwrap_or_else(|| describe(body))
 }
 
 fn is_something(value: &Value) -> bool {
@@ -91,20 +86,12 @@ fn describe(body: &str) -> String {
     }
     let start = body.get(..body.len().min(512)).unwrap_or(body).to_ascii_lowercase();
     if start.starts_with("<!doctype") || start.contains("<html") || start.contains("<head") {
-        return match title(body) {
-            Some(title) => format!("an HTML page titled {}", text::quoted(title)),
+        return match TITLE.captures(body) {
+            Some(title) => format!("an HTML page titled {}", text::quoted(&title[1])),
             None => "an HTML page".to_owned(),
         };
     }
     text::quoted(body)
-}
-
-fn title(page: &str) -> Option<&str> {
-    let lower = page.to_ascii_lowercase();
-    let open = lower.find("<title")?;
-    let start = open + lower[open..].find('>')? + 1;
-    let end = start + lower[start..].find('<')?;
-    Some(page[start..end].trim()).filter(|title| !title.is_empty())
 }
 
 fn bare(body: &str) -> &str {
@@ -159,6 +146,7 @@ mod tests {
             message("<!DOCTYPE html><head><title>Down for\nrepair</title>"),
             r#"an HTML page titled "Down for repair""#
         );
+        assert_eq!(message("<html><TITLE class=a> \n</TITLE>"), "an HTML page");
         assert_eq!(message(" plain "), r#""plain""#);
         assert_eq!(message(""), "an empty body");
     }

@@ -14,8 +14,6 @@ pub(super) struct SerialByIdentity {
     parked: HashMap<u128, VecDeque<PendingTask>>,
     /// Tasks that were parked and whose turn has come.
     free: VecDeque<PendingTask>,
-    /// Parked and free ones.
-    waiting: usize,
 }
 
 impl SerialByIdentity {
@@ -23,7 +21,6 @@ impl SerialByIdentity {
     pub(super) fn enter(&mut self, pending: PendingTask) -> Option<PendingTask> {
         if let Some(successors) = self.parked.get_mut(&pending.identity()) {
             successors.push_back(pending);
-            self.waiting += 1;
             return None;
         }
         self.parked.insert(pending.identity(), VecDeque::new());
@@ -32,34 +29,24 @@ impl SerialByIdentity {
 
     /// The next task that was parked and whose turn has come.
     pub(super) fn next_free(&mut self) -> Option<PendingTask> {
-        let pending = self.free.pop_front()?;
-        self.waiting -= 1;
-        Some(pending)
+        self.free.pop_front()
     }
 
-    /// Tasks that are parked or free.
-    pub(super) fn len(&self) -> usize {
-        self.waiting
-    }
-
-    pub(super) fn has_free(&self) -> bool {
-        !self.free.is_empty()
+    /// How many tasks are parked.
+    pub(super) fn parked(&self) -> usize {
+        self.parked.values().map(VecDeque::len).sum()
     }
 
     /// Ends the turn of the settled task of `identity`.
     pub(super) fn leave(&mut self, identity: u128) {
-        let Some(successors) = self.parked.get_mut(&identity) else { return };
-        match successors.pop_front() {
+        match self.parked.get_mut(&identity).and_then(VecDeque::pop_front) {
             Some(pending) => self.free.push_back(pending),
-            None => {
-                self.parked.remove(&identity);
-            }
+            None => _ = self.parked.remove(&identity),
         }
     }
 
     /// All parked and free tasks, when the run ends before their turn.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = PendingTask> {
-        self.waiting = 0;
         self.free.drain(..).chain(self.parked.drain().flat_map(|(_, successors)| successors))
     }
 }
@@ -84,7 +71,7 @@ mod tests {
         assert!(serial.enter(pending(2, 7)).is_none());
         assert!(serial.enter(pending(3, 8)).is_some(), "others are not delayed");
         assert!(serial.next_free().is_none());
-        assert_eq!(serial.len(), 2);
+        assert_eq!(serial.parked(), 2);
         serial.leave(7);
         assert_eq!(serial.next_free().map(|next| next.task.ticket()), Some(Ticket(1)));
         assert!(serial.enter(pending(4, 7)).is_none(), "the turn passed to the first in line");

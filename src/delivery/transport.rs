@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, LOCATION,
+    RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 
-use super::response_body::ACCEPTANCE;
 use super::{MAX_BODY, Response, Transport, TransportError};
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
@@ -39,27 +39,21 @@ pub struct Http {
 
 /// Why no HTTP client could be made.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// A credential has characters that a header cannot hold.
-    #[error("the {0} cannot stand in a header")]
-    Credential(&'static str),
-    /// The TLS library or the resolver could not be set up.
-    #[error("cannot set up HTTPS: {0}")]
-    Client(String),
-}
+#[error("cannot set up HTTPS: {0}")]
+pub struct HttpError(String);
 
 impl Http {
-    /// A client for `endpoint` that sends these credentials, within the time-outs and the concurrency of
-    /// `limits`.
+    /// A client for `endpoint` that sends these credentials, within the timeouts and the concurrency
+    /// of `limits`.
     ///
     /// # Errors
-    /// When a credential does not fit a header, or TLS cannot be set up.
+    /// When TLS cannot be set up.
     pub fn new(
         endpoint: &Endpoint,
         credentials: Credentials,
         limits: &Limits,
     ) -> Result<Self, HttpError> {
-        let headers = headers(&credentials)?;
+        let headers = headers(&credentials).map_err(|error| HttpError(error.to_string()))?;
         let (url, loopback) = (endpoint.url().clone(), endpoint.is_loopback());
         let builder = || {
             let builder = Client::builder()
@@ -79,60 +73,49 @@ impl Http {
         };
         let client =
             builder().build().or_else(|_| builder().tls_certs_only(bundled_roots()?).build());
-        let client = client.map_err(|error| HttpError::Client(chain(&error)))?;
+        let client = client.map_err(|error| HttpError(innermost(&error)))?;
         Ok(Self { client, url, credentials })
     }
 
-    /// What of an answer is wanted, or why it is not whole.
+    /// What of a response is wanted, or why it is not complete.
     async fn read(&self, mut response: reqwest::Response) -> Result<Response, TransportError> {
         let status = response.status().as_u16();
-        // What is accepted is not put off or sent elsewhere, so its headers say nothing.
-        let is_telling = !response.status().is_success();
-        let header = |name: HeaderName| {
-            let value = response.headers().get(name).filter(|_| is_telling)?;
-            Some(self.without_secrets(&String::from_utf8_lossy(value.as_bytes())))
-        };
-        let mut reply = Response {
-            status,
-            retry_after: header(RETRY_AFTER),
-            date: header(DATE),
-            location: header(LOCATION),
-            ..Response::default()
-        };
+        let header = |name: HeaderName| Some(self.decode(response.headers().get(name)?.as_bytes()));
+        let (retry_after, date) = (header(RETRY_AFTER), header(DATE));
+        let location = header(LOCATION);
         let mut body = Vec::new();
         let lost = |error| self.response_lost(Some(status), &error, "within the answer");
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        while body.len() <= MAX_BODY
+            && let Some(chunk) = response.chunk().await.map_err(lost)?
+        {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY {
-                body.truncate(MAX_BODY);
-                reply.truncated = true;
-                break;
-            }
         }
-        reply.body = if body == ACCEPTANCE.as_bytes() {
-            ACCEPTANCE.to_owned()
-        } else {
-            self.without_secrets(&String::from_utf8_lossy(&body))
-        };
-        Ok(reply)
+        let truncated = body.len() > MAX_BODY;
+        body.truncate(MAX_BODY);
+        let body = self.decode(&body);
+        Ok(Response { status, retry_after, date, location, body, truncated })
     }
 
     /// Foreign text with every secret in it covered: an endpoint that echoes its request must not
     /// put the key into a file.
-    fn without_secrets(&self, foreign: &str) -> String {
-        self.credentials.redact(foreign)
+    fn decode(&self, foreign: &[u8]) -> String {
+        self.credentials.redact(&String::from_utf8_lossy(foreign))
     }
 
     fn error(&self, error: &reqwest::Error) -> TransportError {
-        let fatal = |detail| TransportError::Fatal { detail };
-        if let Some(reason) = certificate(error) {
-            let (host, reason) = (self.host(), text::printable(&reason));
-            fatal(format!("the certificate of {host} is not valid: {reason}"))
-        } else if wants_proxy_login(error) {
-            fatal("the proxy on the way asks for a login (HTTP 407)".to_owned())
-        } else if error.is_builder() {
-            fatal(format!("the request cannot be made: {}", self.explain(error, "")))
-        } else if error.is_connect() || error.is_dns() {
+        let bad_certificate = causes(error)
+            .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
+            .find(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)));
+        // hyper-util keeps the type of a tunnel's error to itself; its words are all there is.
+        let wants_login = |cause: Cause| cause.to_string().contains("proxy authorization required");
+        if let Some(reason) = bad_certificate {
+            let (host, reason) = (self.host(), text::printable(&reason.to_string()));
+            let detail = format!("the certificate of {host} is not valid: {reason}");
+            TransportError::Fatal { detail }
+        } else if causes(error).any(wants_login) {
+            let detail = "the proxy on the way asks for a login (HTTP 407)".to_owned();
+            TransportError::Fatal { detail }
+        } else if error.is_connect() || error.is_dns() || error.is_builder() {
             let detail = self.explain(error, "while connecting");
             TransportError::Unreachable { dns: error.is_dns(), detail }
         } else {
@@ -162,7 +145,8 @@ impl Http {
         if error.is_timeout() {
             return format!("timed out {when}");
         }
-        match io_kind(error) {
+        let io_errors = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+        match io_errors.map(io::Error::kind).last() {
             Some(io::ErrorKind::ConnectionRefused) => {
                 let port = self.url.port_or_known_default().unwrap_or_default();
                 format!("{}:{port} refuses connections", self.host())
@@ -172,8 +156,8 @@ impl Http {
                 format!("no network route to {}", self.host())
             }
             _ => {
-                let cause = text::printable(&self.without_secrets(&chain(error)));
-                if when.is_empty() { cause } else { format!("{cause} ({when})") }
+                let cause = self.credentials.redact(&innermost(error));
+                format!("{} ({when})", text::printable(&cause))
             }
         }
     }
@@ -189,16 +173,13 @@ impl Transport for Http {
     }
 }
 
-fn headers(credentials: &Credentials) -> Result<HeaderMap, HttpError> {
+fn headers(credentials: &Credentials) -> Result<HeaderMap, InvalidHeaderValue> {
     let mut headers = HeaderMap::new();
     let Credentials { email, api_key, .. } = credentials;
-    for (name, secret, what) in
-        [("x-auth-email", email, "e-mail"), ("x-auth-key", api_key, "API key")]
-    {
-        let mut value =
-            HeaderValue::from_str(secret.expose()).map_err(|_| HttpError::Credential(what))?;
+    for (name, secret) in [("x-auth-email", email), ("x-auth-key", api_key)] {
+        let mut value = HeaderValue::from_str(secret.expose())?;
         value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(name), value);
+        headers.insert(name, value);
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(headers)
@@ -209,48 +190,19 @@ fn bundled_roots() -> Result<Vec<Certificate>, reqwest::Error> {
     roots.map(|root| Certificate::from_der(root)).collect()
 }
 
-/// The causes behind an error, outermost left out: reqwest's own sentence names the URL with its
-/// query.
-fn causes<'a>(
-    error: &'a reqwest::Error,
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&cause: &&'a (dyn std::error::Error + 'static)| {
-        cause.source()
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
+
+/// The causes behind an error, without the outermost: reqwest's own sentence names the URL with its
+/// query. An I/O error does not count the error it was made of among its sources.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(error.source(), |&cause: &Cause| {
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped.map_or_else(|| cause.source(), |wrapped| Some(wrapped))
     })
 }
 
-fn chain(error: &reqwest::Error) -> String {
+fn innermost(error: &reqwest::Error) -> String {
     causes(error).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
-}
-
-fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
-    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last()
-}
-
-fn certificate(error: &reqwest::Error) -> Option<String> {
-    causes(error)
-        .flat_map(within)
-        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
-        .find(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
-        .map(ToString::to_string)
-}
-
-/// A cause and what it wraps: an I/O error does not count the error it was made of among its
-/// causes.
-fn within<'a>(
-    cause: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(cause), |cause| {
-        let wrapped: &'a (dyn std::error::Error + 'static) =
-            cause.downcast_ref::<io::Error>()?.get_ref()?;
-        Some(wrapped)
-    })
-}
-
-/// hyper-util keeps the type of a tunnel's error to itself, so its words are all there is to know
-/// it by.
-fn wants_proxy_login(error: &reqwest::Error) -> bool {
-    causes(error).any(|cause| cause.to_string().contains("proxy authorization required"))
 }
 
 #[cfg(test)]
@@ -272,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_echoed_key_is_covered() {
-        assert_eq!(http().without_secrets("you sent SECRETKEY-7f3a!"), "you sent (redacted)!");
+        assert_eq!(http().decode(b"you sent SECRETKEY-7f3a!"), "you sent (redacted)!");
     }
 
     #[tokio::test]

@@ -96,8 +96,7 @@ pub(crate) fn judge(
 pub(crate) fn is_pushback(exchange: &Result<Response, TransportError>) -> bool {
     match exchange {
         Ok(response) => matches!(response.status, 429 | 503 | 504),
-        Err(TransportError::ResponseLost { timed_out, .. }) => *timed_out,
-        Err(_) => false,
+        Err(error) => matches!(error, TransportError::ResponseLost { timed_out: true, .. }),
     }
 }
 

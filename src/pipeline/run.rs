@@ -20,7 +20,7 @@ use super::target::OpenTarget;
 use super::ticker::ProgressTicker;
 use super::{open_files, previous_run};
 use crate::closing;
-use crate::delivery::{Ending, Engine, Metrics, StopHandle, StopSignal, SystemClock, stop_channel};
+use crate::delivery::{Ending, Engine, Metrics, StopHandle, StopSignal, stop_channel};
 use crate::error::Error;
 use crate::inputs::{Ahead, OtherFile};
 use crate::options::run::RunSettings;
@@ -140,11 +140,9 @@ impl Sending<'_> {
         let limits = open_files::limits(self.settings);
         let engine = Engine {
             limits: &limits,
-            shipments: self.ahead.exact.then_some(self.ahead.shipments),
             transport: &target.http,
             queue: &self.dispatcher,
             recorder: &self.recorder,
-            clock: &SystemClock,
             stop,
             metrics: &self.metrics,
             seed: fastrand::u64(..),

@@ -6,9 +6,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lateship::delivery::{
-    Admission, Clock, Ending, Engine, Metrics, Recorder, Response, Task, TaskQueue, Transport,
+    Admission, Ending, Engine, Metrics, Recorder, Response, Task, TaskQueue, Transport,
     TransportError, stop_channel,
 };
 use lateship::limits::Limits;
@@ -160,14 +159,6 @@ impl Recorder for Shipments {
     }
 }
 
-struct TestClock;
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-}
-
 struct Ran {
     sent: u64,
     failed: usize,
@@ -220,11 +211,9 @@ async fn adaptive_at(rate: &str, model: Model, shipments: u64) -> Ran {
     let (_sender, stop) = stop_channel();
     let engine = Engine {
         limits: &limits,
-        shipments: Some(shipments),
         transport: &server,
         queue: &tasks,
         recorder: &tasks,
-        clock: &TestClock,
         stop,
         metrics: &metrics,
         seed: 1,

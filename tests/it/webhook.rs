@@ -330,6 +330,22 @@ fn a_proxys_login_stops_the_run() {
 }
 
 #[test]
+fn a_login_that_the_proxy_of_an_https_endpoint_wants_stops_the_run() {
+    let proxy = TestServer::with_last([], Answer::json(407, ""));
+    let workdir = workdir(3);
+    let endpoint = "https://shop.example/hook";
+    let run = workdir
+        .launch(&["import", "orders.csv", "-m", "map.toml", "--endpoint", endpoint])
+        .credentials("ops@example.com", KEY)
+        .env("HTTPS_PROXY", proxy.url())
+        .run();
+    run.assert_code(3);
+    assert!(run.stderr.contains("the proxy on the way asks for a login"), "{}", run.stderr);
+    let statuses = workdir.results("orders.results.csv");
+    assert!(statuses.iter().all(|row| row["status"] == "not_attempted"), "{statuses:?}");
+}
+
+#[test]
 fn a_bad_certificate_stops_the_run_and_nothing_is_sent() {
     let server = self_signed();
     let ran = import(9, &server.url(), &[]);

@@ -1,19 +1,18 @@
 //! The delivery engine under a paused clock, with a scripted transport in the wire's place.
 
+mod errors;
 mod script;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lateship::delivery::{
-    Admission, Clock, Ending, Engine, Metrics, Recorder, Response, Signal, StopReason, StopSignal,
-    Task, TaskQueue, Transport, TransportError, stop_channel,
+    Admission, Ending, Engine, Metrics, Recorder, Response, Signal, StopReason, StopSignal, Task,
+    TaskQueue, Transport, TransportError, stop_channel,
 };
 use lateship::limits::{InDoubt, Limits};
 use lateship::outcome::{Conclusion, Outcome, Status, Ticket};
@@ -46,7 +45,7 @@ struct TestServer {
 
 impl Transport for TestServer {
     async fn send(&self, body: Arc<[u8]>) -> Result<Response, TransportError> {
-        let ticket: u64 = std::str::from_utf8(&body).expect("text").parse().expect("a ticket");
+        let ticket = ticket_of(&body);
         let number = self.starts.borrow().len();
         self.starts.borrow_mut().push((ticket, self.begin.elapsed()));
         self.in_flight.set(self.in_flight.get() + 1);
@@ -81,6 +80,20 @@ impl Transport for TestServer {
     }
 }
 
+/// What the engine asks its queue and its recorder for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Operation {
+    Next,
+    Admit,
+    Begin,
+    End,
+    Settle,
+}
+
+/// The error of an operation.
+#[derive(Debug, PartialEq)]
+struct Broken(Operation);
+
 /// Shipments 0, 1, 2 … and what became of them.
 #[derive(Default)]
 struct Shipments {
@@ -96,36 +109,51 @@ struct Shipments {
     look_up: Duration,
     /// Identities whose attempt has begun and not ended.
     begun: RefCell<BTreeSet<u128>>,
+    /// The operation that fails, and for which shipment.
+    broken: Option<(Operation, u64)>,
+}
+
+impl Shipments {
+    fn check(&self, operation: Operation, ticket: u64) -> Result<(), Broken> {
+        if self.broken == Some((operation, ticket)) { Err(Broken(operation)) } else { Ok(()) }
+    }
+}
+
+fn ticket_of(body: &[u8]) -> u64 {
+    std::str::from_utf8(body).expect("text").parse().expect("a ticket")
 }
 
 impl TaskQueue for Shipments {
-    type Error = Infallible;
+    type Error = Broken;
 
-    async fn next(&self) -> Result<Option<Task>, Infallible> {
+    async fn next(&self) -> Result<Option<Task>, Broken> {
         if !self.reading.is_zero() {
             tokio::time::sleep(self.reading).await;
         }
-        let Some(ticket) = self.waiting.borrow_mut().pop_front() else { return Ok(None) };
+        let Some(ticket) = self.waiting.borrow().front().copied() else { return Ok(None) };
+        self.check(Operation::Next, ticket)?;
+        self.waiting.borrow_mut().pop_front();
         let body = ticket.to_string().into_bytes();
         let identity = self.identities.map_or(ticket, |identities| ticket % identities).into();
         let shipment = Shipment { body: body.into(), identity, ..Shipment::default() };
         Ok(Some(Task { shipment, lines: [Ticket(ticket)].into(), previous: None }))
     }
 
-    fn settle(&self, task: Task, outcome: &Outcome) -> Result<(), Infallible> {
+    fn settle(&self, task: Task, outcome: &Outcome) -> Result<(), Broken> {
         assert!(!self.begun.borrow().contains(&task.shipment.identity), "settled in flight");
         let before = self.settled.borrow_mut().insert(task.ticket().0, outcome.clone());
         assert!(before.is_none(), "shipment {} was settled twice", task.ticket().0);
-        Ok(())
+        self.check(Operation::Settle, task.ticket().0)
     }
 }
 
 impl Recorder for Shipments {
-    type Error = Infallible;
+    type Error = Broken;
 
-    async fn admit(&self, shipment: &Shipment) -> Result<Admission, Infallible> {
+    async fn admit(&self, shipment: &Shipment) -> Result<Admission, Broken> {
         tokio::time::sleep(self.look_up).await;
-        let ticket: u64 = std::str::from_utf8(&shipment.body).expect("text").parse().expect("one");
+        let ticket = ticket_of(&shipment.body);
+        self.check(Operation::Admit, ticket)?;
         Ok(if self.known.contains(&ticket) {
             Admission::Settled(Outcome::unsent(Status::AlreadySent, ""))
         } else {
@@ -133,27 +161,21 @@ impl Recorder for Shipments {
         })
     }
 
-    async fn begin(&self, shipment: &Shipment) -> Result<(), Infallible> {
+    async fn begin(&self, shipment: &Shipment) -> Result<(), Broken> {
+        self.check(Operation::Begin, ticket_of(&shipment.body))?;
         assert!(self.begun.borrow_mut().insert(shipment.identity), "two of one identity in flight");
         Ok(())
     }
 
-    async fn end(&self, shipment: &Shipment, _: Conclusion) -> Result<(), Infallible> {
+    async fn end(&self, shipment: &Shipment, _: Conclusion) -> Result<(), Broken> {
         assert!(self.begun.borrow_mut().remove(&shipment.identity), "an end without a beginning");
-        Ok(())
-    }
-}
-
-struct TestClock;
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        self.check(Operation::End, ticket_of(&shipment.body))
     }
 }
 
 struct Ran {
     ending: Ending,
+    error: Option<Broken>,
     settled: BTreeMap<u64, Outcome>,
     left: usize,
     starts: Vec<(u64, Duration)>,
@@ -188,6 +210,7 @@ struct Case {
     reading: Duration,
     look_up: Duration,
     known: Vec<u64>,
+    broken: Option<(Operation, u64)>,
 }
 
 fn case(shipments: u64) -> Case {
@@ -204,6 +227,7 @@ fn case(shipments: u64) -> Case {
         reading: Duration::ZERO,
         look_up: Duration::ZERO,
         known: Vec::new(),
+        broken: None,
     }
 }
 
@@ -223,27 +247,29 @@ impl Case {
             reading: self.reading,
             look_up: self.look_up,
             known: self.known,
+            broken: self.broken,
             ..Shipments::default()
         };
         let metrics = Metrics::default();
         let engine = Engine {
             limits: &self.limits,
-            shipments: Some(self.shipments),
             transport: &transport,
             queue: &shipments,
             recorder: &shipments,
-            clock: &TestClock,
             stop: self.stop,
             metrics: &metrics,
             seed: self.seed,
         };
         let limit = Duration::from_secs(30 * 24 * 3600);
         let ending = tokio::time::timeout(limit, engine.run()).await.expect("the engine ends");
-        let Ok(ending) = ending;
-        assert_eq!(metrics.in_flight(), 0);
+        let (ending, error) =
+            ending.map_or_else(|error| (Ending::Complete, Some(error)), |ending| (ending, None));
+        assert!(error.is_none() || self.broken.is_some(), "{error:?}");
+        assert_eq!(transport.in_flight.get(), 0);
         assert_eq!(metrics.requests(), transport.starts.borrow().len() as u64);
         Ran {
             ending,
+            error,
             settled: shipments.settled.take(),
             left: shipments.waiting.borrow().len(),
             peak: transport.peak.get(),

@@ -17,6 +17,11 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
+fn any_operation() -> impl Strategy<Value = Operation> {
+    use Operation::{Admit, Begin, End, Next, Settle};
+    prop_oneof![Just(Next), Just(Admit), Just(Begin), Just(End), Just(Settle)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -31,6 +36,8 @@ proptest! {
         identities in prop_oneof![Just(None), (1u64..6).prop_map(Some)],
         reading in prop_oneof![Just(Duration::ZERO), Just(Duration::from_millis(700))],
         look_up in prop_oneof![Just(Duration::ZERO), Just(Duration::from_millis(5))],
+        stop_after in prop_oneof![2 => Just(None), 1 => (0u64..20_000).prop_map(Some)],
+        broken in prop_oneof![2 => Just(None), 1 => (any_operation(), 0u64..40).prop_map(Some)],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let (sent, settled, left) = runtime.block_on(async {
@@ -42,7 +49,22 @@ proptest! {
             case.identities = identities;
             case.reading = reading;
             case.look_up = look_up;
-            let ran = case.run(move |_, number, _| script[number % script.len()].clone()).await;
+            case.broken = broken;
+            let (sender, stop) = stop_channel();
+            case.stop = stop;
+            let stop_after = stop_after.map(Duration::from_millis);
+            let run = case.run(move |_, number, _| script[number % script.len()].clone());
+            let (ran, ()) = tokio::join!(run, async {
+                if let Some(after) = stop_after {
+                    tokio::time::sleep(after).await;
+                    sender.request(StopReason::RecordingFailed);
+                } else {
+                    std::mem::forget(sender);
+                }
+            });
+            // One look-up and one request may be under way when a stop is requested.
+            let ends = stop_after.map(|after| after + Duration::from_millis(30));
+            assert!(ends.is_none_or(|ends| ran.took <= ends), "{:?} for {ends:?}", ran.took);
             assert!(ran.peak <= concurrency, "{} in flight", ran.peak);
             (ran.starts, ran.settled, ran.left)
         });

@@ -20,6 +20,23 @@ async fn an_outage_costs_no_shipment_where_the_ledger_knows_all_but_a_few() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_costs_no_shipment_of_a_small_run_one_request_at_a_time() {
+    for (shipments, seed) in
+        (2..=6).flat_map(|shipments| (0..20).map(move |seed| (shipments, seed)))
+    {
+        let mut case = case(shipments);
+        case.seed = seed;
+        case.limits.concurrency = 1.try_into().expect("not zero");
+        let down = Duration::from_secs(12);
+        let ran = case
+            .run(move |_, _, at| if at < down { Answer::Status(503) } else { Answer::Accept })
+            .await;
+        assert_eq!(ran.settled.len() as u64, shipments);
+        assert_eq!(ran.count(Status::Sent) as u64, shipments, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_that_meets_the_last_shipments_of_a_run_costs_none() {
     let from = Duration::from_secs(9);
     let down = from..from + Duration::from_secs(12);
