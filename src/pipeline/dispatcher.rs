@@ -78,9 +78,9 @@ impl Dispatcher {
                     let ticket = results.expect(line.row, labels, line.shipment);
                     tasks[index].lines.push(ticket);
                 }
-                LineEnd::Settled(settled) => {
-                    let ticket = results.expect(line.row, settled.labels(), line.shipment);
-                    results.settle(ticket, &settled.outcome, settled.reason.as_deref())?;
+                LineEnd::Settled { entry, reason, .. } => {
+                    let ticket = results.expect(line.row, entry.labels(), line.shipment);
+                    results.settle(ticket, &entry.outcome, reason.as_deref())?;
                 }
             }
         }

@@ -60,7 +60,8 @@ pub(super) struct Reasons {
 
 impl Reasons {
     /// Counts an outcome that needs one. Equal `reason`s are one; without a reason, messages are
-    /// that differ only in their numbers and in what stands between double quotes.
+    /// that differ only in their numbers and in what stands between double quotes. A skipped row's
+    /// message is its reason.
     pub(super) fn add(&mut self, outcome: &Outcome, reason: Option<&str>, row: &Row) {
         // An acceptance has a message only where something is to be known of it: it may have
         // arrived twice.
@@ -69,6 +70,8 @@ impl Reasons {
         {
             return;
         }
+        let is_skipped = outcome.status == Status::Skipped;
+        let reason = reason.or_else(|| is_skipped.then_some(&outcome.message));
         let hash = if let Some(reason) = reason {
             xxh3_64(reason.as_bytes())
         } else {
