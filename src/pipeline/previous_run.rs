@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::iter::zip;
 
 use super::work_item::WorkItem;
+use crate::closing;
 use crate::error::Error;
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
@@ -17,7 +18,6 @@ use crate::options::run::RunSettings;
 use crate::outcome::Status;
 use crate::results::{Entry, LinesByRow, Reader, RowName};
 use crate::row::{Reading, Row};
-use crate::text;
 
 /// Why the cells of a line are unknown that is carried over behind a place where the input broke.
 const UNREAD: &str = "the input could not be read so far";
@@ -29,8 +29,8 @@ const MAX_REMEMBERED: usize = 131_072;
 #[derive(Debug)]
 pub(super) struct PreviousRun {
     lines: LinesByRow,
-    /// Lines of a unit that was not met whole, since one of its rows has changed.
-    unmatched: Vec<(Row, Entry)>,
+    /// Lines of the rows of a unit; they stay here when one of its rows does not fit its lines.
+    taken: Vec<Vec<Entry>>,
     only: Vec<Status>,
     in_doubt: InDoubt,
     /// Whether what was accepted stays so, whatever its payload is now.
@@ -61,17 +61,18 @@ pub(super) fn verify(
     let Some(mut previous) = PreviousRun::open(settings, inputs)? else { return Ok((ahead, None)) };
     let bytes = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes, bytes_total: bytes, ..Ahead::default() };
-    for index in 0..inputs.len() {
-        let mut units = inputs.units(index)?;
-        while let Some(unit) = units.read()? {
-            if let Some(item) = previous.item(&unit)? {
-                ahead.rows += unit.members.len() as u64;
-                item.count(&mut ahead);
-            }
+    let mut units = inputs.all_units(None);
+    while let Some(unit) = units.read()? {
+        if let Some(item) = previous.item(&unit)? {
+            ahead.rows += unit.members.len() as u64;
+            item.count(&mut ahead);
         }
     }
     previous.check_end()?;
-    previous.warn();
+    let (count, first) = &previous.overtaken;
+    for warning in closing::retry_warnings(*count, first.as_ref(), previous.remade) {
+        tracing::warn!("{warning}");
+    }
     Ok((ahead, PreviousRun::open(settings, inputs)?))
 }
 
@@ -98,7 +99,7 @@ impl PreviousRun {
         }
         Ok(Some(Self {
             lines: LinesByRow::open(&options.results, inputs.names(), inputs.are_arranged())?,
-            unmatched: Vec::new(),
+            taken: Vec::new(),
             only: options.only.clone(),
             in_doubt: settings.limits.in_doubt,
             keeps_accepted: !options.only.is_empty() || settings.ledger.changed == Changed::Skip,
@@ -109,31 +110,18 @@ impl PreviousRun {
         }))
     }
 
-    fn warn(&self) {
-        if let (count, Some(first)) = &self.overtaken {
-            tracing::warn!(
-                "{} below another payload of the same shipment that is sent now (the first: \
-                 {first}): the endpoint gets the older one last; run the import again afterwards \
-                 to put that right",
-                text::counted(*count, "accepted payload"),
-            );
-        }
-        if self.remade > 0 {
-            tracing::warn!(
-                "{}, accepted earlier with another payload than the mapping and --set make now: \
-                 sent again; --only says which rows are to be sent alone",
-                text::counted(self.remade, "shipment")
-            );
-        }
-    }
-
     /// What a unit needs: each of its lines is carried over, or mapped anew. `None` where it had no
     /// line and is to have none.
     ///
     /// # Errors
     /// A line that cannot be read or is about another row, or an accepted row that has changed.
     pub(super) fn item(&mut self, unit: &Unit) -> Result<Option<WorkItem>, Error> {
-        let mut earlier = self.take_lines(unit)?;
+        for Member { row, .. } in &unit.members {
+            let lines = self.lines.take(row)?;
+            lines.iter().for_each(|line| self.note(line, true));
+            self.taken.push(lines);
+        }
+        let mut earlier = std::mem::take(&mut self.taken);
         if earlier.iter().all(Vec::is_empty) && !self.is_wanted(Status::NotAttempted) {
             return Ok(None);
         }
@@ -158,27 +146,8 @@ impl PreviousRun {
                 }
             }
         }
-        item.sort();
+        item.lines.sort_by_key(|line| (line.row.number, line.shipment));
         Ok(Some(item))
-    }
-
-    /// Takes the lines of each row of a unit.
-    fn take_lines(&mut self, unit: &Unit) -> Result<Vec<Vec<Entry>>, Error> {
-        let mut taken = Vec::with_capacity(unit.members.len());
-        for member in &unit.members {
-            match self.lines.take(&member.row) {
-                Ok(lines) => taken.push(lines),
-                Err(error) => {
-                    for (member, lines) in zip(&unit.members, taken) {
-                        let lines = lines.into_iter().map(|line| (member.row.clone(), line));
-                        self.unmatched.extend(lines);
-                    }
-                    return Err(error.into());
-                }
-            }
-        }
-        taken.iter().flatten().for_each(|line| self.note(line, true));
-        Ok(taken)
     }
 
     /// Notes for the rows that repeat the one of `line` whether that is sent anew.
@@ -273,12 +242,9 @@ impl PreviousRun {
     /// The lines that were not met, with rows that have nothing but their places: where the input
     /// broke in the middle of the run, what was accepted behind that place is not forgotten.
     pub(super) fn rest(self) -> impl Iterator<Item = WorkItem> {
-        let unread = self.lines.rest().map(|(input, line)| {
+        self.lines.rest(self.taken.concat()).map(|(input, line)| {
             let mut row = Row::at(input, line.row, line.line);
             row.reading = Reading::Flawed(UNREAD.to_owned());
-            (row, line)
-        });
-        self.unmatched.into_iter().chain(unread).map(|(row, line)| {
             let mut item = WorkItem::default();
             item.add_carried(&row, line);
             item

@@ -92,30 +92,17 @@ impl WorkItem {
         self.add_settled(row, entry, None, true);
     }
 
-    /// Sorts the lines by their rows, and by the shipments within them.
-    pub(super) fn sort(&mut self) {
-        self.lines.sort_by_key(|line| (line.row.number, line.shipment));
-    }
-
     /// Counts what it does.
     pub(super) fn count(&self, ahead: &mut Ahead) {
         ahead.shipments += self.tasks.len() as u64;
         for line in &self.lines {
-            match &line.end {
-                LineEnd::WithTask(_) => {}
-                LineEnd::Settled { is_carried: true, .. } => ahead.carried += 1,
-                LineEnd::Settled { entry, .. } if entry.outcome.status == Status::Skipped => {
-                    ahead.skipped += 1;
-                }
-                LineEnd::Settled { .. } => ahead.invalid += 1,
+            let LineEnd::Settled { entry, is_carried, .. } = &line.end else { continue };
+            match entry.outcome.status {
+                _ if *is_carried => ahead.carried += 1,
+                Status::Skipped => ahead.skipped += 1,
+                _ => ahead.invalid += 1,
             }
         }
-    }
-
-    /// Whether it has nothing but lines of an earlier run.
-    pub(super) fn is_carried(&self) -> bool {
-        let is_carried = |line: &PlannedLine| matches!(line.end, LineEnd::Settled { is_carried, .. } if is_carried);
-        self.lines.iter().all(is_carried)
     }
 
     /// The index of the task that sends `shipment`.

@@ -98,12 +98,13 @@ impl LinesByRow {
         }
     }
 
-    /// The lines that were not taken, with their inputs; none where rows are reordered.
-    pub fn rest(self) -> impl Iterator<Item = (usize, Entry)> {
+    /// The lines that were not taken, with their inputs, behind `first`; none where rows are
+    /// reordered.
+    pub fn rest(self, first: Vec<Entry>) -> impl Iterator<Item = (usize, Entry)> {
         let Self { reader, inputs, index, next, .. } = self;
         let input_of = move |entry: &Entry| inputs.iter().position(|name| *name == entry.file);
         let rest = reader.map_while(Result::ok);
-        let all = next.into_iter().map(|(_, entry)| entry).chain(rest);
+        let all = first.into_iter().chain(next.map(|(_, entry)| entry)).chain(rest);
         let in_order = index.is_none();
         all.take_while(move |_| in_order).map(move |entry| (input_of(&entry).unwrap_or(0), entry))
     }
