@@ -13,6 +13,7 @@ use jiff::civil::DateTime;
 use crate::inputs::Ahead;
 use crate::limits::{Limits, Rate};
 use crate::outcome::{Status, Tally};
+use crate::results::RowName;
 use crate::results::summary::{ReasonCount, Source, State, Summary};
 use crate::survey::{Group, Groups};
 use crate::text;
@@ -26,23 +27,10 @@ const WARNINGS_SHOWN: usize = 5;
 /// Reasons of rows that were left out on purpose, at most.
 const SKIPPED_SHOWN: usize = 2;
 
-/// What a run is about to do.
-#[derive(Debug, Clone)]
-pub struct Forecast<'a> {
-    /// The first rows, or all.
-    pub ahead: Ahead,
-    /// The bounds of the delivery.
-    pub limits: &'a Limits,
-    /// Where shipments go, without what could be secret; `None` where nothing is sent.
-    pub endpoint: Option<&'a str>,
-    /// The operator's clock.
-    pub now: DateTime,
-}
-
 /// `about 12,400 rows, 12,310 shipments, 38 invalid so far → https://… at 10/s: at best 21 min,
-/// until 03:41`
-pub fn forecast(forecast: &Forecast<'_>) -> String {
-    let Forecast { ahead, limits, .. } = forecast;
+/// until 03:41`: what a run is about to do. `endpoint` is where shipments go, without what could be
+/// secret, and `None` where nothing is sent; `now` is the operator's clock.
+pub fn forecast(ahead: &Ahead, limits: &Limits, endpoint: Option<&str>, now: DateTime) -> String {
     let shipments = ahead.scaled(ahead.shipments);
     let (about, so_far) = if ahead.exact { ("", "") } else { ("about ", " so far") };
     let mut line = format!("{about}{}", text::counted(ahead.scaled(ahead.rows), "row"));
@@ -55,7 +43,7 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
     if ahead.carried > 0 {
         put(&mut line, format_args!(", {} carried over", text::thousands(ahead.carried)));
     }
-    let Some(endpoint) = forecast.endpoint else {
+    let Some(endpoint) = endpoint else {
         line.push_str("; a dry run, nothing is sent");
         return line;
     };
@@ -69,7 +57,7 @@ pub fn forecast(forecast: &Forecast<'_>) -> String {
     let at_best = limits.rate.time_for(shipments);
     if !at_best.is_zero() {
         put(&mut line, format_args!(": at best {}", text::spoken(at_best)));
-        if let Ok(end) = forecast.now.checked_add(at_best) {
+        if let Ok(end) = now.checked_add(at_best) {
             let is_today = at_best < Duration::from_secs(24 * 3600);
             let form = if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
             put(&mut line, format_args!(", until {}", end.strftime(form)));
@@ -100,6 +88,28 @@ pub fn warnings(warnings: &Groups, inputs: &[Source]) -> Vec<String> {
         lines.push(format!("{more}; lateship check shows them all"));
     }
     lines
+}
+
+/// What is odd about a retry: the number of accepted payloads below another one of the same
+/// shipment that is sent now, the row of the first, and the number of shipments that were accepted
+/// with another payload.
+pub fn retry_warnings(overtaken: u64, first: Option<&RowName>, remade: u64) -> Vec<String> {
+    let overtaken = first.map(|first| {
+        format!(
+            "{} below another payload of the same shipment that is sent now (the first: {first}): \
+             the endpoint gets the older one last; run the import again afterwards to put that \
+             right",
+            text::counted(overtaken, "accepted payload")
+        )
+    });
+    let remade = (remade > 0).then(|| {
+        format!(
+            "{}, accepted earlier with another payload than the mapping and --set make now: sent \
+             again; --only says which rows are to be sent alone",
+            text::counted(remade, "shipment")
+        )
+    });
+    overtaken.into_iter().chain(remade).collect()
 }
 
 /// What the operator can do with what a run has left.
@@ -416,24 +426,21 @@ Dry run, nothing was sent: 2 of 10 rows invalid
         };
         let now = date(2026, 11, 24).at(3, 20, 36, 0);
         let endpoint = Some("https://hook.example.com/");
-        let mut known = Forecast { ahead, limits: &limits, endpoint, now };
         assert_eq!(
-            forecast(&known),
+            forecast(&ahead, &limits, endpoint, now),
             "about 12,400 rows, 12,310 shipments, 38 invalid so far → https://hook.example.com/ at 10/s: \
              at best 21 min, until 03:41"
         );
-        known.ahead =
-            Ahead { exact: true, skipped: 1, rows: 999_999, shipments: 1_000_000, ..ahead };
+        let ahead = Ahead { exact: true, skipped: 1, rows: 999_999, shipments: 1_000_000, ..ahead };
         assert_eq!(
-            forecast(&known),
+            forecast(&ahead, &limits, endpoint, now),
             "999,999 rows, 1,000,000 shipments, 38 invalid, 1 skipped → https://hook.example.com/ at 10/s: \
              at best 27 h 46 min, until 2026-11-25 07:07"
         );
         let limits = Limits { rate: Rate::Unlimited, ..Limits::default() };
-        known.limits = &limits;
-        known.ahead = Ahead { rows: 1, shipments: 1, invalid: 0, ..known.ahead };
+        let ahead = Ahead { rows: 1, shipments: 1, invalid: 0, ..ahead };
         assert_eq!(
-            forecast(&known),
+            forecast(&ahead, &limits, endpoint, now),
             "1 row, 1 shipment, 1 skipped → https://hook.example.com/ as fast as it answers, at most 16 at a time"
         );
     }

@@ -138,16 +138,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same trouble when it comes in the middle of a run, where it ends what was begun.
-    #[must_use]
-    pub fn recording(self) -> Self {
-        match self {
-            Self::Results(error) => Self::Unrecorded(error),
-            Self::Ledger(error) => Self::Forgetful(error),
-            error => error,
-        }
-    }
-
     /// Whether another run is in the way, so that waiting may help.
     pub fn is_locked(&self) -> bool {
         match self {

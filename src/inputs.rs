@@ -17,10 +17,12 @@ use crate::shipment::Field;
 use crate::source::{self, Found, Readable, Source};
 use crate::survey::Survey;
 
+mod all_units;
 mod arranged;
 mod other;
 mod units;
 
+pub use all_units::AllUnits;
 pub use other::OtherFile;
 pub use units::Units;
 
@@ -214,6 +216,11 @@ impl Inputs {
         units.map_err(|cause| source::Error::SpoolWrite { file, cause }.into())
     }
 
+    /// The units of all of them, of at most `limit` rows.
+    pub fn all_units(&self, limit: Option<u64>) -> AllUnits<'_> {
+        AllUnits::new((0..self.len()).map(|index| self.units(index)), limit)
+    }
+
     /// Whether units come in another order than their rows have in the input.
     pub fn are_arranged(&self) -> bool {
         !self.arranged.is_empty()
@@ -279,21 +286,28 @@ impl Inputs {
     }
 
     /// Keeps the copies of what can be read only once: at `place`, and with numbers behind it from
-    /// the second on. Gives the places.
+    /// the second on. Gives the places, also of those that an earlier run kept.
     ///
     /// # Errors
     /// A copy that cannot be moved there.
     pub fn keep_copies(&mut self, place: &Path) -> Result<Vec<PathBuf>, Error> {
-        let mut kept = Vec::new();
-        for file in self.files.iter_mut().filter(|file| file.is_copy()) {
-            let mut to = place.to_owned().into_os_string();
-            if !kept.is_empty() {
-                to.push(format!(".{}", kept.len() + 1));
+        let copies = self.files.iter_mut().filter(|file| file.is_copy());
+        for (file, number) in copies.zip(1..) {
+            let mut to = place.as_os_str().to_owned();
+            if number > 1 {
+                to.push(format!(".{number}"));
             }
             file.keep(Path::new(&to))?;
-            kept.push(PathBuf::from(to));
         }
-        Ok(kept)
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let place = real(place);
+        // A user's own file goes by its own name.
+        let is_kept = |file: &&Readable| {
+            let path = real(file.path());
+            path.to_string_lossy().starts_with(&*place.to_string_lossy())
+                && path.file_name() != Path::new(file.shown()).file_name()
+        };
+        Ok(self.files.iter().filter(is_kept).map(|file| file.path().to_owned()).collect())
     }
 
     /// Whether some row was joined, or none is to be.
@@ -308,30 +322,18 @@ impl Inputs {
     /// When an input cannot be read; when nothing can be joined to any row of theirs.
     pub fn look_ahead(&self, limit: Option<u64>, shipments: u64) -> Result<Ahead, Error> {
         let mut survey = Survey::default();
-        let (mut left, mut bytes) = (limit.unwrap_or(u64::MAX), 0);
-        for index in 0..self.len() {
-            let mut units = self.units(index)?.limited(left);
-            while let Some(unit) = units.read()? {
-                survey.add(&unit);
-                if survey.rows >= LOOK_AHEAD
-                    && survey.shipments >= shipments
-                    && self.joins_something()
-                {
-                    return Ok(Ahead::of(&survey, bytes + units.position(), self.bytes));
-                }
+        let mut units = self.all_units(limit);
+        while let Some(unit) = units.read()? {
+            survey.add(&unit);
+            if survey.rows >= LOOK_AHEAD && survey.shipments >= shipments && self.joins_something()
+            {
+                return Ok(Ahead::of(&survey, units.position(), self.bytes));
             }
-            if units.is_at_end() {
-                bytes += units.about().size();
-            } else {
-                bytes += units.position();
-                break;
-            }
-            left = units.left();
         }
         if let Some(joined) = self.joined.as_ref().filter(|_| limit.is_none()) {
             joined.check()?;
         }
-        Ok(Ahead { exact: true, ..Ahead::of(&survey, bytes, self.bytes) })
+        Ok(Ahead { exact: true, ..Ahead::of(&survey, units.position(), self.bytes) })
     }
 }
 

@@ -115,29 +115,17 @@ impl Screen {
     }
 }
 
-/// How many rows there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RowTotal {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// About so many, by the size of the input.
-    About(u64),
-    /// So many.
-    Exactly(u64),
-}
-
 /// A run at one moment.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ProgressView {
-    /// Rows that have their status.
-    pub rows_done: u64,
-    /// Rows there are.
-    pub rows_known: RowTotal,
+    /// Rows there are, or about so many.
+    pub rows: u64,
+    /// Whether there are exactly so many.
+    pub exact: bool,
     /// Bytes of the inputs that were read, as they stand on the disk.
     pub bytes_done: u64,
-    /// Bytes of the inputs; `None` where nobody knows.
-    pub bytes_total: Option<u64>,
+    /// Bytes of the inputs.
+    pub bytes_total: u64,
     /// Lines of the results by status.
     pub counts: Tally,
     /// Requests started.
@@ -146,6 +134,18 @@ pub struct ProgressView {
     pub least_time_left: Duration,
     /// What the delivery waits for.
     pub waiting: WaitingFor,
+}
+
+impl ProgressView {
+    /// How far the bar is, and how far it goes. Reading runs ahead of delivery by what fits the
+    /// window: the rows say better how much is done, when known.
+    fn share(&self) -> (u64, u64) {
+        if self.exact {
+            (self.counts.total(), self.rows)
+        } else {
+            (self.bytes_done, self.bytes_total)
+        }
+    }
 }
 
 /// The progress of one run; it goes from the screen when it is finished or dropped.
@@ -182,7 +182,7 @@ impl Progress {
         match &mut self.form {
             Form::Hidden => {}
             Form::Bar(bar) => {
-                let (done, total) = share(view);
+                let (done, total) = view.share();
                 bar.set_length(total);
                 bar.set_position(done);
                 bar.set_message(line(view, pace, now));
@@ -210,18 +210,6 @@ fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template("{bar:20} {percent:>3}% {wide_msg}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// How far the bar is, and how far it goes: by bytes, else by rows.
-fn share(view: &ProgressView) -> (u64, u64) {
-    match (view.bytes_total, view.rows_known) {
-        // Reading runs ahead of delivery by what fits the window: the rows say better how much is
-        // done, when known.
-        (_, RowTotal::Exactly(rows)) => (view.rows_done, rows),
-        (Some(bytes), _) => (view.bytes_done, bytes),
-        (None, RowTotal::About(rows)) => (view.rows_done.min(rows), rows),
-        (None, RowTotal::Unknown) => (0, 0),
-    }
 }
 
 /// How fast a run is and how long it still takes.
@@ -254,14 +242,11 @@ impl Speed {
         let (from, before) = self.requests.front().copied().unwrap_or((now, view.requests));
         let seconds = now.duration_since(from).as_secs_f64();
         let requests = (view.requests - before) as f64;
-        let rows = match view.rows_known {
-            RowTotal::Unknown => view.rows_done,
-            RowTotal::About(rows) | RowTotal::Exactly(rows) => rows.max(view.rows_done),
-        };
         // As long as the rows so far took, and never less than the rate limit allows.
-        let share = (rows - view.rows_done) as f64 / view.rows_done as f64;
+        let rows_done = view.counts.total();
+        let share = view.rows.saturating_sub(rows_done) as f64 / rows_done as f64;
         let left = now.duration_since(self.begun).as_secs_f64() * share;
-        let time_left = Duration::try_from_secs_f64(left).ok().filter(|_| view.rows_done > 0);
+        let time_left = Duration::try_from_secs_f64(left).ok().filter(|_| rows_done > 0);
         Pace {
             requests_per_second: if seconds > 0.0 { requests / seconds } else { 0.0 },
             time_left: time_left.map(|left| left.max(view.least_time_left)),
@@ -292,12 +277,9 @@ impl Schedule {
 /// A view in one line: `4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min
 /// left`.
 fn line(view: &ProgressView, pace: Pace, now: Instant) -> String {
-    let mut line = text::thousands(view.rows_done);
-    match view.rows_known {
-        RowTotal::Unknown => line.push_str(if view.rows_done == 1 { " row" } else { " rows" }),
-        RowTotal::About(rows) => _ = write!(line, " of about {}", text::counted(rows, "row")),
-        RowTotal::Exactly(rows) => _ = write!(line, " of {}", text::counted(rows, "row")),
-    }
+    let done = view.counts.total();
+    let (about, rows) = if view.exact { ("", view.rows) } else { ("about ", view.rows.max(done)) };
+    let mut line = format!("{} of {about}{}", text::thousands(done), text::counted(rows, "row"));
     _ = write!(line, ": {} sent", text::thousands(view.counts.get(Status::Sent)));
     for (status, word) in [
         (Status::Rejected, "rejected"),
@@ -343,35 +325,33 @@ mod tests {
     const PACE: Pace =
         Pace { requests_per_second: 9.84, time_left: Some(Duration::from_secs(825)) };
 
-    fn counts() -> Tally {
+    /// So many rows sent and 3 rejected.
+    fn view(sent: u64, rows: u64, exact: bool) -> ProgressView {
         let mut counts = Tally::default();
-        (0..4200).for_each(|_| counts.add(Status::Sent));
+        (0..sent).for_each(|_| counts.add(Status::Sent));
         (0..3).for_each(|_| counts.add(Status::Rejected));
-        counts
-    }
-
-    fn view() -> ProgressView {
         ProgressView {
-            rows_done: 4310,
-            rows_known: RowTotal::About(12_400),
-            counts: counts(),
-            ..ProgressView::default()
+            rows,
+            exact,
+            bytes_done: 0,
+            bytes_total: 200,
+            counts,
+            requests: 0,
+            least_time_left: Duration::ZERO,
+            waiting: WaitingFor::Nothing,
         }
     }
 
     #[test]
     fn a_line_says_how_far_it_is_what_came_of_it_and_how_long_it_takes() {
+        let now = Instant::now();
         assert_eq!(
-            line(&view(), PACE, Instant::now()),
-            "4,310 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left"
+            line(&view(4_200, 12_400, false), PACE, now),
+            "4,203 of about 12,400 rows: 4,200 sent, 3 rejected; 9.8 requests/s; 14 min left"
         );
         assert_eq!(
-            line(
-                &ProgressView { rows_done: 1, ..ProgressView::default() },
-                Pace::default(),
-                Instant::now()
-            ),
-            "1 row: 0 sent"
+            line(&view(7, 10, true), Pace::default(), now),
+            "10 of 10 rows: 7 sent, 3 rejected"
         );
     }
 
@@ -381,9 +361,9 @@ mod tests {
         let now = Instant::now();
         let until = (now + Duration::from_secs(30)).into();
         let waiting = WaitingFor::Endpoint { reason, until };
-        let view = ProgressView { rows_known: RowTotal::Exactly(5000), waiting, ..view() };
+        let view = ProgressView { waiting, ..view(4_200, 5_000, true) };
         let shown = line(&view, PACE, now);
-        let expected = "4,310 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
+        let expected = "4,203 of 5,000 rows: 4,200 sent, 3 rejected; waiting 30 s: the endpoint asked for it\u{FFFD}[31m";
         assert_eq!(shown, expected);
     }
 
@@ -391,18 +371,14 @@ mod tests {
     fn pace_is_that_of_the_last_updates_and_no_faster_than_the_rate_limit() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let view = |rows_done, requests| ProgressView {
-            rows_done,
-            requests,
-            rows_known: RowTotal::Exactly(1_000),
-            ..ProgressView::default()
-        };
+        let view = |sent, requests| ProgressView { requests, ..view(sent, 1_000, true) };
         let mut speed = Speed::from(start);
-        assert_eq!(speed.pace(&view(0, 0), at(0)).time_left, None);
-        let pace = speed.pace(&view(100, 50), at(10));
+        let begun = ProgressView { counts: Tally::default(), ..view(0, 0) };
+        assert_eq!(speed.pace(&begun, at(0)).time_left, None);
+        let pace = speed.pace(&view(97, 50), at(10));
         assert!((pace.requests_per_second - 5.0).abs() < 1e-9);
         assert_eq!(pace.time_left, Some(Duration::from_secs(90)));
-        let limited = ProgressView { least_time_left: Duration::from_secs(300), ..view(200, 100) };
+        let limited = ProgressView { least_time_left: Duration::from_secs(300), ..view(197, 100) };
         assert_eq!(speed.pace(&limited, at(20)).time_left, Some(Duration::from_secs(300)));
     }
 
@@ -418,14 +394,9 @@ mod tests {
 
     #[test]
     fn the_bar_moves_by_rows_when_they_are_known_else_by_bytes() {
-        let by_bytes = ProgressView { bytes_done: 50, bytes_total: Some(200), ..view() };
-        assert_eq!(share(&by_bytes), (50, 200));
-        assert_eq!(
-            share(&ProgressView { rows_known: RowTotal::Exactly(5000), ..by_bytes }),
-            (4310, 5000)
-        );
-        assert_eq!(share(&view()), (4310, 12_400));
-        assert_eq!(share(&ProgressView::default()), (0, 0));
+        let by_bytes = ProgressView { bytes_done: 50, ..view(4_200, 12_400, false) };
+        assert_eq!(by_bytes.share(), (50, 200));
+        assert_eq!(view(4_200, 5_000, true).share(), (4_203, 5_000));
     }
 
     #[test]

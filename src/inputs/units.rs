@@ -155,22 +155,29 @@ impl Units {
         }
     }
 
-    /// Whether the last row had no line end, once all was read.
-    pub fn ends_without_line_end(&self) -> bool {
-        match &self.rows {
+    /// What is odd about the end of the input, once all was read.
+    pub(super) fn remark_at_end(&self) -> Option<String> {
+        let ends_without_line_end = match &self.rows {
             Rows::Read(source) => source.ends_without_line_end(),
             Rows::Ahead(ahead) => ahead.ends_without_line_end(),
             Rows::Arranged(_, arranged) => arranged.ends_without_line_end,
-        }
+        };
+        ends_without_line_end.then(|| {
+            format!(
+                "{}: the last row has no line end; if the file was cut off while it was written, \
+                 its last cell is not whole",
+                self.about.name()
+            )
+        })
     }
 
     /// Rows that may still be read of those that [`limited`](Self::limited) allows.
-    pub const fn left(&self) -> u64 {
+    pub(super) const fn left(&self) -> u64 {
         self.left
     }
 
     /// Whether the input was read to its end.
-    pub fn is_at_end(&self) -> bool {
+    pub(super) fn is_at_end(&self) -> bool {
         self.ended && self.left > 0
     }
 

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use tokio::sync::{Mutex, Notify};
 
 use super::reader::{Findings, Reader};
-use super::work_item::{LineEnd, WorkItem};
+use super::work_item::{LineEnd, PlannedLine, WorkItem};
 use crate::delivery::{Task, TaskQueue};
 use crate::error::Error;
-use crate::outcome::Outcome;
-use crate::results::{self, Labels, Results};
+use crate::outcome::{Outcome, Tally};
+use crate::results::{Labels, Results};
 
 /// The source of tasks and the place of their outcomes. See the module.
 pub(super) struct Dispatcher {
@@ -35,14 +35,17 @@ impl Dispatcher {
         Self { queues: Mutex::new(queues), results: RefCell::new(results), room: Notify::new() }
     }
 
-    /// Looks at the results so far.
-    pub(super) fn with_results<T>(&self, look: impl FnOnce(&Results) -> T) -> T {
-        look(&self.results.borrow())
+    /// How many lines ended in each status so far.
+    pub(super) fn counts(&self) -> Tally {
+        *self.results.borrow().tally()
     }
 
     /// Hands the lines so far to the operating system.
-    pub(super) fn flush(&self) -> Result<(), results::Error> {
-        self.results.borrow_mut().flush()
+    ///
+    /// # Errors
+    /// When they could not be written.
+    pub(super) fn flush(&self) -> Result<(), Error> {
+        self.results.borrow_mut().flush().map_err(Error::Unrecorded)
     }
 
     /// Settles every task that is left, for a run that sends nothing more.
@@ -66,21 +69,21 @@ impl Dispatcher {
     fn open_lines(&self, item: WorkItem, ready: &mut VecDeque<Task>) -> Result<(), Error> {
         let WorkItem { lines, mut tasks } = item;
         let mut results = self.results.borrow_mut();
-        for line in lines {
-            match line.end {
+        for PlannedLine { row, shipment: number, end } in lines {
+            match end {
                 LineEnd::WithTask(index) => {
-                    let shipment = &tasks[index].shipment;
+                    let Task { shipment, lines, .. } = &mut tasks[index];
                     let labels = Labels {
                         order_no: &shipment.order_no,
                         trackingnumber: &shipment.trackingnumber,
                         payload: Some(shipment.payload),
                     };
-                    let ticket = results.expect(line.row, labels, line.shipment);
-                    tasks[index].lines.push(ticket);
+                    lines.push(results.expect(row, labels, number));
                 }
-                LineEnd::Settled(settled) => {
-                    let ticket = results.expect(line.row, settled.labels(), line.shipment);
-                    results.settle(ticket, &settled.outcome, settled.reason.as_deref())?;
+                LineEnd::Settled { entry, reason, .. } => {
+                    let ticket = results.expect(row, entry.labels(), number);
+                    let settled = results.settle(ticket, &entry.outcome, reason.as_deref());
+                    settled.map_err(Error::Unrecorded)?;
                 }
             }
         }
@@ -114,7 +117,7 @@ impl TaskQueue for Dispatcher {
     fn settle(&self, task: Task, outcome: &Outcome) -> Result<(), Error> {
         let mut results = self.results.borrow_mut();
         for ticket in task.lines {
-            results.settle(ticket, outcome, None)?;
+            results.settle(ticket, outcome, None).map_err(Error::Unrecorded)?;
         }
         if results.has_room() {
             self.room.notify_one();

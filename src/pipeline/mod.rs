@@ -18,9 +18,9 @@ mod reader;
 mod recorder;
 mod run;
 mod run_summary;
+mod sending;
 mod signals;
 mod target;
-mod ticker;
 mod work_item;
 
 pub use run::run;

@@ -4,14 +4,17 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::inputs::{Ahead, Inputs, OtherFile};
 use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Limits};
-use crate::options::input::InputPath;
 use crate::options::run::{RunSettings, RunTarget};
-use crate::results::{FailedRows, Leftover, Results, Summary, Terms};
+use crate::results::{FailedRows, Leftover, Results, Summary, Terms, summary};
+
+/// How often a lock of another run is tried again.
+const RETRY_LOCK: Duration = Duration::from_millis(500);
 
 /// Files that are open besides connections to the endpoint.
 const OTHER_FILES: usize = 32;
@@ -42,7 +45,7 @@ pub(super) fn inputs(settings: &RunSettings) -> Result<(Inputs, Ahead), Error> {
     Ok((inputs, ahead))
 }
 
-/// Opens and locks the results.
+/// Opens and locks the results; waits for another run that writes them.
 ///
 /// # Errors
 /// When one of the files cannot be written, or another run writes them or was killed while it did.
@@ -62,10 +65,14 @@ pub(super) fn results(settings: &RunSettings, inputs: &Inputs) -> Result<Results
         skip_lines: inputs.mapping().form().skip_lines.unwrap_or(0),
         unordered: inputs.are_arranged(),
     };
-    Ok(Results::create(&settings.paths, inputs.header(), inputs.dialect(), &inputs.names(), terms)?)
+    let (paths, names) = (&settings.paths, inputs.names());
+    wait_for_lock(settings.wait, || {
+        Ok(Results::create(paths, inputs.header(), inputs.dialect(), &names, terms)?)
+    })
 }
 
-/// Opens the ledger of the endpoint and the account, if there is one.
+/// Opens the ledger of the endpoint and the account, if there is one; waits for another run that
+/// uses it.
 ///
 /// # Errors
 /// When it cannot be used, or another run uses it.
@@ -78,7 +85,22 @@ pub(super) fn ledger(settings: &RunSettings) -> Result<Option<Ledger>, Error> {
     let account = credentials.email.expose().to_owned();
     // The query hash has its place; runs with and without a query still share their memory.
     let scope = Scope { endpoint: endpoint.shown(), query_hash: None, account };
-    Ok(Some(Ledger::open(path, &scope, &settings.command.to_string())?))
+    let command = settings.command.to_string();
+    wait_for_lock(settings.wait, || Ok(Some(Ledger::open(path, &scope, &command)?)))
+}
+
+/// Opens something, and tries again for at most `wait` as long as another run holds its lock.
+fn wait_for_lock<T>(wait: Duration, open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    let begun = Instant::now();
+    loop {
+        match open() {
+            Err(error) if error.is_locked() && begun.elapsed() < wait => {
+                tracing::info!("waiting for another run: {error}");
+                std::thread::sleep(RETRY_LOCK.min(wait));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Moves the copies of what could be read only once beside the results, in place of those of an
@@ -95,30 +117,22 @@ pub(super) fn keep_copies(
     }
     let place = settings.paths.input();
     if inputs.has_copies() && place.exists() {
-        let folder = settings.paths.summary.parent().unwrap_or(Path::new(""));
-        let is_ours = |earlier: Summary| {
-            let real = place.canonicalize().ok();
-            let mut paths = earlier.inputs.iter().filter_map(|input| input.path.as_ref());
-            paths.any(|path| folder.join(path).canonicalize().ok() == real)
-        };
+        let path = Some(summary::relative(&place, &settings.paths.summary));
+        let is_ours = |earlier: Summary| earlier.inputs.iter().any(|input| input.path == path);
         if !Summary::read(&settings.paths.summary).is_ok_and(is_ours) {
             return Err(Error::CopyInTheWay(place));
         }
     }
-    let mut copies = inputs.keep_copies(&place)?;
-    let earlier = settings.inputs.iter().filter(|input| is_copy(input, &place));
-    copies.extend(earlier.filter_map(InputPath::path).map(Path::to_owned));
-    Ok(copies)
+    inputs.keep_copies(&place)
 }
 
-/// Whether an input is the copy that an earlier run kept: a user's own file has its own name.
-fn is_copy(input: &InputPath, place: &Path) -> bool {
-    let InputPath::Known { path, name } = input else { return false };
-    let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let folder = |path: &Path| Some(path.canonicalize().ok()?.parent()?.to_owned());
-    file(path).starts_with(&file(place))
-        && file(path) != file(Path::new(name))
-        && folder(path) == folder(place)
+/// Removes the copies of standard input, since nothing is left to do with them.
+pub(super) fn remove_copies(copies: &[PathBuf]) {
+    for copy in copies {
+        if let Err(error) = std::fs::remove_file(copy) {
+            tracing::warn!("{}: the copy of the input cannot be removed: {error}", copy.display());
+        }
+    }
 }
 
 /// The limits of the settings, with no more requests in flight than this process may have files
@@ -126,12 +140,11 @@ fn is_copy(input: &InputPath, place: &Path) -> bool {
 pub(super) fn limits(settings: &RunSettings) -> Limits {
     let mut limits = settings.limits.clone();
     let proc = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    if let Some(limit) = open_files_limit(&proc)
-        && limits.concurrency > max_connections(limit)
-    {
-        let most = max_connections(limit);
+    let Some(files) = open_files_limit(&proc) else { return limits };
+    let most = max_connections(files);
+    if limits.concurrency > most {
         tracing::warn!(
-            "only {most} requests go at a time instead of {}: this process may have only {limit} \
+            "only {most} requests go at a time instead of {}: this process may have only {files} \
              files open (ulimit -n)",
             limits.concurrency
         );

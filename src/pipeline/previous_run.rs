@@ -6,18 +6,18 @@
 //! results.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::iter::zip;
 
 use super::work_item::WorkItem;
+use crate::closing;
 use crate::error::Error;
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
 use crate::mapping::{Line, Made, Member, Unit};
-use crate::options::run::{PreviousRunOptions, RunSettings};
+use crate::options::run::RunSettings;
 use crate::outcome::Status;
-use crate::results::{self, Entry, LinesByRow, Reader};
+use crate::results::{Entry, LinesByRow, Reader, RowName};
 use crate::row::{Reading, Row};
-use crate::text;
 
 /// Why the cells of a line are unknown that is carried over behind a place where the input broke.
 const UNREAD: &str = "the input could not be read so far";
@@ -28,27 +28,23 @@ const MAX_REMEMBERED: usize = 131_072;
 /// The lines that were not met yet, and the rules for them.
 #[derive(Debug)]
 pub(super) struct PreviousRun {
-    path: PathBuf,
     lines: LinesByRow,
+    /// Lines of the rows of a unit; they stay here when one of its rows does not fit its lines.
+    taken: Vec<Vec<Entry>>,
     only: Vec<Status>,
     in_doubt: InDoubt,
     /// Whether what was accepted stays so, whatever its payload is now.
     keeps_accepted: bool,
-    /// Payloads of rows that were skipped as repetitions, and the outcome of the row they repeat.
-    repeated: HashMap<u128, OriginalRow>,
+    /// Payloads of rows that were skipped though they make a shipment (repetitions, as a rule), and
+    /// whether the row that they repeat is sent anew: then it may get another payload, and the
+    /// repetition is one no more.
+    repeated: HashMap<u128, bool>,
+    /// Identities of shipments that are sent now.
+    sent: HashSet<u128>,
+    /// Accepted payloads below another one of the same shipment that is sent now, and the first.
+    overtaken: (u64, Option<RowName>),
     /// Shipments that were accepted with another payload than they have now.
     remade: u64,
-}
-
-/// The row whose payload is repeated in a later one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OriginalRow {
-    /// There was none yet: the later row was skipped for another reason.
-    Unseen,
-    /// It was not accepted.
-    Left,
-    /// It was accepted, or is in doubt and held: its payload is not sent by way of another row.
-    Settled,
 }
 
 /// Reads everything once, checks that the lines of the earlier run fit the inputs, counts what is to
@@ -62,82 +58,22 @@ pub(super) fn verify(
     inputs: &Inputs,
     ahead: Ahead,
 ) -> Result<(Ahead, Option<PreviousRun>), Error> {
-    let Some(carried) = &settings.previous_run else { return Ok((ahead, None)) };
-    let repeated = repeated_payloads(carried)?;
-    let mut previous = PreviousRun::open(settings, carried, inputs, repeated.clone())?;
+    let Some(mut previous) = PreviousRun::open(settings, inputs)? else { return Ok((ahead, None)) };
     let bytes = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes, bytes_total: bytes, ..Ahead::default() };
-    let mut overtaken = Overtaken::default();
-    for index in 0..inputs.len() {
-        let mut units = inputs.units(index)?;
-        while let Some(unit) = units.read()? {
-            let Some(item) = previous.item(&unit)? else { continue };
+    let mut units = inputs.all_units(None);
+    while let Some(unit) = units.read()? {
+        if let Some(item) = previous.item(&unit)? {
             ahead.rows += unit.members.len() as u64;
             item.count(&mut ahead);
-            overtaken.look_at(&unit, &item);
         }
     }
     previous.check_end()?;
-    overtaken.warn(&previous);
-    if previous.remade > 0 {
-        tracing::warn!(
-            "{}, accepted earlier with another payload than the mapping and --set make now: sent \
-             again; --only says which rows are to be sent alone",
-            text::counted(previous.remade, "shipment")
-        );
+    let (count, first) = &previous.overtaken;
+    for warning in closing::retry_warnings(*count, first.as_ref(), previous.remade) {
+        tracing::warn!("{warning}");
     }
-    Ok((ahead, Some(PreviousRun::open(settings, carried, inputs, repeated)?)))
-}
-
-/// Shipments that are sent now though a later payload of theirs is accepted already.
-#[derive(Default)]
-struct Overtaken {
-    sent: HashSet<u128>,
-    count: u64,
-    first: Option<Row>,
-}
-
-impl Overtaken {
-    fn look_at(&mut self, unit: &Unit, item: &WorkItem) {
-        for shipment in unit.shipments() {
-            if let Some(row) = item.accepted_row(shipment.payload) {
-                if self.sent.contains(&shipment.identity) {
-                    self.count += 1;
-                    self.first.get_or_insert_with(|| row.clone());
-                }
-            } else if self.sent.len() < MAX_REMEMBERED {
-                self.sent.insert(shipment.identity);
-            }
-        }
-    }
-
-    fn warn(&self, previous: &PreviousRun) {
-        if let Some(first) = &self.first {
-            tracing::warn!(
-                "{} below another payload of the same shipment that is sent now (the first: {}): \
-                 the endpoint gets the older one last; run the import again afterwards to put that \
-                 right",
-                text::counted(self.count, "accepted payload"),
-                previous.lines.name_of(first)
-            );
-        }
-    }
-}
-
-/// The payloads of rows that were skipped though they make a shipment: repetitions, as a rule.
-fn repeated_payloads(carried: &PreviousRunOptions) -> Result<HashMap<u128, OriginalRow>, Error> {
-    let mut repeated = HashMap::new();
-    for line in Reader::open(&carried.results)? {
-        let line = line?;
-        if line.outcome.status == Status::Skipped {
-            repeated.extend(line.payload.map(|payload| (payload, OriginalRow::Unseen)));
-        }
-    }
-    Ok(repeated)
-}
-
-fn is_accepted(line: &Entry) -> bool {
-    line.outcome.status.is_accepted()
+    Ok((ahead, PreviousRun::open(settings, inputs)?))
 }
 
 /// Takes the line of the shipment at `index` out of a row's lines: the one with its payload, else
@@ -151,22 +87,27 @@ fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, index: usize) -> Opt
 }
 
 impl PreviousRun {
-    fn open(
-        settings: &RunSettings,
-        carried: &PreviousRunOptions,
-        inputs: &Inputs,
-        repeated: HashMap<u128, OriginalRow>,
-    ) -> Result<Self, Error> {
-        let names = inputs.names();
-        Ok(Self {
-            path: carried.results.clone(),
-            lines: LinesByRow::open(&carried.results, names, inputs.are_arranged())?,
-            only: carried.only.clone(),
+    /// Opens the lines of the earlier run; `None` for an import.
+    fn open(settings: &RunSettings, inputs: &Inputs) -> Result<Option<Self>, Error> {
+        let Some(options) = &settings.previous_run else { return Ok(None) };
+        let mut repeated = HashMap::new();
+        for line in Reader::open(&options.results)? {
+            let line = line?;
+            if line.outcome.status == Status::Skipped {
+                repeated.extend(line.payload.map(|payload| (payload, false)));
+            }
+        }
+        Ok(Some(Self {
+            lines: LinesByRow::open(&options.results, inputs.names(), inputs.are_arranged())?,
+            taken: Vec::new(),
+            only: options.only.clone(),
             in_doubt: settings.limits.in_doubt,
-            keeps_accepted: !carried.only.is_empty() || settings.ledger.changed == Changed::Skip,
+            keeps_accepted: !options.only.is_empty() || settings.ledger.changed == Changed::Skip,
             repeated,
+            sent: HashSet::new(),
+            overtaken: (0, None),
             remade: 0,
-        })
+        }))
     }
 
     /// What a unit needs: each of its lines is carried over, or mapped anew. `None` where it had no
@@ -175,106 +116,108 @@ impl PreviousRun {
     /// # Errors
     /// A line that cannot be read or is about another row, or an accepted row that has changed.
     pub(super) fn item(&mut self, unit: &Unit) -> Result<Option<WorkItem>, Error> {
-        let rows = unit.members.iter().map(|member| self.take_lines(&member.row));
-        let mut earlier = rows.collect::<Result<Vec<_>, _>>()?;
+        for Member { row, .. } in &unit.members {
+            let lines = self.lines.take(row)?;
+            lines.iter().for_each(|line| self.note(line, true));
+            self.taken.push(lines);
+        }
+        let mut earlier = std::mem::take(&mut self.taken);
         if earlier.iter().all(Vec::is_empty) && !self.is_wanted(Status::NotAttempted) {
             return Ok(None);
         }
         let mut item = WorkItem::default();
-        for made in 0..unit.made.len() {
-            self.add_made(unit, made, &mut earlier, &mut item);
+        let members = || unit.members.iter().enumerate();
+        for (made, worked) in unit.made.iter().enumerate() {
+            let lines = members().filter(|(_, member)| member.own.is_none());
+            let made = Some(made);
+            let lines =
+                lines.map(|(member, Member { row, .. })| Line { row, member, worked, made });
+            self.add(unit, &lines.collect::<Vec<_>>(), &mut earlier, &mut item);
         }
-        for (member, mut lines) in earlier.into_iter().enumerate() {
-            let Member { row, own } = &unit.members[member];
-            let Some(worked) = own else {
-                // What was accepted is not forgotten, though its rows make no such shipment now.
-                lines.into_iter().filter(is_accepted).for_each(|line| item.add_carried(row, line));
-                continue;
-            };
-            if lines.first().is_some_and(|line| self.stays(line, row, &worked.made)) {
-                item.add_carried(row, lines.swap_remove(0));
-            } else {
-                item.add_mapped(unit, Line { row, member, worked, made: None }, None);
+        for (member, Member { row, own }) in members() {
+            if let Some(worked) = own {
+                let line = Line { row, member, worked, made: None };
+                self.add(unit, &[line], &mut earlier, &mut item);
+            }
+            // What was accepted is not forgotten, though its row makes no such shipment now.
+            for line in std::mem::take(&mut earlier[member]) {
+                if line.outcome.status.is_accepted() || self.is_held(&line) {
+                    self.carry(row, line, &mut item);
+                }
             }
         }
-        item.sort();
+        item.lines.sort_by_key(|line| (line.row.number, line.shipment));
         Ok(Some(item))
     }
 
-    /// Adds the lines of one that a unit makes, in all rows that take part in it. Takes their
-    /// earlier lines out of `earlier`.
-    fn add_made(
+    /// Notes for the rows that repeat the one of `line` whether that is sent anew.
+    fn note(&mut self, line: &Entry, is_sent_anew: bool) {
+        let repeated = line.payload.and_then(|payload| self.repeated.get_mut(&payload));
+        if let Some(repeated) = repeated.filter(|_| line.outcome.status != Status::Skipped) {
+            *repeated = is_sent_anew;
+        }
+    }
+
+    fn carry(&mut self, row: &Row, line: Entry, item: &mut WorkItem) {
+        self.note(&line, false);
+        item.add_carried(row, line);
+    }
+
+    /// Adds lines that end alike: those of one shipment, or the one that a row has for itself. Takes
+    /// their earlier lines out of `earlier`.
+    fn add(
         &mut self,
         unit: &Unit,
-        made: usize,
+        lines: &[Line<'_>],
         earlier: &mut [Vec<Entry>],
         item: &mut WorkItem,
     ) {
-        let worked = &unit.made[made];
-        let payload = match &worked.made {
-            Made::Shipment(shipment) => Some(shipment.payload),
+        let shipment = lines.first().and_then(|line| match &line.worked.made {
+            Made::Shipment(shipment) => Some(shipment),
             Made::Skipped(_) | Made::Invalid(_) => None,
+        });
+        let payload = shipment.map(|shipment| shipment.payload);
+        let take =
+            |line: &Line<'_>| take_line(&mut earlier[line.member], payload, line.made.unwrap_or(0));
+        let taken: Vec<Option<Entry>> = lines.iter().map(take).collect();
+        let is_same = |(line, taken): (&Line<'_>, &Option<Entry>)| {
+            taken.as_ref().is_some_and(|taken| taken.fingerprint == line.row.fingerprint)
         };
-        let members = unit.members.iter().zip(earlier).enumerate();
-        let lines: Vec<(usize, &Row, Option<Entry>)> = members
-            .filter(|(_, (member, _))| member.own.is_none())
-            .map(|(index, (member, lines))| (index, &member.row, take_line(lines, payload, made)))
-            .collect();
-        let lead = lines.iter().find_map(|(_, row, line)| Some((*row, line.clone()?)));
-        if let Some((row, lead)) = &lead
-            && self.stays(lead, row, &worked.made)
-        {
-            for (_, row, line) in lines {
-                let (number, fingerprint) = (row.number, row.fingerprint);
-                let like_lead =
-                    || Entry { row: number, line: row.line, fingerprint, ..lead.clone() };
-                item.add_carried(row, line.unwrap_or_else(like_lead));
+        let is_unchanged = zip(lines, &taken).all(is_same);
+        let lead = taken.iter().flatten().next().cloned();
+        let is_overtaken = shipment.is_some_and(|shipment| self.sent.contains(&shipment.identity));
+        if let Some(lead) = lead.as_ref().filter(|lead| self.stays(lead, payload, is_unchanged)) {
+            if is_overtaken && lead.outcome.status.is_accepted() && lead.payload == payload {
+                self.overtaken.0 += 1;
+                self.overtaken.1.get_or_insert_with(|| self.lines.name_of(lines[0].row));
+            }
+            for (Line { row, .. }, line) in zip(lines, taken) {
+                let like_lead = || Entry { fingerprint: row.fingerprint, ..lead.clone() };
+                self.carry(row, line.unwrap_or_else(like_lead), item);
             }
             return;
         }
-        let lead = lead.map(|(_, line)| line).filter(|_| payload.is_some());
-        self.remade += u64::from(lead.as_ref().is_some_and(is_accepted));
+        self.remade += u64::from(lead.as_ref().is_some_and(|l| l.outcome.status.is_accepted()));
+        let identity = shipment.map(|shipment| shipment.identity);
+        self.sent.extend(identity.filter(|_| self.sent.len() < MAX_REMEMBERED));
         let previous = lead.filter(|line| line.payload == payload).map(|line| line.outcome);
-        for (member, row, _) in lines {
-            let line = Line { row, member, worked, made: Some(made) };
-            item.add_mapped(unit, line, previous.as_ref());
+        for line in lines {
+            item.add_mapped(unit, *line, previous.as_ref());
         }
     }
 
-    /// Takes the lines of `row`, and notes the outcomes of rows that later ones repeat.
-    fn take_lines(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
-        let lines = self.lines.take(row)?;
-        if lines.iter().any(|line| is_accepted(line) && line.fingerprint != row.fingerprint) {
-            let (path, at) = (self.path.clone(), self.lines.name_of(row));
-            let changed = results::Error::AcceptedRowChanged { path, at, line: row.line };
-            return Err(changed.into());
-        }
-        for line in lines.iter().filter(|line| line.outcome.status != Status::Skipped) {
-            let is_settled = is_accepted(line) || self.is_held(line);
-            let original = line.payload.and_then(|payload| self.repeated.get_mut(&payload));
-            if let Some(original) = original.filter(|original| **original != OriginalRow::Settled) {
-                *original = if is_settled { OriginalRow::Settled } else { OriginalRow::Left };
-            }
-        }
-        Ok(lines)
-    }
-
-    /// Whether a line is carried over.
-    fn stays(&self, line: &Entry, row: &Row, made: &Made) -> bool {
+    /// Whether a line is carried over, whose shipment has `payload` now.
+    fn stays(&self, line: &Entry, payload: Option<u128>, is_unchanged: bool) -> bool {
         match line.outcome.status {
-            // Until its row changes, or the row that it repeats is left and sent anew.
+            // Until its row changes, or the row that it repeats is sent anew.
             Status::Skipped => {
                 let original = line.payload.and_then(|payload| self.repeated.get(&payload));
-                let stays = original != Some(&OriginalRow::Left) || !self.only.is_empty();
-                stays && line.fingerprint == row.fingerprint
+                original != Some(&true) && (is_unchanged || !self.only.is_empty())
             }
             // Accepted with this very payload, or nothing is to be sent any more.
-            Status::Sent | Status::AlreadySent => match made {
-                Made::Shipment(shipment) => {
-                    line.payload == Some(shipment.payload) || self.keeps_accepted
-                }
-                Made::Skipped(_) | Made::Invalid(_) => true,
-            },
+            Status::Sent | Status::AlreadySent => {
+                payload.is_none() || line.payload == payload || self.keeps_accepted
+            }
             status => self.is_held(line) || !self.is_wanted(status),
         }
     }
@@ -299,7 +242,7 @@ impl PreviousRun {
     /// The lines that were not met, with rows that have nothing but their places: where the input
     /// broke in the middle of the run, what was accepted behind that place is not forgotten.
     pub(super) fn rest(self) -> impl Iterator<Item = WorkItem> {
-        self.lines.rest().map(|(input, line)| {
+        self.lines.rest(self.taken.concat()).map(|(input, line)| {
             let mut row = Row::at(input, line.row, line.line);
             row.reading = Reading::Flawed(UNREAD.to_owned());
             let mut item = WorkItem::default();

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::previous_run::PreviousRun;
 use super::work_item::WorkItem;
 use crate::error::Error;
-use crate::inputs::{Inputs, Units};
+use crate::inputs::{AllUnits, Inputs, OtherFile};
 use crate::source::Digest;
 use crate::survey::Survey;
 
@@ -24,7 +24,7 @@ const BATCHES: usize = 4;
 pub(super) struct Findings {
     /// One for each input that was read to its end.
     pub(super) digests: Vec<Digest>,
-    /// Problems and warnings by their reason.
+    /// What is odd about rows that are sent.
     pub(super) survey: Survey,
     /// Why reading ended before the end; all rows before that came over.
     pub(super) broken: Option<Error>,
@@ -32,30 +32,29 @@ pub(super) struct Findings {
 
 /// The reading thread, seen from the delivery.
 pub(super) struct Reader {
+    inputs: Arc<Inputs>,
+    /// Bytes of the inputs read so far.
+    pub(super) position: Arc<AtomicU64>,
     batches: mpsc::Receiver<Vec<WorkItem>>,
     thread: JoinHandle<Findings>,
 }
 
 impl Reader {
-    /// Starts to read `inputs`, at most `limit` rows of them. `position` shows the bytes read so
-    /// far; `previous` has the lines of an earlier run.
-    pub(super) fn start(
-        inputs: Arc<Inputs>,
-        limit: Option<u64>,
-        position: Arc<AtomicU64>,
-        previous: Option<PreviousRun>,
-    ) -> Self {
-        let (batches, receiver) = mpsc::channel(BATCHES);
+    /// Starts to read `inputs`, at most `limit` rows of them; `previous` has the lines of an earlier
+    /// run.
+    pub(super) fn start(inputs: Inputs, limit: Option<u64>, previous: Option<PreviousRun>) -> Self {
+        let (sender, batches) = mpsc::channel(BATCHES);
+        let (inputs, position) = (Arc::new(inputs), Arc::default());
         let worker = ReaderThread {
-            batches,
-            position,
+            batches: sender,
+            position: Arc::clone(&position),
             previous,
             batch: Vec::new(),
-            lines: 0,
             findings: Findings::default(),
         };
-        let thread = thread::spawn(move || worker.run(&inputs, limit.unwrap_or(u64::MAX)));
-        Self { batches: receiver, thread }
+        let read = Arc::clone(&inputs);
+        let thread = thread::spawn(move || worker.run(&read, limit));
+        Self { inputs, position, batches, thread }
     }
 
     /// The next batch, in order; `None` at the end. Cancel safe.
@@ -66,76 +65,55 @@ impl Reader {
     /// What the reading found; ends it if it is not at its end.
     pub(super) fn finish(self) -> Findings {
         drop(self.batches);
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let findings = self.thread.join();
+        let mut findings = findings.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if let Some(input) = self.inputs.changed() {
+            findings.broken.get_or_insert_with(|| Error::Changed(input.to_owned()));
+        }
+        findings
     }
 }
-
-/// The delivery takes no more rows.
-struct ReceiverGone;
 
 struct ReaderThread {
     batches: mpsc::Sender<Vec<WorkItem>>,
     position: Arc<AtomicU64>,
     previous: Option<PreviousRun>,
     batch: Vec<WorkItem>,
-    /// Lines of the batch.
-    lines: usize,
     findings: Findings,
 }
 
 impl ReaderThread {
-    fn run(mut self, inputs: &Inputs, mut rows_left: u64) -> Findings {
-        let mut bytes_before = 0;
-        for index in 0..inputs.len() {
-            let read = inputs.units(index).and_then(|units| {
-                let size = units.about().size();
-                self.read(units.limited(rows_left), bytes_before).map(|left| (size, left))
-            });
-            match read {
-                Ok((size, left)) => (bytes_before, rows_left) = (bytes_before + size, left),
-                Err(error) => {
-                    self.findings.broken = Some(error);
-                    break;
-                }
-            }
-        }
+    fn run(mut self, inputs: &Inputs, limit: Option<u64>) -> Findings {
+        let mut units = inputs.all_units(limit);
+        self.findings.broken = self.read(&mut units).err();
         self.carry_rest();
         // Rows before a broken place come over all the same.
-        let _ = self.send_batch();
-        self.findings
+        self.send_batch();
+        let is_whole = limit.is_none() && self.findings.broken.is_none();
+        let joined = inputs.joined().filter(|_| is_whole && !self.batches.is_closed());
+        for remark in units.remarks.into_iter().chain(joined.and_then(OtherFile::unmatched)) {
+            tracing::warn!("{remark}");
+        }
+        Findings { digests: units.digests, ..self.findings }
     }
 
-    /// Reads one input. Returns how many rows may still be read of the others.
-    fn read(&mut self, mut units: Units, bytes_before: u64) -> Result<u64, Error> {
-        while let Some(unit) = units.read()? {
+    fn read(&mut self, units: &mut AllUnits<'_>) -> Result<(), Error> {
+        while let Some(unit) = units.read()?
+            && !self.batches.is_closed()
+        {
             let item = match &mut self.previous {
-                None => WorkItem::mapped(&unit),
-                Some(previous) => match previous.item(&unit)? {
-                    Some(item) => item,
-                    None => continue,
-                },
+                None => Some(WorkItem::mapped(&unit)),
+                Some(previous) => previous.item(&unit)?,
             };
-            if !item.is_carried() {
-                self.findings.survey.add(&unit);
-            }
-            self.position.store(bytes_before + units.position(), Ordering::Relaxed);
-            if let Err(ReceiverGone) = self.add(item) {
-                return Ok(0);
+            self.position.store(units.position(), Ordering::Relaxed);
+            if let Some(item) = item {
+                if !item.tasks.is_empty() {
+                    self.findings.survey.add(&unit);
+                }
+                self.add(item);
             }
         }
-        if units.is_at_end() {
-            if units.ends_without_line_end() {
-                tracing::warn!(
-                    "{}: the last row has no line end; if the file was cut off while it was \
-                     written, its last cell is not whole",
-                    units.about().name()
-                );
-            }
-            let left = units.left();
-            self.findings.digests.push(units.finish()?);
-            return Ok(left);
-        }
-        Ok(units.left())
+        Ok(())
     }
 
     /// Carries over the lines of rows that were not read, if the input broke or is shorter than it
@@ -145,21 +123,21 @@ impl ReaderThread {
         let broken = &mut self.findings.broken;
         *broken = broken.take().or_else(|| previous.check_end().err());
         if broken.is_some() {
-            // The first that is not taken is the last.
-            let _ = previous.rest().try_for_each(|item| self.add(item));
+            previous.rest().for_each(|item| self.add(item));
         }
     }
 
     /// Adds an item to the batch, and sends the batch when it is full.
-    fn add(&mut self, item: WorkItem) -> Result<(), ReceiverGone> {
-        self.lines += item.lines.len().max(1);
+    fn add(&mut self, item: WorkItem) {
         self.batch.push(item);
-        if self.lines < BATCH_LINES { Ok(()) } else { self.send_batch() }
+        if self.batch.iter().map(|item| item.lines.len()).sum::<usize>() >= BATCH_LINES {
+            self.send_batch();
+        }
     }
 
-    fn send_batch(&mut self) -> Result<(), ReceiverGone> {
-        self.lines = 0;
+    /// Sends the batch, unless the delivery takes no more rows.
+    fn send_batch(&mut self) {
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_LINES));
-        self.batches.blocking_send(batch).map_err(|_| ReceiverGone)
+        let _ = self.batches.blocking_send(batch);
     }
 }

@@ -6,6 +6,7 @@ use super::dedup::{RecentShipments, ResendPolicy};
 use crate::delivery::{Admission, Recorder};
 use crate::error::Error;
 use crate::ledger::{self, Key, Ledger};
+use crate::options::run::RunSettings;
 use crate::outcome::Conclusion;
 use crate::shipment::Shipment;
 use crate::text;
@@ -20,25 +21,18 @@ pub(super) struct RunRecorder {
 }
 
 impl RunRecorder {
-    pub(super) fn new(ledger: Option<Ledger>, policy: ResendPolicy) -> Self {
+    pub(super) fn new(ledger: Option<Ledger>, settings: &RunSettings) -> Self {
+        let policy = ResendPolicy {
+            in_doubt: settings.limits.in_doubt,
+            changed: settings.ledger.changed,
+            resend: settings.ledger.resend,
+        };
         Self { ledger, policy, recent: RefCell::default(), warned: Cell::new(false) }
     }
 
     /// Makes everything durable and closes the ledger.
     pub(super) fn close(self) -> Result<(), ledger::Error> {
         self.ledger.map_or(Ok(()), Ledger::close)
-    }
-
-    /// Once a run: such rows are sent one after the other, and the endpoint keeps the last one.
-    fn warn_of_two_payloads(&self, shipment: &Shipment) {
-        if !self.warned.replace(true) {
-            tracing::warn!(
-                "the shipment {} of order {} stands in the input with different payloads; each is \
-                 sent, the last one stands (said once)",
-                text::quoted(&shipment.trackingnumber),
-                text::quoted(&shipment.order_no)
-            );
-        }
     }
 }
 
@@ -47,23 +41,31 @@ impl Recorder for RunRecorder {
 
     async fn admit(&self, shipment: &Shipment) -> Result<Admission, Error> {
         let history = match &self.ledger {
-            Some(ledger) => ledger.history(key(shipment)).await?,
+            Some(ledger) => ledger.history(key(shipment)).await.map_err(Error::Forgetful)?,
             None => self.recent.borrow_mut().history(key(shipment)),
         };
-        if history.other_in_this_run && !history.seen_in_this_run {
-            self.warn_of_two_payloads(shipment);
+        let is_other = history.other_in_this_run && !history.seen_in_this_run;
+        // Such rows are sent one after the other, and the endpoint keeps the last one.
+        if is_other && !self.warned.replace(true) {
+            tracing::warn!(
+                "the shipment {} of order {} stands in the input with different payloads; each is \
+                 sent, the last one stands (said once)",
+                text::quoted(&shipment.trackingnumber),
+                text::quoted(&shipment.order_no)
+            );
         }
         Ok(self.policy.decide(&history))
     }
 
     async fn begin(&self, shipment: &Shipment) -> Result<(), Error> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
-        Ok(ledger.begin(key(shipment), &shipment.order_no, &shipment.trackingnumber).await?)
+        let begun = ledger.begin(key(shipment), &shipment.order_no, &shipment.trackingnumber);
+        begun.await.map_err(Error::Forgetful)
     }
 
     async fn end(&self, shipment: &Shipment, conclusion: Conclusion) -> Result<(), Error> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
-        Ok(ledger.end(key(shipment), conclusion).await?)
+        ledger.end(key(shipment), conclusion).await.map_err(Error::Forgetful)
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ZonedDateTime};
 
 use super::reader::Findings;
 use super::target::OpenTarget;
-use crate::closing::{self, Forecast, Hints};
+use crate::closing::{self, Hints};
 use crate::delivery::{Ending, Metrics, Signal, StopReason};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
@@ -15,9 +15,7 @@ use crate::options::run::{RunSettings, RunTarget};
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::Results;
-use crate::results::summary::{
-    self, Counts, Files, FormUsed, LimitsUsed, ReasonCount, Source, State, Summary,
-};
+use crate::results::summary::{self, Files, FormUsed, LimitsUsed, Source, State, Summary};
 
 /// What the summary calls the endpoint of a dry run.
 const NOWHERE: &str = "nowhere (dry run)";
@@ -41,6 +39,7 @@ impl<'a> RunSummary<'a> {
     ) -> Result<Self, Error> {
         let (paths, mapping) = (&settings.paths, inputs.mapping());
         let at = paths.summary.as_path();
+        let relative = |path: &Path| summary::relative(path, at);
         let names = inputs.names().into_iter().zip(inputs.paths());
         let set =
             settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone()));
@@ -52,7 +51,7 @@ impl<'a> RunSummary<'a> {
             started_at: summary::moment(started),
             inputs: names.map(|(name, path)| Source::new(name, path, at)).collect(),
             mapping: Source {
-                path: file.map(|path| summary::relative(path, at)),
+                path: file.map(relative),
                 name: mapping.name().to_owned(),
                 sha256: Some(mapping.sha256().to_owned()),
                 bytes: None,
@@ -60,17 +59,17 @@ impl<'a> RunSummary<'a> {
             form: Some(FormUsed::new(inputs.dialect(), skip_lines, inputs.encoding())),
             sandbox: matches!(settings.target, RunTarget::Sandbox),
             endpoint: target.map_or(NOWHERE, |target| &target.shown).to_owned(),
-            join: inputs.joined().map(|joined| Source {
-                bytes: Some(joined.digest().bytes),
-                sha256: Some(joined.digest().sha256.clone()),
-                ..Source::new(joined.table().file(), joined.path(), at)
+            join: inputs.joined().map(|joined| {
+                let digest = joined.digest();
+                Source::new(joined.table().file(), joined.path(), at)
+                    .with_content(digest.bytes, &digest.sha256)
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: settings.ledger.path.as_ref().map(|path| summary::relative(path, at)),
+            ledger: settings.ledger.path.as_deref().map(relative),
             set: set.collect(),
             dry_run: settings.dry_run,
             limits: LimitsUsed::from(&settings.limits),
-            files: Files { results: summary::relative(&paths.results, at), ..Files::default() },
+            files: Files { results: relative(&paths.results), ..Files::default() },
             ..Summary::default()
         };
         summary.write(at)?;
@@ -79,12 +78,9 @@ impl<'a> RunSummary<'a> {
 
     /// What the run is about to do, in a line.
     pub(super) fn forecast(&self, ahead: &Ahead) -> String {
-        closing::forecast(&Forecast {
-            ahead: *ahead,
-            limits: &self.settings.limits,
-            endpoint: Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.dry_run),
-            now: ZonedDateTime::now().datetime(),
-        })
+        let endpoint = Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.dry_run);
+        let now = ZonedDateTime::now().datetime();
+        closing::forecast(ahead, &self.settings.limits, endpoint, now)
     }
 
     /// Puts the results in their place, writes the last summary, and reports. Returns the exit code
@@ -93,66 +89,65 @@ impl<'a> RunSummary<'a> {
     /// # Errors
     /// When one of the files could not be written to its end.
     pub(super) fn close(
-        mut self,
+        self,
         ending: Ending,
         findings: Findings,
         results: Results,
         metrics: &Metrics,
         screen: &Screen,
     ) -> Result<(u8, u64), Error> {
+        let Self { settings, mut summary } = self;
         let tally = *results.tally();
         let finished = results.finish().map_err(|error| {
             screen.say(&closing::counts(&tally));
             Error::Unrecorded(error)
         })?;
-        for warning in closing::warnings(&findings.survey.warnings, &self.summary.inputs) {
+        for warning in closing::warnings(&findings.survey.warnings, &summary.inputs) {
             tracing::warn!("{warning}");
         }
         let left = finished.tally.unsettled();
-        let ending = match (ending, findings.broken) {
+        let broken = findings.broken.map(|broken| broken.to_string());
+        let ending = match (ending, broken) {
             // The rows behind the broken place are not known; all before it are in the results.
-            (Ending::Complete, Some(broken)) => Ending::Stopped(broken.to_string()),
+            (Ending::Complete, Some(broken)) => Ending::Stopped(broken),
             // A request to stop that came after everything was settled changes nothing.
             (Ending::Requested(_), None) if left == 0 => Ending::Complete,
-            (ending, _) => ending,
+            (ending, broken) => {
+                let broken = broken.filter(|broken| ending != Ending::Stopped(broken.clone()));
+                if let Some(broken) = broken {
+                    tracing::error!("{broken}");
+                }
+                ending
+            }
         };
-        let (settings, paths) = (self.settings, &self.settings.paths);
         let is_valid = settings.dry_run && finished.tally.get(Status::Invalid) == 0;
-        let (state, reason, exit_code) = conclude(ending, left == 0 || is_valid);
-        let (failed_rows, failed_rows_count) = finished.failed_rows.unzip();
-        let summary = &mut self.summary;
-        (summary.state, summary.stop_reason) = (state, reason);
+        let (state, stop_reason, exit_code) = conclude(ending, left == 0 || is_valid);
+        (summary.state, summary.stop_reason) = (state, stop_reason);
         summary.exit_code = Some(exit_code);
         summary.finished_at = Some(summary::moment(Timestamp::now()));
-        for (source, digest) in summary.inputs.iter_mut().zip(&findings.digests) {
-            source.bytes = Some(digest.bytes);
-            source.sha256 = Some(digest.sha256.clone());
+        for (input, digest) in summary.inputs.iter_mut().zip(&findings.digests) {
+            *input = input.clone().with_content(digest.bytes, &digest.sha256);
         }
-        summary.rows = finished.rows;
-        summary.counts = Counts::from(&finished.tally);
-        summary.reasons = finished.reasons.into_iter().map(ReasonCount::from).collect();
         summary.requests = metrics.requests();
         summary.requests_per_second = metrics.requests_per_second();
-        summary.files.failed_rows =
-            failed_rows.as_ref().map(|path| summary::relative(path, &paths.summary));
-        summary.files.failed_rows_count = failed_rows_count.unwrap_or(0);
-        let written = summary.write(&paths.summary);
+        let path = &settings.paths.summary;
+        finished.enter_into(&mut summary, path);
+        let written = summary.write(path);
 
-        let to_send = failed_rows.as_ref().filter(|_| !settings.dry_run);
+        let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
+        let to_send = failed_rows.filter(|_| !settings.dry_run);
         let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
         // A retry does not know how its inputs were typed.
         let fixed = to_send.filter(|_| settings.previous_run.is_none());
         let fixed = fixed.map(|path| settings.command.with_input(path).to_string());
-        screen.say(&closing::report(
-            &self.summary,
-            &Hints {
-                results: Some(&finished.results),
-                failed_rows: failed_rows.as_deref(),
-                summary: Some(&paths.summary),
-                retry: retry.as_deref(),
-                mended: fixed.as_deref(),
-            },
-        ));
+        let hints = Hints {
+            results: Some(&finished.results),
+            failed_rows,
+            summary: Some(path),
+            retry: retry.as_deref(),
+            mended: fixed.as_deref(),
+        };
+        screen.say(&closing::report(&summary, &hints));
         written.map_err(Error::Unrecorded)?;
         Ok((exit_code, left))
     }
@@ -161,15 +156,15 @@ impl<'a> RunSummary<'a> {
 /// The state, the reason and the exit code of a run that ended so; `is_done` says that nothing is
 /// left to do.
 fn conclude(ending: Ending, is_done: bool) -> (State, Option<String>, u8) {
-    let (state, reason, code) = match ending {
-        Ending::Complete if is_done => return (State::Finished, None, exit::OK),
-        Ending::Complete => return (State::Finished, None, exit::SOME_ROWS),
+    let stopped = |reason| (State::Stopped, Some(reason), exit::STOPPED);
+    match ending {
+        Ending::Complete if is_done => (State::Finished, None, exit::OK),
+        Ending::Complete => (State::Finished, None, exit::SOME_ROWS),
         Ending::Stopped(reason) | Ending::Requested(StopReason::Deadline(reason)) => {
-            (State::Stopped, reason, exit::STOPPED)
+            stopped(reason)
         }
         Ending::Requested(StopReason::RecordingFailed) => {
-            let reason = "what is sent can no longer be recorded".to_owned();
-            (State::Stopped, reason, exit::STOPPED)
+            stopped("what is sent can no longer be recorded".to_owned())
         }
         Ending::Requested(StopReason::Interrupt(signal)) => {
             let (name, code) = match signal {
@@ -177,8 +172,7 @@ fn conclude(ending: Ending, is_done: bool) -> (State, Option<String>, u8) {
                 Signal::Interrupt => ("SIGINT (Ctrl-C)", exit::INTERRUPT),
                 Signal::Terminate => ("SIGTERM", exit::TERMINATE),
             };
-            (State::Interrupted, format!("{name} came"), code)
+            (State::Interrupted, Some(format!("{name} came")), code)
         }
-    };
-    (state, Some(reason), code)
+    }
 }

@@ -1,33 +1,36 @@
 //! The signals that end a run: the first asks it to stop cleanly, the second ends it at once.
 
+use futures::future::select_all;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use crate::delivery::{Signal, StopHandle, StopReason};
 
-/// The three streams of signals a run listens to.
+/// SIGXFSZ on Linux, see signal(7).
+const FILE_SIZE_EXCEEDED: i32 = 25;
+
+/// The signals a run listens to.
 pub(super) struct Signals {
-    hangup: Option<Stream>,
-    interrupt: Option<Stream>,
-    terminate: Option<Stream>,
+    streams: Vec<(Signal, Stream)>,
     /// Heard and left aside: else the limit on file sizes (`ulimit -f`) would end the program
     /// without a word, where the write that meets it can say what happened.
     _file_size: Option<Stream>,
 }
 
-/// SIGXFSZ on Linux, see signal(7).
-const FILE_SIZE_EXCEEDED: i32 = 25;
-
 impl Signals {
     /// Listens from now on. A signal that cannot be listened to keeps its usual effect; so does a
     /// hang-up under `nohup`, which asked for it to be ignored.
     pub(super) fn listen() -> Self {
+        let kinds = [
+            (Signal::Hangup, SignalKind::hangup()),
+            (Signal::Interrupt, SignalKind::interrupt()),
+            (Signal::Terminate, SignalKind::terminate()),
+        ];
+        let kinds =
+            kinds.into_iter().filter(|(name, _)| *name != Signal::Hangup || !hangup_is_ignored());
+        let file_size = SignalKind::from_raw(FILE_SIZE_EXCEEDED);
         Self {
-            hangup: if hangup_is_ignored() { None } else { signal(SignalKind::hangup()).ok() },
-            interrupt: signal(SignalKind::interrupt()).ok(),
-            terminate: signal(SignalKind::terminate()).ok(),
-            _file_size: signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))
-                .ok()
-                .filter(|_| cfg!(target_os = "linux")),
+            streams: kinds.filter_map(|(name, kind)| Some((name, signal(kind).ok()?))).collect(),
+            _file_size: cfg!(target_os = "linux").then(|| signal(file_size).ok()).flatten(),
         }
     }
 
@@ -42,21 +45,14 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Signal {
-        tokio::select! {
-            () = one(&mut self.hangup) => Signal::Hangup,
-            () = one(&mut self.interrupt) => Signal::Interrupt,
-            () = one(&mut self.terminate) => Signal::Terminate,
-        }
+        let streams = self.streams.iter_mut().map(|(name, stream)| {
+            Box::pin(async {
+                stream.recv().await;
+                *name
+            })
+        });
+        select_all(streams).await.0
     }
-}
-
-async fn one(stream: &mut Option<Stream>) {
-    if let Some(stream) = stream
-        && stream.recv().await.is_some()
-    {
-        return;
-    }
-    std::future::pending::<()>().await;
 }
 
 /// Whether the process was started with SIGHUP ignored (bit 0 of `SigIgn` in `/proc/self/status`,

@@ -11,7 +11,7 @@ use crate::inputs::Ahead;
 use crate::mapping::{Line, Made, Unit};
 use crate::outcome::{Outcome, Status};
 use crate::problem::Problem;
-use crate::results::{Entry, Labels};
+use crate::results::Entry;
 use crate::row::Row;
 use crate::shipment::Shipment;
 
@@ -39,43 +39,13 @@ pub(super) enum LineEnd {
     /// With the task at this index of the item.
     WithTask(usize),
     /// At once: nothing is sent for it.
-    Settled(Box<SettledLine>),
-}
-
-/// A line for which nothing is sent: skipped, invalid, or carried over from an earlier run.
-#[derive(Debug)]
-pub(super) struct SettledLine {
-    pub(super) outcome: Outcome,
-    /// Why, without what belongs to this row alone, for counting.
-    pub(super) reason: Option<String>,
-    order_no: String,
-    trackingnumber: String,
-    payload: Option<u128>,
-    is_carried: bool,
-}
-
-impl SettledLine {
-    pub(super) fn labels(&self) -> Labels<'_> {
-        Labels {
-            order_no: &self.order_no,
-            trackingnumber: &self.trackingnumber,
-            payload: self.payload,
-        }
-    }
-}
-
-impl From<Entry> for SettledLine {
-    fn from(entry: Entry) -> Self {
-        let is_skipped = entry.outcome.status == Status::Skipped;
-        Self {
-            reason: is_skipped.then(|| entry.outcome.message.clone()),
-            outcome: entry.outcome,
-            order_no: entry.order_no,
-            trackingnumber: entry.trackingnumber,
-            payload: entry.payload,
-            is_carried: true,
-        }
-    }
+    Settled {
+        entry: Box<Entry>,
+        /// Why, without what belongs to this row alone, for counting.
+        reason: Option<String>,
+        /// Whether an earlier run left it so.
+        is_carried: bool,
+    },
 }
 
 impl WorkItem {
@@ -89,81 +59,50 @@ impl WorkItem {
     /// Adds a line as the mapping makes it now; `previous` is its shipment's outcome in an earlier
     /// run.
     pub(super) fn add_mapped(&mut self, unit: &Unit, line: Line<'_>, previous: Option<&Outcome>) {
+        let Line { row, worked, .. } = line;
         let number = line.made.map_or(0, |made| u32::try_from(made + 1).unwrap_or(u32::MAX));
-        let (outcome, reason) = match (&line.worked.made, line.made) {
-            (Made::Shipment(shipment), Some(_)) => {
+        let (outcome, reason) = match &worked.made {
+            Made::Shipment(shipment) => {
                 let index = self.task_of(shipment, previous);
-                self.add_line(line.row, number, LineEnd::WithTask(index));
+                self.add_line(row, row.fingerprint, number, LineEnd::WithTask(index));
                 return;
             }
-            // A row that takes no part makes no shipment.
-            (Made::Shipment(_), None) => return,
-            (Made::Skipped(reason), _) => {
-                (Outcome::unsent(Status::Skipped, reason), Some(reason.clone()))
-            }
-            (Made::Invalid(problems), _) => {
-                let message = unit.explain(problems);
-                (Outcome::unsent(Status::Invalid, message), problems.first().map(Problem::kind))
+            Made::Skipped(reason) => (Outcome::unsent(Status::Skipped, reason), None),
+            Made::Invalid(problems) => {
+                let outcome = Outcome::unsent(Status::Invalid, unit.explain(problems));
+                (outcome, problems.first().map(Problem::kind))
             }
         };
-        let settled = SettledLine {
+        let entry = Entry {
+            file: String::new(),
+            row: row.number,
+            line: row.line,
+            order_no: worked.order_no.clone(),
+            trackingnumber: worked.trackingnumber.clone(),
             outcome,
-            reason,
-            order_no: line.worked.order_no.clone(),
-            trackingnumber: line.worked.trackingnumber.clone(),
+            fingerprint: row.fingerprint,
+            shipment: if unit.made.len() > 1 { number } else { 0 },
             payload: None,
-            is_carried: false,
         };
-        let number = if unit.made.len() > 1 { number } else { 0 };
-        self.add_line(line.row, number, LineEnd::Settled(Box::new(settled)));
+        self.add_settled(row, entry, reason, false);
     }
 
     /// Adds a line as an earlier run left it. It keeps the hash of the cells that it is about.
     pub(super) fn add_carried(&mut self, row: &Row, entry: Entry) {
-        let (number, fingerprint) = (entry.shipment, entry.fingerprint);
-        self.add_line(row, number, LineEnd::Settled(Box::new(entry.into())));
-        if let Some(line) = self.lines.last_mut().filter(|_| fingerprint != row.fingerprint) {
-            Arc::make_mut(&mut line.row).fingerprint = fingerprint;
-        }
-    }
-
-    /// Sorts the lines by their rows, and by the shipments within them.
-    pub(super) fn sort(&mut self) {
-        self.lines.sort_by_key(|line| (line.row.number, line.shipment));
+        self.add_settled(row, entry, None, true);
     }
 
     /// Counts what it does.
     pub(super) fn count(&self, ahead: &mut Ahead) {
         ahead.shipments += self.tasks.len() as u64;
-        for line in self.settled_lines() {
-            match line.outcome.status {
-                _ if line.is_carried => ahead.carried += 1,
+        for line in &self.lines {
+            let LineEnd::Settled { entry, is_carried, .. } = &line.end else { continue };
+            match entry.outcome.status {
+                _ if *is_carried => ahead.carried += 1,
                 Status::Skipped => ahead.skipped += 1,
                 _ => ahead.invalid += 1,
             }
         }
-    }
-
-    /// Whether it has nothing but lines of an earlier run.
-    pub(super) fn is_carried(&self) -> bool {
-        self.tasks.is_empty() && self.settled_lines().all(|line| line.is_carried)
-    }
-
-    /// The row of a carried line that says this payload was accepted.
-    pub(super) fn accepted_row(&self, payload: u128) -> Option<&Row> {
-        let found = self.lines.iter().find(|line| {
-            matches!(&line.end, LineEnd::Settled(line) if line.is_carried
-                && line.outcome.status.is_accepted()
-                && line.payload == Some(payload))
-        });
-        found.map(|line| line.row.as_ref())
-    }
-
-    fn settled_lines(&self) -> impl Iterator<Item = &SettledLine> {
-        self.lines.iter().filter_map(|line| match &line.end {
-            LineEnd::Settled(line) => Some(line.as_ref()),
-            LineEnd::WithTask(_) => None,
-        })
     }
 
     /// The index of the task that sends `shipment`.
@@ -177,14 +116,22 @@ impl WorkItem {
         })
     }
 
+    fn add_settled(&mut self, row: &Row, entry: Entry, reason: Option<String>, is_carried: bool) {
+        let (fingerprint, shipment) = (entry.fingerprint, entry.shipment);
+        let end = LineEnd::Settled { entry: Box::new(entry), reason, is_carried };
+        self.add_line(row, fingerprint, shipment, end);
+    }
+
     /// Adds a line; lines of one row that follow each other share it.
-    fn add_line(&mut self, row: &Row, shipment: u32, end: LineEnd) {
-        let place = |row: &Row| (row.input, row.number, row.fingerprint);
-        let last = self.lines.last().map(|line| &line.row);
-        let row = match last.filter(|last| place(last) == place(row)) {
-            Some(last) => Arc::clone(last),
-            None => Arc::new(row.clone()),
-        };
+    fn add_line(&mut self, row: &Row, fingerprint: u64, shipment: u32, end: LineEnd) {
+        let place = (row.input, row.number, fingerprint);
+        let is_same = |last: &&Arc<Row>| (last.input, last.number, last.fingerprint) == place;
+        let last = self.lines.last().map(|line| &line.row).filter(is_same);
+        let row = last.cloned().unwrap_or_else(|| {
+            let mut row = row.clone();
+            row.fingerprint = fingerprint;
+            Arc::new(row)
+        });
         self.lines.push(PlannedLine { row, shipment, end });
     }
 }

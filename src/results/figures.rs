@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Reason;
 use crate::limits::Limits;
 use crate::outcome::{Status, Tally};
 
@@ -115,18 +114,4 @@ pub struct ReasonCount {
     pub row: u64,
     /// The physical line at which it starts, from 1.
     pub line: u64,
-}
-
-impl From<Reason> for ReasonCount {
-    fn from(Reason { status, why, count, example }: Reason) -> Self {
-        let status = status.as_str().to_owned();
-        Self {
-            status,
-            reason: why,
-            count,
-            file: example.file,
-            row: example.row,
-            line: example.line,
-        }
-    }
 }

@@ -56,7 +56,8 @@ impl LinesByRow {
     /// Takes the lines of `row`; none where the earlier run did not come to it.
     ///
     /// # Errors
-    /// A line that cannot be read, or is about another row; then it is still there.
+    /// A line that cannot be read, is about another row, or is accepted and its row has changed
+    /// since; then it is still there.
     pub fn take(&mut self, row: &Row) -> Result<Vec<Entry>, Error> {
         let place = (row.input, row.number);
         if let Some(index) = &mut self.index
@@ -68,8 +69,12 @@ impl LinesByRow {
             self.advance()?;
         }
         let mut lines = Vec::new();
-        while let Some((_, entry)) = self.next.take_if(|(next, _)| *next == place) {
-            lines.push(entry);
+        while let Some((_, line)) = self.next.as_ref().filter(|(next, _)| *next == place) {
+            if line.outcome.status.is_accepted() && line.fingerprint != row.fingerprint {
+                let (path, at) = (self.path.clone(), self.name_of(row));
+                return Err(Error::AcceptedRowChanged { path, at, line: row.line });
+            }
+            lines.extend(self.next.take().map(|(_, line)| line));
             self.advance()?;
         }
         if let Some(index) = &mut self.index {
@@ -93,12 +98,13 @@ impl LinesByRow {
         }
     }
 
-    /// The lines that were not taken, with their inputs; none where rows are reordered.
-    pub fn rest(self) -> impl Iterator<Item = (usize, Entry)> {
+    /// The lines that were not taken, with their inputs, behind `first`; none where rows are
+    /// reordered.
+    pub fn rest(self, first: Vec<Entry>) -> impl Iterator<Item = (usize, Entry)> {
         let Self { reader, inputs, index, next, .. } = self;
         let input_of = move |entry: &Entry| inputs.iter().position(|name| *name == entry.file);
         let rest = reader.map_while(Result::ok);
-        let all = next.into_iter().map(|(_, entry)| entry).chain(rest);
+        let all = first.into_iter().chain(next.map(|(_, entry)| entry)).chain(rest);
         let in_order = index.is_none();
         all.take_while(move |_| in_order).map(move |entry| (input_of(&entry).unwrap_or(0), entry))
     }

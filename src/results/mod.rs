@@ -29,6 +29,6 @@ pub use line::Labels;
 pub use lines_by_row::LinesByRow;
 pub use paths::{Ending, Paths};
 pub use reader::{Entry, Reader};
-pub use reasons::{MAX_REASONS, OTHER_REASONS, Place, Reason};
+pub use reasons::{MAX_REASONS, OTHER_REASONS};
 pub use summary::Summary;
 pub use writer::{Finished, Results, Terms, WINDOW};

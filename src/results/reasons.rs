@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::figures::ReasonCount;
 use crate::outcome::{Outcome, Status};
 use crate::row::Row;
 
@@ -16,30 +17,6 @@ pub const MAX_REASONS: usize = 1_000;
 
 /// Under which all further reasons are counted, for each status.
 pub const OTHER_REASONS: &str = "other reasons";
-
-/// A place in an input, for a person to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The input's name, as in the results.
-    pub file: String,
-    /// The row's number, from 1.
-    pub row: u64,
-    /// The physical line at which it starts, from 1.
-    pub line: u64,
-}
-
-/// One reason, with how often it was met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    /// The status of its rows.
-    pub status: Status,
-    /// Why, in a sentence.
-    pub why: String,
-    /// How many lines of the results end so.
-    pub count: u64,
-    /// The first row (in the input's order) that ended so.
-    pub example: Place,
-}
 
 #[derive(Debug)]
 struct Counted {
@@ -60,7 +37,8 @@ pub(super) struct Reasons {
 
 impl Reasons {
     /// Counts an outcome that needs one. Equal `reason`s are one; without a reason, messages are
-    /// that differ only in their numbers and in what stands between double quotes.
+    /// that differ only in their numbers and in what stands between double quotes. A skipped row's
+    /// message is its reason.
     pub(super) fn add(&mut self, outcome: &Outcome, reason: Option<&str>, row: &Row) {
         // An acceptance has a message only where something is to be known of it: it may have
         // arrived twice.
@@ -69,6 +47,8 @@ impl Reasons {
         {
             return;
         }
+        let is_skipped = outcome.status == Status::Skipped;
+        let reason = reason.or_else(|| is_skipped.then_some(&outcome.message));
         let hash = if let Some(reason) = reason {
             xxh3_64(reason.as_bytes())
         } else {
@@ -98,27 +78,22 @@ impl Reasons {
 
     /// The reasons, most frequent first, and of equally frequent ones the earlier first. `names`
     /// are the inputs'.
-    pub(super) fn sorted(&self, names: &[String]) -> Vec<Reason> {
+    pub(super) fn sorted(&self, names: &[String]) -> Vec<ReasonCount> {
         let mut counted: Vec<&Counted> = self.counted.values().collect();
         counted.sort_by(|a, b| {
             b.count.cmp(&a.count).then_with(|| {
                 (a.input, a.row, a.status, &a.text).cmp(&(b.input, b.row, b.status, &b.text))
             })
         });
-        let place = |counted: &Counted| Place {
+        let reason = |counted: &Counted| ReasonCount {
+            status: counted.status.as_str().to_owned(),
+            reason: counted.text.clone(),
+            count: counted.count,
             file: names.get(counted.input).cloned().unwrap_or_default(),
             row: counted.row,
             line: counted.line,
         };
-        counted
-            .into_iter()
-            .map(|counted| Reason {
-                status: counted.status,
-                why: counted.text.clone(),
-                count: counted.count,
-                example: place(counted),
-            })
-            .collect()
+        counted.into_iter().map(reason).collect()
     }
 }
 
@@ -154,7 +129,9 @@ mod tests {
         let sorted = reasons.sorted(&["orders.csv".to_owned()]);
         sorted
             .into_iter()
-            .map(|reason| (reason.status, reason.why, reason.count, reason.example.row))
+            .map(|reason| {
+                (reason.status.parse().expect("a status"), reason.reason, reason.count, reason.row)
+            })
             .collect()
     }
 

@@ -139,6 +139,12 @@ impl Source {
     pub fn new(name: impl Into<String>, path: &Path, summary: &Path) -> Self {
         Self { name: name.into(), path: Some(relative(path, summary)), ..Self::default() }
     }
+
+    /// The same with the size and the hash of all that was read.
+    #[must_use]
+    pub fn with_content(self, bytes: u64, sha256: &str) -> Self {
+        Self { bytes: Some(bytes), sha256: Some(sha256.to_owned()), ..self }
+    }
 }
 
 /// The files of a run, see [`relative`].
@@ -263,17 +269,18 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
     use crate::outcome::{Status, Tally};
-    use crate::results::{Place, Reason};
 
     fn summary() -> Summary {
         let mut tally = Tally::default();
         tally.add(Status::Sent);
         tally.add(Status::InDoubt);
-        let reason = Reason {
-            status: Status::InDoubt,
-            why: "the answer was lost".to_owned(),
+        let reason = ReasonCount {
+            status: Status::InDoubt.as_str().to_owned(),
+            reason: "the answer was lost".to_owned(),
             count: 1,
-            example: Place { file: "orders.csv".to_owned(), row: 2, line: 3 },
+            file: "orders.csv".to_owned(),
+            row: 2,
+            line: 3,
         };
         Summary {
             lateship: Summary::version().to_owned(),
@@ -300,7 +307,7 @@ mod tests {
             limits: LimitsUsed::from(&Limits::default()),
             rows: 2,
             counts: Counts::from(&tally),
-            reasons: vec![reason.into()],
+            reasons: vec![reason],
             requests: 3,
             requests_per_second: Some(9.5),
             files: Files { results: "orders.results.csv".to_owned(), ..Files::default() },

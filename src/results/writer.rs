@@ -6,14 +6,15 @@
 //! that nobody settled an outcome.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draft::{Draft, Leftover};
 use super::failed::{self, FailedFile, FailedRows, Failure, Layout};
 use super::line::{self, Labels};
-use super::reasons::{Reason, Reasons};
-use super::{Error, Paths, summary};
+use super::reasons::Reasons;
+use super::summary::{self, Counts, ReasonCount, Summary};
+use super::{Error, Paths};
 use crate::outcome::{Outcome, Status, Tally, Ticket};
 use crate::row::{Dialect, Encoding, Row};
 use crate::sorter::Sorter;
@@ -94,7 +95,20 @@ pub struct Finished {
     /// Rows of the inputs; fewer than lines where a row makes several shipments.
     pub rows: u64,
     /// The reasons, most frequent first.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<ReasonCount>,
+}
+
+impl Finished {
+    /// Enters all that into a summary at `path`.
+    pub fn enter_into(&self, summary: &mut Summary, path: &Path) {
+        summary.rows = self.rows;
+        summary.counts = Counts::from(&self.tally);
+        summary.reasons.clone_from(&self.reasons);
+        if let Some((failed_rows, count)) = &self.failed_rows {
+            summary.files.failed_rows = Some(summary::relative(failed_rows, path));
+            summary.files.failed_rows_count = *count;
+        }
+    }
 }
 
 impl Results {
@@ -263,7 +277,7 @@ impl Results {
     }
 
     /// Why rows were skipped or not accepted so far, most frequent first.
-    pub fn reasons(&self) -> Vec<Reason> {
+    pub fn reasons(&self) -> Vec<ReasonCount> {
         self.reasons.sorted(&self.inputs)
     }
 

@@ -163,6 +163,41 @@ fn a_rejected_group_may_be_mended_before_the_retry() {
 }
 
 #[test]
+fn skipped_group_of_which_its_last_row_changed_is_sent() {
+    let orders = "Order,Tracking,Item,Qty\n1,T1,mug,1\n1,T1,cup,2\n2,T2,lid,1\n";
+    let repeated = "1,T1,mug,1\n1,T1,cup,2\n";
+    let workdir = workdir(GROUPED, &format!("{orders}{repeated}"));
+    run(&workdir, &refusing(&[]), &["import", "orders.csv"]).assert_code(0);
+    assert_eq!(
+        lines(&workdir, "orders.results.csv")[3..],
+        ["4 1 1 T1 skipped", "5 1 1 T1 skipped"]
+    );
+    let server = refusing(&[]);
+    run(&workdir, &server, &["retry", "orders.results.csv"]).assert_code(0);
+    assert_eq!(arrived(&server), [""; 0]);
+    workdir.write("orders.csv", format!("{orders}{}", repeated.replace("cup", "bowl")));
+    run(&workdir, &server, &["retry", "orders.results.csv"]).assert_code(0);
+    assert_eq!(arrived(&server), ["1 T1 mug+bowl 3"]);
+    assert_eq!(lines(&workdir, "orders.results.csv")[3..], ["4 1 1 T1 sent", "5 1 1 T1 sent"]);
+}
+
+#[test]
+fn accepted_lines_of_a_row_that_takes_part_no_more_are_all_kept() {
+    let mapping =
+        GROUPED.replace("[fields]", "split = { column = \"Tracking\", at = ';' }\n\n[fields]");
+    let workdir =
+        workdir(&mapping, "Order,Tracking,Item,Qty\n1,T1;T2,mug,1\n1,T1;T2,cup,2\n2,T3,lid,1\n");
+    run(&workdir, &refusing(&["T3"]), &["import", "orders.csv"]).assert_code(1);
+    let before = lines(&workdir, "orders.results.csv");
+    assert_eq!(before[2..4], ["2 1 1 T1 sent", "2 2 1 T2 sent"]);
+    workdir.write("map.toml", mapping.replace("is = \"void\"", "is = \"cup\""));
+    let server = refusing(&["T3"]);
+    run(&workdir, &server, &["retry", "orders.results.csv", "--only", "rejected"]).assert_code(1);
+    assert_eq!(arrived(&server), ["2 T3 lid 1"]);
+    assert_eq!(lines(&workdir, "orders.results.csv"), before);
+}
+
+#[test]
 fn of_a_row_with_two_shipments_a_retry_sends_the_one_that_was_not_accepted() {
     let workdir = workdir(SPLIT, "Order,Tracking,Item\n1,T1;T2,mug\n2,T3,lamp\n3,T4 T5,cup\n");
     let first = refusing(&["T2", "T4"]);

@@ -320,6 +320,21 @@ fn slow_input_that_is_written_to_while_it_is_read_stops_the_run() {
 }
 
 #[test]
+fn changed_input_is_named_also_when_the_run_stops_for_another_reason() {
+    let workdir = workdir(&orders(400));
+    let input = workdir.path("orders.csv");
+    let server = TestServer::answering(move |_| {
+        std::fs::write(&input, orders(10)).expect("written");
+        Answer::json(401, r#"{"message":"Authorization Header Error."}"#)
+    });
+    let run = import(&workdir, &["--endpoint", &server.url()]).run();
+    run.assert_code(3);
+    assert!(run.stderr.contains("Stopped before the end: "), "{}", run.stderr);
+    assert!(run.stderr.contains("401"), "{}", run.stderr);
+    assert!(run.stderr.contains("changed while it was read"), "{}", run.stderr);
+}
+
+#[test]
 fn two_runs_never_write_the_same_results() {
     let workdir = workdir(&orders(500));
     let server = TestServer::answering(|_| Answer::accepted());

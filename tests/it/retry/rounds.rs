@@ -220,6 +220,25 @@ fn an_input_that_breaks_off_in_the_middle_of_a_retry_costs_no_line() {
 }
 
 #[test]
+fn accepted_row_that_changes_in_the_middle_of_a_retry_keeps_its_line() {
+    let (start, blank) = (orders(1), format!(",{},\n", " ".repeat(80)));
+    let text = start + &blank.repeat(40_000) + "2,T2,24.11.2026\n3,T3,24.11.2026\n";
+    let workdir = workdir(&text);
+    import(&workdir, &refusing(&["1"]), &[]).assert_code(1);
+    let before = workdir.read("orders.results.csv");
+    let input = workdir.path("orders.csv");
+    // The reading waits for this answer, far from the end of the input.
+    let server = TestServer::answering(move |_| {
+        fs::write(&input, text.replace("2,T2", "2,T9")).expect("written");
+        Answer::accepted()
+    });
+    let run = retry(&workdir, &["--endpoint", &server.url()]);
+    assert!(run.assert_code(3).stderr.contains("row 40002 of orders.csv"), "{}", run.stderr);
+    let after = workdir.read("orders.results.csv");
+    assert!(after.lines().skip(2).eq(before.lines().skip(2)));
+}
+
+#[test]
 fn a_repetition_is_left_out_only_behind_an_accepted_shipment() {
     let workdir = workdir("Order,Tracking,Date\n1,T1,\n2,T2,\n1,T1,\n2,T2,\n");
     import(&workdir, &refusing(&["2"]), &[]).assert_code(1);
@@ -232,6 +251,37 @@ fn a_repetition_is_left_out_only_behind_an_accepted_shipment() {
     retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
     assert_eq!(sorted(arrived(&server, 0)), ["2", "3"]);
     assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "sent", "skipped", "sent"]);
+}
+
+#[test]
+fn only_sends_a_repetition_whose_original_was_mended() {
+    let workdir = workdir("Order,Tracking,Date\n1,T1,\n2,T2,\n2,T2,\n,,\n");
+    import(&workdir, &refusing(&["2"]), &[]).assert_code(1);
+    assert_eq!(
+        statuses(&workdir, "orders.results.csv"),
+        ["sent", "rejected", "skipped", "skipped"]
+    );
+    workdir.write("orders.csv", "Order,Tracking,Date\n1,T1,\n3,T3,\n2,T2,\n4,T4,\n");
+    let server = TestServer::new([]);
+    retry(&workdir, &["--only", "rejected", "--endpoint", &server.url()]).assert_code(0);
+    assert_eq!(sorted(arrived(&server, 0)), ["2", "3"], "and row 4 was not asked for");
+    retry(&workdir, &["--endpoint", &server.url()]).assert_code(0);
+    assert_eq!(sorted(arrived(&server, 0)), ["2", "3", "4"]);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent"; 4]);
+}
+
+#[test]
+fn mended_mapping_sends_what_is_a_repetition_no_more() {
+    let workdir = workdir("Order,Tracking,Date,Item\n1,T1,,mug\n1,T1,,cup\n2,T2,,lid\n2,T2,,lid\n");
+    let server = TestServer::new([]);
+    import(&workdir, &server, &[]).assert_code(0);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "skipped", "sent", "skipped"]);
+    workdir.write("map.toml", format!("{MAPPING}product = \"Item\"\n"));
+    retry(&workdir, &[]).assert_code(0);
+    let requests = server.requests();
+    let products = requests[2..].iter().map(|request| request.field("product"));
+    assert_eq!(sorted(products.collect()), ["cup", "lid", "mug"]);
+    assert_eq!(statuses(&workdir, "orders.results.csv"), ["sent", "sent", "sent", "skipped"]);
 }
 
 #[test]
