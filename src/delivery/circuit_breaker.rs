@@ -5,7 +5,8 @@
 //! unreachable, or fails for five different shipments in a row, opens it: one probe at a time
 //! (half-open) with growing pauses, not charged to shipments, until a response of another kind
 //! comes. It also says when the run must stop: no usable response for `--give-up-after`, or a wrong
-//! address. Pure but for the instants it is given; `engine` asks and obeys.
+//! address. It logs the beginning and the end of a time without usable responses. `engine` gives it
+//! the instants, asks and obeys.
 
 use std::time::Duration;
 
@@ -53,6 +54,21 @@ pub(crate) enum AttemptKind {
     ChargedProbe,
 }
 
+/// What the breaker does with requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BreakerState {
+    /// No usable response yet: one request at a time.
+    Canary,
+    /// Requests go.
+    Closed,
+    /// The endpoint asked for a pause.
+    Throttled,
+    /// An outage: nothing goes before the next probe.
+    Open,
+    /// An outage: one probe at a time.
+    HalfOpen,
+}
+
 /// Why everybody waits.
 #[derive(Debug)]
 struct Hold {
@@ -96,9 +112,21 @@ impl CircuitBreaker {
         self.hold.is_some()
     }
 
+    /// The state at `now`.
+    pub(crate) fn state(&self, now: Instant) -> BreakerState {
+        match &self.hold {
+            Some(Hold { pause: Some(_), until, .. }) if now < *until => BreakerState::Open,
+            Some(Hold { pause: Some(_), .. }) => BreakerState::HalfOpen,
+            Some(Hold { until, .. }) if now < *until => BreakerState::Throttled,
+            _ if self.proven => BreakerState::Closed,
+            _ => BreakerState::Canary,
+        }
+    }
+
     /// Whether a request may start at `now`, with `in_flight` others without a response.
     pub(crate) fn permit(&mut self, now: Instant, in_flight: usize) -> Permit {
-        if let Some(Hold { reason, until, pause }) = &self.hold {
+        let state = self.state(now);
+        if let Some(Hold { reason, until, .. }) = &self.hold {
             let since = self.unusable_since;
             let give_up_at = since.and_then(|since| since.checked_add(self.give_up_after));
             if give_up_at.is_some_and(|at| at <= now) {
@@ -107,15 +135,13 @@ impl CircuitBreaker {
                     text::spoken(self.give_up_after)
                 ));
             }
-            if now < *until {
+            if matches!(state, BreakerState::Open | BreakerState::Throttled) {
                 let until = give_up_at.map_or(*until, |at| at.min(*until));
                 return Permit::At(until, reason.clone());
             }
-            if pause.is_none() {
-                self.hold = None;
-            }
         }
-        let one_at_a_time = self.is_open() || !self.proven;
+        self.hold.take_if(|_| state != BreakerState::HalfOpen);
+        let one_at_a_time = matches!(state, BreakerState::Canary | BreakerState::HalfOpen);
         if one_at_a_time && in_flight > 0 { Permit::AfterResponse } else { Permit::Now }
     }
 
@@ -302,6 +328,22 @@ mod tests {
         assert!(matches!(breaker.permit(now, 0), Permit::At(at, _) if at == now + backoff::BASE));
         breaker.record(Ticket(11), &usable(), AttemptKind::Probe, usize::MAX, now);
         assert_eq!(breaker.permit(now, 9), Permit::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn breaker_goes_through_its_states() {
+        let (mut breaker, now) = (CircuitBreaker::new(PATIENCE), Instant::now());
+        let second = Duration::from_secs(1);
+        assert_eq!(breaker.state(now), BreakerState::Canary);
+        breaker.note(1, &throttled(Some(second)), now);
+        assert_eq!(breaker.state(now), BreakerState::Throttled);
+        assert_eq!(breaker.state(now + second), BreakerState::Canary);
+        breaker.note(1, &usable(), now + second);
+        assert_eq!(breaker.state(now + second), BreakerState::Closed);
+        breaker.note(2, &Verdict::new(Meaning::Unreachable, "refused"), now + second);
+        assert_eq!(breaker.state(now + second), BreakerState::Open);
+        assert_eq!(breaker.state(now + second * 2), BreakerState::HalfOpen);
+        assert_eq!(breaker.permit(now + second * 2, 1), Permit::AfterResponse);
     }
 
     #[tokio::test(start_paused = true)]

@@ -213,9 +213,12 @@ impl<T: Transport, Q: TaskQueue, R: Recorder<Error = Q::Error>> ActiveDelivery<'
         let now = Instant::now();
         pending.count_attempt(status_of(&exchange), Timestamp::now(), now - started);
         let verdict = verdict::judge(&exchange, &engine.limits.answers, SystemTime::now());
-        let order = text::printable(&pending.task.shipment.order_no);
-        let attempt = pending.attempts();
-        tracing::debug!(%order, attempt, meaning = ?verdict.meaning, "answered");
+        tracing::debug!(
+            order = %text::printable(&pending.task.shipment.order_no),
+            attempt = pending.attempts(),
+            meaning = ?verdict.meaning,
+            "answered"
+        );
         let conclusion = verdict.conclusion(pending.tainted);
         let outcome = {
             let mut state = self.state.borrow_mut();

@@ -118,7 +118,9 @@ impl PreviousRun {
     pub(super) fn item(&mut self, unit: &Unit) -> Result<Option<WorkItem>, Error> {
         for Member { row, .. } in &unit.members {
             let lines = self.lines.take(row)?;
-            lines.iter().for_each(|line| self.note(line, true));
+            for line in &lines {
+                self.note(line, true);
+            }
             self.taken.push(lines);
         }
         let mut earlier = std::mem::take(&mut self.taken);
