@@ -5,7 +5,7 @@
 //! unreachable, or fails for five different shipments in a row, opens it: one probe at a time
 //! (half-open) with growing pauses, not charged to shipments, until a response of another kind
 //! comes. It also says when the run must stop: no usable response for `--give-up-after`, or a wrong
-//! address. Pure but for the instants it is given; `engine` asks and obeys.
+//! address. Pure but for the instants it is given and two lines of the log; `engine` obeys.
 
 use std::time::Duration;
 
