@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::delivery::{HttpError, Signal};
 use crate::text;
-use crate::{endpoint, init, ledger, mapping, options, results, sandbox, secret, source};
+use crate::{endpoint, init, ledger, mapping, results, sandbox, secret, source};
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
@@ -35,14 +35,24 @@ pub mod exit {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was asked for does not fit together, or cannot be used: the mapping and the
-    /// credentials, too.
-    #[error(transparent)]
-    Settings(#[from] options::error::Error),
+    /// Options do not fit together, or what they ask for cannot be done.
+    #[error("{message}")]
+    Settings {
+        /// What is wrong.
+        message: String,
+        /// What to do about it, where the message does not say so itself.
+        hint: Option<&'static str>,
+    },
+    /// The same input twice.
+    #[error("the input {0} is given twice, and its shipments would be sent twice")]
+    SameInput(String),
+    /// Standard input beside files.
+    #[error("standard input (-) cannot be read together with files: give one or the other")]
+    StdinAmongFiles,
     /// An input cannot be read.
     #[error(transparent)]
     Source(#[from] source::Error),
-    /// The mapping does not fit the input.
+    /// The mapping cannot be used, or does not fit the input.
     #[error(transparent)]
     Mapping(#[from] mapping::Error),
     /// The files of a run cannot be opened.
@@ -66,7 +76,7 @@ pub enum Error {
     /// The sandbox cannot start.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
-    /// Credentials for the sandbox cannot be read.
+    /// There are no credentials, or they cannot be read.
     #[error(transparent)]
     Credentials(#[from] secret::Error),
     /// A text cannot be a credential.
@@ -138,6 +148,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Options that do not fit together, or ask for what cannot be done.
+    pub(crate) fn settings(message: impl Into<String>, hint: Option<&'static str>) -> Self {
+        Self::Settings { message: message.into(), hint }
+    }
+
     /// The same trouble when it comes in the middle of a run, where it ends what was begun.
     #[must_use]
     pub fn recording(self) -> Self {
@@ -167,7 +182,9 @@ impl Error {
             Self::EndedAtOnce(Signal::Hangup) => exit::HANGUP,
             Self::EndedAtOnce(Signal::Interrupt) => exit::INTERRUPT,
             Self::EndedAtOnce(Signal::Terminate) => exit::TERMINATE,
-            Self::Settings(_)
+            Self::Settings { .. }
+            | Self::SameInput(_)
+            | Self::StdinAmongFiles
             | Self::Source(_)
             | Self::Mapping(_)
             | Self::Results(_)
@@ -193,7 +210,7 @@ impl Error {
     /// What to do about it, where the message does not say so itself.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Settings(error) => error.hint(),
+            Self::Settings { hint, .. } => hint.map(str::to_owned),
             Self::Source(error) => error.hint(),
             Self::Results(error) => error.hint(),
             Self::Credentials(error) => error.hint(),
@@ -235,7 +252,7 @@ impl Error {
 
     /// Whether the message shows several troubles, each under a heading of its own.
     pub fn has_headings(&self) -> bool {
-        matches!(self, Self::Mapping(_) | Self::Settings(options::error::Error::Mapping(_)))
+        matches!(self, Self::Mapping(_))
     }
 }
 
@@ -249,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_comes_before_the_first_request_exits_2_with_the_hint_of_its_room() {
-        let error = Error::from(options::error::Error::from(secret::Error::Missing));
+        let error = Error::from(secret::Error::Missing);
         assert_eq!(error.exit_code(), 2);
         assert!(error.hint().is_some_and(|hint| hint.contains("--credentials")));
         assert!(!error.has_headings());

@@ -11,16 +11,17 @@ use std::time::SystemTime;
 use self::arranged::Arranged;
 use crate::error::Error;
 use crate::mapping::{Bound, Mapping, Tables};
-use crate::options::input::InputPath;
 use crate::row::{Dialect, Encoding};
 use crate::shipment::Field;
 use crate::source::{self, Found, Readable, Source};
 use crate::survey::Survey;
 
 mod arranged;
+mod input_path;
 mod other;
 mod units;
 
+pub use input_path::InputPath;
 pub use other::OtherFile;
 pub use units::Units;
 
@@ -100,14 +101,8 @@ impl Inputs {
         join: Option<&Path>,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let mut files = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            files.push(match input {
-                InputPath::Stdin => Readable::standard_input(folder)?,
-                InputPath::File(path) => Readable::file(path, folder)?,
-                InputPath::Known { path, name } => Readable::file(path, folder)?.called(name),
-            });
-        }
+        let files = inputs.iter().map(|input| input.open(folder));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
         let joined = OtherFile::joined(&mapping, join)?;
         let lookups = OtherFile::lookups(&mapping)?;
         let tables = Tables {

@@ -31,8 +31,6 @@ use crate::text;
 
 pub mod command_line;
 pub mod delivery;
-pub mod error;
-pub mod input;
 pub mod retry;
 pub mod run;
 #[cfg(test)]

@@ -5,16 +5,16 @@
 //! the one parser of the option; defaults are clap's. Built by `cli`, used by `run` and `retry`.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::path::Path;
+use std::{fmt, iter};
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use super::error::Error;
 use super::{MessageOptions, RunOptions};
+use crate::error::Error;
 use crate::text;
 
 /// Gives the value of an environment variable by its name.
@@ -95,7 +95,8 @@ impl CommandLine {
             let name = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
             if let Some(value) = variable(environment, name) {
                 if let Some(reason) = refusal(&table, arg, &value) {
-                    return Err(Error::Variable { name: name.to_owned(), reason });
+                    let message = format!("the variable {name} in the environment: {reason}");
+                    return Err(Error::settings(message, None));
                 }
                 line.extend(flag_with(arg, &value));
             } else if let Some((_, value)) = mapped.iter().find(|(key, _)| key == id) {
@@ -103,44 +104,42 @@ impl CommandLine {
             }
         }
         line.append(&mut positional);
-        let matches = without_environment(table).try_get_matches_from(line)?;
-        Ok(T::from_arg_matches(&matches)?)
+        let matches = without_environment(table).try_get_matches_from(line);
+        matches.and_then(|matches| T::from_arg_matches(&matches)).map_err(|error| {
+            let error = error.to_string();
+            Error::settings(error.trim_start_matches("error: ").trim_end(), None)
+        })
     }
 
-    /// The same command with `input` in place of its inputs, and without what belongs to one run.
+    /// The command that imports `input` alike, without what belongs to one run.
     #[must_use]
     pub fn with_input(&self, input: &Path) -> Self {
-        let mut other = self.clone();
-        other.typed.retain(|option| !OF_ONE_RUN.contains(&option.id.as_str()));
-        for inputs in other.typed.iter_mut().filter(|option| option.id == "inputs") {
-            inputs.words = vec![input.into()];
-        }
-        other
+        self.derive("import", input, |id| !OF_ONE_RUN.contains(&id))
     }
 
     /// The command that retries `results`, with the typed options that its summary does not hold;
     /// with the endpoint where `with_endpoint` says so.
     #[must_use]
-    pub fn retrying(&self, results: &Path, with_endpoint: bool) -> Self {
+    pub fn retrying(&self, results: &Path, summary: Option<&Path>, with_endpoint: bool) -> Self {
         let table = MessageOptions::augment_args(table::<RunOptions>());
-        let is_kept = |option: &&TypedOption| {
-            table.get_arguments().any(|arg| arg.get_id().as_str() == option.id)
-                && (!NOT_RETRIED.contains(&option.id.as_str())
-                    || (with_endpoint && option.id == "endpoint"))
-        };
-        let mut typed = vec![TypedOption {
-            id: "results".to_owned(),
-            is_positional: true,
-            words: vec![results.into()],
-        }];
-        typed.extend(self.typed.iter().filter(is_kept).cloned());
-        Self { commands: vec!["retry".to_owned()], typed }
+        let mut retry = self.derive("retry", results, |id| {
+            table.get_arguments().any(|arg| arg.get_id() == id)
+                && (!NOT_RETRIED.contains(&id) || (with_endpoint && id == "endpoint"))
+        });
+        retry.typed.extend(summary.map(|path| TypedOption {
+            id: "summary".to_owned(),
+            is_positional: false,
+            words: words_with("--summary", path.as_os_str()),
+        }));
+        retry
     }
 
-    /// Adds an option with a value at the end.
-    pub fn push(&mut self, flag: &str, value: &OsStr) {
-        let words = words_with(flag, value);
-        self.typed.push(TypedOption { id: flag.to_owned(), is_positional: false, words });
+    /// `command` for `file`, with the flags that are kept.
+    fn derive(&self, command: &str, file: &Path, is_kept: impl Fn(&str) -> bool) -> Self {
+        let file = TypedOption { id: String::new(), is_positional: true, words: vec![file.into()] };
+        let kept = self.typed.iter().filter(|option| !option.is_positional && is_kept(&option.id));
+        let typed = iter::once(file).chain(kept.cloned()).collect();
+        Self { commands: vec![command.to_owned()], typed }
     }
 }
 
@@ -196,13 +195,9 @@ pub fn without_environment(command: Command) -> Command {
 pub(super) fn refusal(table: &Command, arg: &Arg, value: &OsStr) -> Option<String> {
     let table = without_environment(table.clone());
     let error = table.try_get_matches_from(flag_with(arg, value)).err()?;
-    match error.kind() {
-        ErrorKind::InvalidUtf8 => Some("expected plain text".to_owned()),
-        ErrorKind::ValueValidation | ErrorKind::InvalidValue => Some(
-            std::error::Error::source(&error)
-                .map_or_else(|| "expected another value".to_owned(), ToString::to_string),
-        ),
-        _ => None,
+    match (error.kind(), std::error::Error::source(&error)) {
+        (ErrorKind::InvalidUtf8, _) => Some("expected plain text".to_owned()),
+        (_, reason) => reason.map(ToString::to_string),
     }
 }
 

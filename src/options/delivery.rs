@@ -5,14 +5,19 @@ use clap::{Args, Command};
 use super::command_line::{refusal, table};
 use super::{DeliveryOptions, InputOptions, RunOptions};
 use crate::mapping::{self, DeliveryKeys, Mapping};
+use crate::row::Encoding;
 
 /// Reads a mapping, the options in its `[delivery]` checked: a path where it has a `/` or ends in
-/// `.toml`, else a built-in name.
+/// `.toml`, else a built-in name. An `encoding` replaces the one that it says.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load_mapping(name: &str) -> Result<Mapping, mapping::Error> {
-    Mapping::load_with(name, &keys())
+pub fn load_mapping(name: &str, encoding: Option<Encoding>) -> Result<Mapping, mapping::Error> {
+    let mut mapping = Mapping::load_with(name, &keys())?;
+    if let Some(encoding) = encoding {
+        mapping.pin_encoding(encoding);
+    }
+    Ok(mapping)
 }
 
 /// What `[delivery]` takes.

@@ -5,30 +5,67 @@
 //! results wrong is refused here: shipments that only a rehearsal accepted never appear beside real
 //! ones.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::command_line::{CommandLine, Environment};
 use super::delivery::load_mapping;
-use super::error::Error;
-use super::input::InputPath;
-use super::run::{PreviousRunOptions, RunSettings};
+use super::run::RunSettings;
 use super::{ImportArgs, InputOptions, RetryArgs, TargetOptions};
 use crate::endpoint::{Endpoint, Unusable};
+use crate::error::Error;
+use crate::inputs::InputPath;
 use crate::mapping::Mapping;
-use crate::results::summary::{FormUsed, Source};
+use crate::results::summary::Source;
 use crate::results::{Paths, Reader, Summary, partial_of};
-use crate::row::{Form, Quote};
 use crate::shipment::Field;
 use crate::text;
 
-/// Bytes of an input that are looked at for its header.
-const MOST_LOOKED_AT: u64 = 64 * 1024;
+/// What an earlier run was about, its paths as they are reached from here.
+pub struct EarlierRun {
+    /// Its summary.
+    pub summary: Summary,
+    /// Its inputs, under the names that they had.
+    pub inputs: Vec<InputPath>,
+    /// Its constants.
+    pub set: Vec<(Field, String)>,
+    /// The mapping: the given one, else that of the run as it is now.
+    pub mapping: Mapping,
+    /// The export that was joined, unless the mapping joins nothing any more.
+    pub join: Option<PathBuf>,
+}
 
-/// The usual delimiters.
-const DELIMITERS: &[u8] = b",;\t|";
+impl EarlierRun {
+    /// Reads the summary at `path`, and loads the mapping of that name, else the one of the run.
+    ///
+    /// # Errors
+    /// A summary that cannot be used or was edited, or what is wrong with the mapping.
+    pub fn read(path: &Path, mapping: Option<String>) -> Result<Self, Error> {
+        let summary = Summary::read(path)?;
+        let known = |source: &Source| {
+            let path = path.with_file_name(source.path.as_ref()?);
+            Some(InputPath::Known { path, name: source.name.clone() })
+        };
+        let inputs = summary.inputs.iter().map(known).collect::<Option<Vec<_>>>();
+        let inputs = inputs
+            .filter(|inputs| !inputs.is_empty())
+            .ok_or_else(|| edited(path, "it names no input, or one without its path"))?;
+        let constant = |(name, value): (&String, &String)| {
+            let unknown = || format!("{} is no field of the payload", text::quoted(name));
+            let field = Field::by_name(name).ok_or_else(|| edited(path, &unknown()))?;
+            Ok((field, value.clone()))
+        };
+        let set = summary.set.iter().map(constant).collect::<Result<_, Error>>()?;
+        let name = mapping.unwrap_or_else(|| mapping_name(&summary.mapping, path));
+        // Several inputs may have several encodings, and each is detected anew.
+        let encoding = summary.form.as_ref().filter(|_| inputs.len() == 1);
+        let encoding = encoding.and_then(|form| form.encoding.as_ref()?.parse().ok());
+        let mut mapping = load_mapping(&name, None)?;
+        mapping.assume_encoding(encoding);
+        let join = summary.join.as_ref().filter(|_| mapping.joins());
+        let join = join.and_then(|join| Some(path.with_file_name(join.path.as_ref()?)));
+        Ok(Self { summary, inputs, set, mapping, join })
+    }
+}
 
 impl RunSettings {
     /// Fits together what was typed, the environment, and the summary of the earlier run.
@@ -39,162 +76,136 @@ impl RunSettings {
         let typed: RetryArgs = line.parse(environment, &[])?;
         let results = typed.results;
         if !results.exists() && partial_of(&results).exists() {
-            return Err(Error::Killed(results));
+            let results = shown(&results);
+            return Err(Error::settings(
+                format!(
+                    "{results} does not exist yet: the run that writes it is under way, or was killed"
+                ),
+                Some("if it was killed, run the same import again; it says what it needs"),
+            ));
         }
         let path = typed.summary.unwrap_or_else(|| Paths::from_results(&results).summary);
         // First of all: the input may have been given in place of the results.
         drop(Reader::open(&results)?);
         if !path.exists() {
-            return Err(Error::NoSummary(path));
+            let message = format!(
+                "the summary of the earlier run, {}, does not exist, and only it says what was \
+                 imported, and how",
+                shown(&path)
+            );
+            let hint = "if it is elsewhere, say where with --summary; else fix the failed-rows \
+                        file and import that";
+            return Err(Error::settings(message, Some(hint)));
         }
-        let summary = Summary::read(&path)?;
-        if summary.dry_run {
-            return Err(Error::DryRun(results));
-        }
-        let edited = |what: &str| Error::Edited(path.clone(), what.to_owned());
-        let inputs = inputs(&summary.inputs, &path)
-            .ok_or_else(|| edited("it names no input, or one without its path"))?;
-        let set = constants(typed.set, &summary.set).map_err(|name| {
-            edited(&format!("{} is no field of the payload", text::quoted(name)))
-        })?;
-        let earlier = summary
-            .endpoint
-            .parse()
-            .map_err(|error: Unusable| edited(&format!("its endpoint cannot be used ({error})")))?;
-
-        let name = typed.mapping.unwrap_or_else(|| mapping_name(&summary.mapping, &path));
-        let mut mapping = load_mapping(&name)?;
-        // Several inputs may have several formats, and each is detected anew.
-        if let ([InputPath::Known { path, .. }], Some(used)) = (&inputs[..], &summary.form) {
-            mapping.assume(&form_used(used, path));
-        }
+        let EarlierRun { summary, inputs, set, mapping, join } =
+            EarlierRun::read(&path, typed.mapping)?;
         let mut run = line.parse::<RetryArgs>(environment, &mapping.delivery().options)?.run;
-        let (was_sandbox, results_path) = (summary.sandbox, results.clone());
-        run.target.endpoint =
-            endpoint(&run.target, line.has("endpoint"), earlier, was_sandbox, results_path)?;
+        choose_endpoint(&mut run.target, line.has("endpoint"), &summary, &results, &path)?;
         if !line.has("ledger") {
-            set_ledger(&mut run.target, summary.ledger.as_deref(), &path);
+            match &summary.ledger {
+                None => run.target.no_ledger = true,
+                // On another machine, where that file does not exist, as an import.
+                Some(ledger) => {
+                    let ledger = Some(path.with_file_name(ledger)).filter(|path| path.exists());
+                    run.target.ledger = ledger.or(run.target.ledger);
+                }
+            }
         }
         if !line.has("in_doubt") {
             run.delivery.in_doubt = summary.in_doubt.parse().unwrap_or_default();
         }
-        let earlier_path = |relative: &String| from_summary(relative, &path);
-        // Another mapping may join nothing.
-        let join = summary.join.as_ref().and_then(|join| join.path.as_ref());
-        let join = join.filter(|_| mapping.joins()).map(earlier_path);
-        let failed_rows = summary.files.failed_rows.as_ref().map(earlier_path);
+        let is_over = |field: &Field| typed.set.iter().all(|(other, _)| other != field);
+        let earlier_set: Vec<_> = set.into_iter().filter(|(field, _)| is_over(field)).collect();
+        let failed_rows = summary.files.failed_rows.map(|rows| path.with_file_name(rows));
         let args = ImportArgs {
             inputs: Vec::new(),
-            mapping: name,
+            mapping: mapping.name().to_owned(),
             encoding: None,
-            results: Some(results.clone()),
+            results: Some(results),
             failed_rows: typed.failed_rows.or(failed_rows),
             join: typed.join.or(join),
             summary: Some(path),
-            set,
+            set: [typed.set, earlier_set].concat(),
             limit: None,
             dry_run: false,
             run,
             // Few are left as a rule; a minimum is for whole exports.
             input: InputOptions { min_shipments: 0 },
         };
-        let previous_run = PreviousRunOptions { results, only: typed.only };
-        Self::new(args, inputs, mapping, Some(previous_run), line, environment)
+        Self::new(args, inputs, mapping, Some(typed.only), line, environment)
     }
-}
-
-/// A path of the summary, as it is reached from here.
-fn from_summary(path: &str, summary: &Path) -> PathBuf {
-    summary.parent().unwrap_or(Path::new("")).join(path)
-}
-
-fn inputs(sources: &[Source], summary: &Path) -> Option<Vec<InputPath>> {
-    let known = |source: &Source| {
-        let path = from_summary(source.path.as_deref()?, summary);
-        // A file of that name is not standard input.
-        let path = if path.as_os_str() == "-" { PathBuf::from("./-") } else { path };
-        Some(InputPath::Known { path, name: source.name.clone() })
-    };
-    sources.iter().map(known).collect::<Option<Vec<_>>>().filter(|inputs| !inputs.is_empty())
 }
 
 fn mapping_name(source: &Source, summary: &Path) -> String {
     match &source.path {
         Some(path) if Mapping::is_path(&source.name) => {
-            let path = from_summary(path, summary).to_string_lossy().into_owned();
+            let path = summary.with_file_name(path).to_string_lossy().into_owned();
             if Mapping::is_path(&path) { path } else { format!("./{path}") }
         }
         _ => source.name.clone(),
     }
 }
 
-/// Where the retry sends, if not to a sandbox: to the endpoint that was typed, or to the one of the
-/// earlier run.
-fn endpoint(
-    target: &TargetOptions,
-    typed: bool,
-    earlier: Endpoint,
-    was_sandbox: bool,
-    results: PathBuf,
-) -> Result<Endpoint, Error> {
-    let is_rehearsal = target.sandbox || (typed && target.endpoint.is_loopback());
-    match (earlier.is_loopback(), is_rehearsal) {
-        (false, true) => Err(Error::Rehearsal(results, earlier.shown())),
-        (true, false) if typed => Err(Error::Real(results, target.endpoint.shown())),
-        (_, false) if !typed && was_sandbox => Err(Error::SandboxGone(results)),
-        // The summary leaves out the query, in which a key may be; the environment may have it.
-        (_, false) if !typed && target.endpoint.shown() != earlier.shown() => Ok(earlier),
-        _ => Ok(target.endpoint.clone()),
+/// Sends to where the earlier run sent, unless to a sandbox or to an endpoint that was typed.
+///
+/// # Errors
+/// What the earlier run sent, or what this one sends, is only a rehearsal.
+fn choose_endpoint(
+    target: &mut TargetOptions,
+    is_typed: bool,
+    earlier: &Summary,
+    results: &Path,
+    summary: &Path,
+) -> Result<(), Error> {
+    let results = shown(results);
+    if earlier.dry_run {
+        let message = format!(
+            "{results} is of a dry run, which sent nothing: there is nothing to be sent again"
+        );
+        return Err(Error::settings(message, Some("import the input without --dry-run")));
     }
-}
-
-/// Uses the ledger of the earlier run; on another machine, where that file does not exist, the one
-/// that an import would use.
-fn set_ledger(target: &mut TargetOptions, earlier: Option<&str>, summary: &Path) {
-    match earlier.map(|path| from_summary(path, summary)) {
-        None => target.no_ledger = true,
-        Some(path) if path.exists() => target.ledger = Some(path),
-        Some(_) => {}
-    }
-}
-
-/// The constants that were typed, and those of the earlier run for all other fields; or the name of
-/// one that is no field.
-fn constants(
-    mut typed: Vec<(Field, String)>,
-    earlier: &BTreeMap<String, String>,
-) -> Result<Vec<(Field, String)>, &str> {
-    let over = typed.clone();
-    for (name, value) in earlier {
-        let field = Field::by_name(name).ok_or(name.as_str())?;
-        if over.iter().all(|(known, _)| *known != field) {
-            typed.push((field, value.clone()));
+    let unusable = |error: Unusable| format!("its endpoint cannot be used ({error})");
+    let endpoint: Result<Endpoint, _> = earlier.endpoint.parse();
+    let endpoint = endpoint.map_err(|error| edited(summary, &unusable(error)))?;
+    let is_rehearsal = target.sandbox || (is_typed && target.endpoint.is_loopback());
+    let (message, hint) = match (endpoint.is_loopback(), is_rehearsal) {
+        (false, true) => (
+            format!(
+                "the run of {results} sent to {endpoint}, and a rehearsal would record shipments \
+                 as sent that never reached it"
+            ),
+            "retry without --sandbox and --endpoint; to rehearse, import a copy",
+        ),
+        (true, false) if is_typed => (
+            format!(
+                "the run of {results} was a rehearsal on this machine: what it records as sent \
+                 never reached {}",
+                target.endpoint
+            ),
+            "import the input to send it in earnest",
+        ),
+        (_, false) if !is_typed && earlier.sandbox => (
+            format!(
+                "{results} is of a rehearsal with --sandbox, and that sandbox ended with its run"
+            ),
+            "retry with --sandbox as well, or import without it to send in earnest",
+        ),
+        (_, is_rehearsal) => {
+            // The summary leaves out the query, in which a key may be; the environment may have it.
+            if !is_typed && !is_rehearsal && target.endpoint.shown() != endpoint.shown() {
+                target.endpoint = endpoint;
+            }
+            return Ok(());
         }
-    }
-    Ok(typed)
+    };
+    Err(Error::settings(message, Some(hint)))
 }
 
-/// The format in which the earlier run read the input at `path`; without its delimiter where a
-/// spreadsheet saved the file with another one.
-pub fn form_used(used: &FormUsed, path: &Path) -> Form {
-    let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii);
-    let mut start = Vec::new();
-    // A file that cannot be read is reported when it is read as a whole.
-    let _ = File::open(path).and_then(|file| file.take(MOST_LOOKED_AT).read_to_end(&mut start));
-    let header = start
-        .split(|byte| *byte == b'\n')
-        .skip(usize::try_from(used.skip_lines).unwrap_or(usize::MAX))
-        .find(|line| !line.trim_ascii().is_empty())
-        .unwrap_or_default();
-    let delimiter = byte(used.delimiter);
-    let elsewhere = delimiter.is_some_and(|own| !header.contains(&own))
-        && DELIMITERS.iter().any(|b| header.contains(b));
-    Form {
-        delimiter: delimiter.filter(|_| !elsewhere),
-        quote: used.quote.map_or(Some(Quote::Never), |quote| byte(quote).map(Quote::By)),
-        // Without skipped lines the header is found again as before.
-        skip_lines: Some(used.skip_lines).filter(|lines| *lines > 0),
-        wanted: Vec::new(),
-        encoding: used.encoding.as_deref().and_then(|label| label.parse().ok()),
-    }
+fn edited(summary: &Path, what: &str) -> Error {
+    let message = format!("the summary {} was edited: {what}", shown(summary));
+    Error::settings(message, Some("correct it, or import the failed-rows file instead"))
+}
+
+fn shown(path: &Path) -> String {
+    text::printable(&path.to_string_lossy())
 }

@@ -6,14 +6,14 @@
 //! results.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::work_item::WorkItem;
 use crate::error::Error;
 use crate::inputs::{Ahead, Inputs};
 use crate::limits::{Changed, InDoubt};
 use crate::mapping::{Line, Made, Member, Unit};
-use crate::options::run::{PreviousRunOptions, RunSettings};
+use crate::options::run::RunSettings;
 use crate::outcome::Status;
 use crate::results::{self, Entry, LinesByRow, Reader};
 use crate::row::{Reading, Row};
@@ -62,9 +62,9 @@ pub(super) fn verify(
     inputs: &Inputs,
     ahead: Ahead,
 ) -> Result<(Ahead, Option<PreviousRun>), Error> {
-    let Some(carried) = &settings.previous_run else { return Ok((ahead, None)) };
-    let repeated = repeated_payloads(carried)?;
-    let mut previous = PreviousRun::open(settings, carried, inputs, repeated.clone())?;
+    let Some(only) = &settings.retry_only else { return Ok((ahead, None)) };
+    let repeated = repeated_payloads(&settings.paths.results)?;
+    let mut previous = PreviousRun::open(settings, only, inputs, repeated.clone())?;
     let bytes = ahead.bytes_total;
     let mut ahead = Ahead { exact: true, bytes, bytes_total: bytes, ..Ahead::default() };
     let mut overtaken = Overtaken::default();
@@ -86,7 +86,7 @@ pub(super) fn verify(
             text::counted(previous.remade, "shipment")
         );
     }
-    Ok((ahead, Some(PreviousRun::open(settings, carried, inputs, repeated)?)))
+    Ok((ahead, Some(PreviousRun::open(settings, only, inputs, repeated)?)))
 }
 
 /// Shipments that are sent now though a later payload of theirs is accepted already.
@@ -125,9 +125,9 @@ impl Overtaken {
 }
 
 /// The payloads of rows that were skipped though they make a shipment: repetitions, as a rule.
-fn repeated_payloads(carried: &PreviousRunOptions) -> Result<HashMap<u128, OriginalRow>, Error> {
+fn repeated_payloads(results: &Path) -> Result<HashMap<u128, OriginalRow>, Error> {
     let mut repeated = HashMap::new();
-    for line in Reader::open(&carried.results)? {
+    for line in Reader::open(results)? {
         let line = line?;
         if line.outcome.status == Status::Skipped {
             repeated.extend(line.payload.map(|payload| (payload, OriginalRow::Unseen)));
@@ -153,17 +153,17 @@ fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, index: usize) -> Opt
 impl PreviousRun {
     fn open(
         settings: &RunSettings,
-        carried: &PreviousRunOptions,
+        only: &[Status],
         inputs: &Inputs,
         repeated: HashMap<u128, OriginalRow>,
     ) -> Result<Self, Error> {
-        let names = inputs.names();
+        let (path, names) = (settings.paths.results.clone(), inputs.names());
         Ok(Self {
-            path: carried.results.clone(),
-            lines: LinesByRow::open(&carried.results, names, inputs.are_arranged())?,
-            only: carried.only.clone(),
+            lines: LinesByRow::open(&path, names, inputs.are_arranged())?,
+            path,
+            only: only.to_owned(),
             in_doubt: settings.limits.in_doubt,
-            keeps_accepted: !carried.only.is_empty() || settings.ledger.changed == Changed::Skip,
+            keeps_accepted: !only.is_empty() || settings.args.run.delivery.changed == Changed::Skip,
             repeated,
             remade: 0,
         })

@@ -43,9 +43,10 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
 
     let (mut inputs, ahead) = open_files::inputs(settings)?;
-    let target = OpenTarget::open(&settings.target, &settings.limits)?;
-    let results = wait_for_lock(settings.wait, || open_files::results(settings, &inputs))?;
-    let ledger = wait_for_lock(settings.wait, || open_files::ledger(settings))?;
+    let target = OpenTarget::open(settings)?;
+    let wait = settings.args.run.delivery.wait;
+    let results = wait_for_lock(wait, || open_files::results(settings, &inputs))?;
+    let ledger = wait_for_lock(wait, || open_files::ledger(settings))?;
     // Under the lock of the results: no other run replaces what is carried over, or the copies.
     let (ahead, previous) = previous_run::verify(settings, &inputs, ahead)?;
     let copies = open_files::keep_copies(settings, &mut inputs)?;
@@ -54,11 +55,11 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
 
     let (inputs, position) = (Arc::new(inputs), Arc::new(AtomicU64::new(0)));
     let reader =
-        Reader::start(Arc::clone(&inputs), settings.limit, Arc::clone(&position), previous);
+        Reader::start(Arc::clone(&inputs), settings.args.limit, Arc::clone(&position), previous);
     let policy = ResendPolicy {
         in_doubt: settings.limits.in_doubt,
-        changed: settings.ledger.changed,
-        resend: settings.ledger.resend,
+        changed: settings.args.run.delivery.changed,
+        resend: settings.args.run.target.resend,
     };
     let sending = Sending {
         settings,
@@ -79,7 +80,8 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     if let Err(error) = sending.recorder.close() {
         findings.broken.get_or_insert(Error::Forgetful(error));
     }
-    let joined = inputs.joined().filter(|_| settings.limit.is_none() && findings.broken.is_none());
+    let joined =
+        inputs.joined().filter(|_| settings.args.limit.is_none() && findings.broken.is_none());
     if let Some(unmatched) = joined.and_then(OtherFile::unmatched) {
         tracing::warn!("{unmatched}");
     }

@@ -11,7 +11,7 @@ use crate::closing::{self, Forecast, Hints};
 use crate::delivery::{Ending, Metrics, Signal, StopReason};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
-use crate::options::run::{RunSettings, RunTarget};
+use crate::options::run::RunSettings;
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::Results;
@@ -43,7 +43,7 @@ impl<'a> RunSummary<'a> {
         let at = paths.summary.as_path();
         let names = inputs.names().into_iter().zip(inputs.paths());
         let set =
-            settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone()));
+            settings.args.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone()));
         let skip_lines = mapping.form().skip_lines;
         let file = Some(Path::new(mapping.name())).filter(|path| path.exists());
         let summary = Summary {
@@ -58,7 +58,7 @@ impl<'a> RunSummary<'a> {
                 bytes: None,
             },
             form: Some(FormUsed::new(inputs.dialect(), skip_lines, inputs.encoding())),
-            sandbox: matches!(settings.target, RunTarget::Sandbox),
+            sandbox: settings.args.run.target.sandbox && !settings.args.dry_run,
             endpoint: target.map_or(NOWHERE, |target| &target.shown).to_owned(),
             join: inputs.joined().map(|joined| Source {
                 bytes: Some(joined.digest().bytes),
@@ -66,9 +66,9 @@ impl<'a> RunSummary<'a> {
                 ..Source::new(joined.table().file(), joined.path(), at)
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: settings.ledger.path.as_ref().map(|path| summary::relative(path, at)),
+            ledger: settings.ledger.as_ref().map(|path| summary::relative(path, at)),
             set: set.collect(),
-            dry_run: settings.dry_run,
+            dry_run: settings.args.dry_run,
             limits: LimitsUsed::from(&settings.limits),
             files: Files { results: summary::relative(&paths.results, at), ..Files::default() },
             ..Summary::default()
@@ -82,7 +82,7 @@ impl<'a> RunSummary<'a> {
         closing::forecast(&Forecast {
             ahead: *ahead,
             limits: &self.settings.limits,
-            endpoint: Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.dry_run),
+            endpoint: Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.args.dry_run),
             now: ZonedDateTime::now().datetime(),
         })
     }
@@ -117,7 +117,7 @@ impl<'a> RunSummary<'a> {
             (ending, _) => ending,
         };
         let (settings, paths) = (self.settings, &self.settings.paths);
-        let is_valid = settings.dry_run && finished.tally.get(Status::Invalid) == 0;
+        let is_valid = settings.args.dry_run && finished.tally.get(Status::Invalid) == 0;
         let (state, reason, exit_code) = conclude(ending, left == 0 || is_valid);
         let (failed_rows, failed_rows_count) = finished.failed_rows.unzip();
         let summary = &mut self.summary;
@@ -138,10 +138,11 @@ impl<'a> RunSummary<'a> {
         summary.files.failed_rows_count = failed_rows_count.unwrap_or(0);
         let written = summary.write(&paths.summary);
 
-        let to_send = failed_rows.as_ref().filter(|_| !settings.dry_run);
-        let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
+        let to_send = failed_rows.as_ref().filter(|_| !settings.args.dry_run);
+        let retry =
+            to_send.filter(|_| settings.args.limit.is_none()).map(|_| settings.retry_command());
         // A retry does not know how its inputs were typed.
-        let fixed = to_send.filter(|_| settings.previous_run.is_none());
+        let fixed = to_send.filter(|_| settings.retry_only.is_none());
         let fixed = fixed.map(|path| settings.command.with_input(path).to_string());
         screen.say(&closing::report(
             &self.summary,
