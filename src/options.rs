@@ -27,7 +27,6 @@ use crate::outcome::Status;
 use crate::progress::Mode;
 use crate::row::Encoding;
 use crate::shipment::Field;
-use crate::text;
 
 pub mod command_line;
 pub mod delivery;
@@ -36,6 +35,10 @@ pub mod run;
 #[cfg(test)]
 mod tests;
 
+/// The heading of the options that name files; the summary of a run has them.
+const FILES: &str = "Files";
+/// The heading of the options that change payloads; the summary has them as well.
+const PAYLOAD: &str = "Payload";
 /// The heading of the options for which a mapping's `[delivery]` has keys.
 const PACE: &str =
     "Pace and patience (flag, else environment, else the mapping's [delivery], else default)";
@@ -61,35 +64,20 @@ pub struct ImportArgs {
     pub encoding: Option<Encoding>,
 
     /// Where the results go [default: <input>.results.csv beside the first input; needed for -]
-    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Files")]
+    #[arg(short = 'o', long, value_name = "PATH", help_heading = FILES)]
     pub results: Option<PathBuf>,
-    /// Where the rows go that were not accepted, to be mended and imported [default: like the
-    /// results, with .failed.csv]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub failed_rows: Option<PathBuf>,
-    /// Where the machine-readable summary goes [default: like the results, with .json]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub summary: Option<PathBuf>,
-    /// The export that is joined, in place of the one that the mapping names [default: the file of
-    /// [join]]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub join: Option<PathBuf>,
-    /// A constant for one field, over the mapping; may be given several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
-    pub set: Vec<(Field, String)>,
-    /// Only the first N rows; the others have no line in the results [default: all rows]
-    #[arg(long, value_name = "N", value_parser = whole_number::<u64>(1..=u64::MAX))]
-    #[arg(help_heading = "Payload")]
-    pub limit: Option<u64>,
-    /// Map and validate only, and send nothing; the results go to <input>.dry-run.csv [default:
-    /// off]
-    #[arg(long, help_heading = "Payload")]
-    pub dry_run: bool,
-
     /// What `retry` has as well
     #[command(flatten)]
     pub run: RunOptions,
-    /// What only an import has
+    /// Only the first N rows; the others have no line in the results [default: all rows]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>(1..=u64::MAX))]
+    #[arg(help_heading = PAYLOAD)]
+    pub limit: Option<u64>,
+    /// Map and validate only, and send nothing; the results go to <input>.dry-run.csv [default:
+    /// off]
+    #[arg(long, help_heading = PAYLOAD)]
+    pub dry_run: bool,
+    /// What is expected of the inputs
     #[command(flatten)]
     pub input: InputOptions,
 }
@@ -108,43 +96,30 @@ pub struct RetryArgs {
     /// as it is now]
     #[arg(short, long, value_name = "MAPPING")]
     pub mapping: Option<String>,
-    /// The export that is joined [default: the one of the earlier run]
-    #[arg(long, value_name = "PATH")]
-    pub join: Option<PathBuf>,
-    /// A constant for one field, over the mapping and those of the earlier run; may be given
-    /// several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
-    pub set: Vec<(Field, String)>,
-
-    /// Where the rows go that are still not accepted [default: where they were]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub failed_rows: Option<PathBuf>,
-    /// The summary of the earlier run, which is replaced [default: RESULTS with .json]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub summary: Option<PathBuf>,
-
     /// What `import` has as well
     #[command(flatten)]
     pub run: RunOptions,
 }
 
-/// The options that `import` and `retry` share.
+/// The options that `import` and `retry` share. A mapping decides none of them but those of
+/// [`DeliveryOptions`].
 #[derive(Debug, Clone, Args)]
 pub struct RunOptions {
-    /// Where shipments go, and what is remembered of them
-    #[command(flatten)]
-    pub target: TargetOptions,
-    /// How they go there
-    #[command(flatten)]
-    pub delivery: DeliveryOptions,
-    /// What is shown meanwhile
-    #[command(flatten)]
-    pub progress: ProgressOptions,
-}
+    /// Where the rows go that were not accepted, to be mended and imported [default: like the
+    /// results, with .failed.csv]
+    #[arg(long, value_name = "PATH", help_heading = FILES)]
+    pub failed_rows: Option<PathBuf>,
+    /// Where the machine-readable summary goes [default: like the results, with .json]
+    #[arg(long, value_name = "PATH", help_heading = FILES)]
+    pub summary: Option<PathBuf>,
+    /// The export that is joined, in place of the one that the mapping names [default: the file of
+    /// [join]]
+    #[arg(long, value_name = "PATH", help_heading = FILES)]
+    pub join: Option<PathBuf>,
+    /// A constant for one field, over the mapping; may be given several times
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = PAYLOAD)]
+    pub set: Vec<(Field, String)>,
 
-/// Where shipments go, and what is remembered of them. A mapping decides none of it.
-#[derive(Debug, Clone, Args)]
-pub struct TargetOptions {
     /// Where shipments go; https, or http on this machine
     #[arg(long, value_name = "URL", help_heading = "Target", conflicts_with = "sandbox")]
     #[arg(env = "LATESHIP_ENDPOINT", hide_env_values = true, default_value = DEFAULT_ENDPOINT)]
@@ -174,6 +149,13 @@ pub struct TargetOptions {
     /// Send also what the ledger says was accepted [default: off]
     #[arg(long, help_heading = "Memory")]
     pub resend: bool,
+
+    /// How they go there
+    #[command(flatten)]
+    pub delivery: DeliveryOptions,
+    /// What is shown meanwhile
+    #[command(flatten)]
+    pub progress: ProgressOptions,
 }
 
 /// How shipments are sent. Each option is also a key of the mapping's `[delivery]`.
@@ -276,13 +258,7 @@ pub fn parse_set(typed: &str) -> Result<(Field, String), Unfit> {
     let (name, value) = typed
         .split_once('=')
         .ok_or_else(|| Unfit::new("expected FIELD=VALUE, like package_status=shipped"))?;
-    let name = name.trim();
-    let field = Field::by_name(name).ok_or_else(|| {
-        let near = text::nearest(name, Field::TABLE.iter().map(|spec| spec.name));
-        let near = near.first().map(|near| format!(": did you mean {near}?")).unwrap_or_default();
-        let name = text::quoted(name);
-        Unfit::new(format!("{name} is no field of the payload{near}; `lateship fields` lists them"))
-    })?;
+    let field = name.trim().parse().map_err(|unknown: String| Unfit::new(unknown))?;
     Ok((field, value.to_owned()))
 }
 

@@ -51,8 +51,8 @@ fn flags_arrive_with_their_types() {
     assert_eq!(args.limit, Some(7));
     assert_eq!(args.run.delivery.rate.to_string(), "90/m");
     assert_eq!(args.run.delivery.max_failures.to_string(), "20%");
-    assert_eq!(args.set.len(), 2);
-    assert!(args.run.target.endpoint.is_loopback());
+    assert_eq!(args.run.set.len(), 2);
+    assert!(args.run.endpoint.is_loopback());
 }
 
 #[test]

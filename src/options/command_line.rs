@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use super::{MessageOptions, RunOptions};
+use super::{FILES, MessageOptions, PAYLOAD, RunOptions};
 use crate::error::Error;
 use crate::text;
 
@@ -23,7 +23,8 @@ pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 /// Options that belong to one run alone: where it writes, how many rows it reads or wants.
 const OF_ONE_RUN: [&str; 5] = ["results", "failed_rows", "summary", "limit", "min_shipments"];
 
-/// Options of a retry that it takes from the summary, or that would send more than what is left.
+/// Options of a retry that it takes from the summary, besides those of files and payloads, or that
+/// would send more than what is left.
 const NOT_RETRIED: [&str; 5] = ["endpoint", "ledger", "no_ledger", "in_doubt", "resend"];
 
 /// A command and its options as they were typed.
@@ -122,8 +123,10 @@ impl CommandLine {
     #[must_use]
     pub fn retrying(&self, results: &Path, summary: Option<&Path>, with_endpoint: bool) -> Self {
         let table = MessageOptions::augment_args(table::<RunOptions>());
+        let in_summary = [Some(FILES), Some(PAYLOAD)];
+        let retried = |arg: &&Arg| !in_summary.contains(&arg.get_help_heading());
         let mut retry = self.derive("retry", results, |id| {
-            table.get_arguments().any(|arg| arg.get_id() == id)
+            table.get_arguments().filter(retried).any(|arg| arg.get_id() == id)
                 && (!NOT_RETRIED.contains(&id) || (with_endpoint && id == "endpoint"))
         });
         retry.typed.extend(summary.map(|path| TypedOption {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::command_line::{CommandLine, Environment};
 use super::delivery::load_mapping;
 use super::run::RunSettings;
-use super::{ImportArgs, InputOptions, RetryArgs, TargetOptions};
+use super::{ImportArgs, InputOptions, RetryArgs, RunOptions};
 use crate::endpoint::{Endpoint, Unusable};
 use crate::error::Error;
 use crate::inputs::InputPath;
@@ -49,12 +49,9 @@ impl EarlierRun {
         let inputs = inputs
             .filter(|inputs| !inputs.is_empty())
             .ok_or_else(|| edited(path, "it names no input, or one without its path"))?;
-        let constant = |(name, value): (&String, &String)| {
-            let unknown = || format!("{} is no field of the payload", text::quoted(name));
-            let field = Field::by_name(name).ok_or_else(|| edited(path, &unknown()))?;
-            Ok((field, value.clone()))
-        };
-        let set = summary.set.iter().map(constant).collect::<Result<_, Error>>()?;
+        let constant = |(name, value): (&String, &String)| Ok((name.parse()?, value.clone()));
+        let set = summary.set.iter().map(constant).collect::<Result<_, String>>();
+        let set = set.map_err(|unknown| edited(path, &unknown))?;
         let name = mapping.unwrap_or_else(|| mapping_name(&summary.mapping, path));
         // Several inputs may have several encodings, and each is detected anew.
         let encoding = summary.form.as_ref().filter(|_| inputs.len() == 1);
@@ -84,7 +81,8 @@ impl RunSettings {
                 Some("if it was killed, run the same import again; it says what it needs"),
             ));
         }
-        let path = typed.summary.unwrap_or_else(|| Paths::from_results(&results).summary);
+        let path =
+            typed.run.summary.clone().unwrap_or_else(|| Paths::from_results(&results).summary);
         // First of all: the input may have been given in place of the results.
         drop(Reader::open(&results)?);
         if !path.exists() {
@@ -100,35 +98,30 @@ impl RunSettings {
         let EarlierRun { summary, inputs, set, mapping, join } =
             EarlierRun::read(&path, typed.mapping)?;
         let mut run = line.parse::<RetryArgs>(environment, &mapping.delivery().options)?.run;
-        choose_endpoint(&mut run.target, line.has("endpoint"), &summary, &results, &path)?;
+        choose_endpoint(&mut run, line.has("endpoint"), &summary, &results, &path)?;
+        let from_here = |relative: String| path.with_file_name(relative);
         if !line.has("ledger") {
-            match &summary.ledger {
-                None => run.target.no_ledger = true,
-                // On another machine, where that file does not exist, as an import.
-                Some(ledger) => {
-                    let ledger = Some(path.with_file_name(ledger)).filter(|path| path.exists());
-                    run.target.ledger = ledger.or(run.target.ledger);
-                }
-            }
+            let earlier = summary.ledger.map(from_here);
+            run.no_ledger |= earlier.is_none();
+            // On another machine, where that file does not exist, the one of an import.
+            run.ledger = earlier.filter(|path| path.exists()).or(run.ledger);
         }
         if !line.has("in_doubt") {
             run.delivery.in_doubt = summary.in_doubt.parse().unwrap_or_default();
         }
-        let is_over = |field: &Field| typed.set.iter().all(|(other, _)| other != field);
-        let earlier_set: Vec<_> = set.into_iter().filter(|(field, _)| is_over(field)).collect();
-        let failed_rows = summary.files.failed_rows.map(|rows| path.with_file_name(rows));
+        let is_typed = |field: &Field| typed.run.set.iter().any(|(typed, _)| typed == field);
+        run.set.extend(set.into_iter().filter(|(field, _)| !is_typed(field)));
+        run.join = run.join.or(join);
+        run.failed_rows = run.failed_rows.or_else(|| summary.files.failed_rows.map(from_here));
+        run.summary = Some(path);
         let args = ImportArgs {
             inputs: Vec::new(),
             mapping: mapping.name().to_owned(),
             encoding: None,
             results: Some(results),
-            failed_rows: typed.failed_rows.or(failed_rows),
-            join: typed.join.or(join),
-            summary: Some(path),
-            set: [typed.set, earlier_set].concat(),
+            run,
             limit: None,
             dry_run: false,
-            run,
             // Few are left as a rule; a minimum is for whole exports.
             input: InputOptions { min_shipments: 0 },
         };
@@ -151,7 +144,7 @@ fn mapping_name(source: &Source, summary: &Path) -> String {
 /// # Errors
 /// What the earlier run sent, or what this one sends, is only a rehearsal.
 fn choose_endpoint(
-    target: &mut TargetOptions,
+    run: &mut RunOptions,
     is_typed: bool,
     earlier: &Summary,
     results: &Path,
@@ -167,7 +160,7 @@ fn choose_endpoint(
     let unusable = |error: Unusable| format!("its endpoint cannot be used ({error})");
     let endpoint: Result<Endpoint, _> = earlier.endpoint.parse();
     let endpoint = endpoint.map_err(|error| edited(summary, &unusable(error)))?;
-    let is_rehearsal = target.sandbox || (is_typed && target.endpoint.is_loopback());
+    let is_rehearsal = run.sandbox || (is_typed && run.endpoint.is_loopback());
     let (message, hint) = match (endpoint.is_loopback(), is_rehearsal) {
         (false, true) => (
             format!(
@@ -180,7 +173,7 @@ fn choose_endpoint(
             format!(
                 "the run of {results} was a rehearsal on this machine: what it records as sent \
                  never reached {}",
-                target.endpoint
+                run.endpoint
             ),
             "import the input to send it in earnest",
         ),
@@ -192,8 +185,8 @@ fn choose_endpoint(
         ),
         (_, is_rehearsal) => {
             // The summary leaves out the query, in which a key may be; the environment may have it.
-            if !is_typed && !is_rehearsal && target.endpoint.shown() != endpoint.shown() {
-                target.endpoint = endpoint;
+            if !is_typed && !is_rehearsal && run.endpoint.shown() != endpoint.shown() {
+                run.endpoint = endpoint;
             }
             return Ok(());
         }

@@ -64,19 +64,19 @@ impl RunSettings {
         command: CommandLine,
         environment: &Environment<'_>,
     ) -> Result<Self, Error> {
-        check_set(&args.set)?;
+        check_set(&args.run.set)?;
         let paths = paths(&args, &inputs)?;
-        let target = &args.run.target;
-        let credentials = match &target.credentials {
-            _ if args.dry_run || target.sandbox => None,
+        let run = &args.run;
+        let credentials = match &run.credentials {
+            _ if args.dry_run || run.sandbox => None,
             Some(path) => Some(Credentials::from_file(path)?),
             None => Some(Credentials::from_variables(environment)?),
         };
         let limits = limits(&args.run.delivery, mapping.delivery().answers.clone())?;
-        let ledger = match &target.ledger {
-            _ if credentials.is_none() || target.no_ledger => None,
+        let ledger = match &run.ledger {
+            _ if credentials.is_none() || run.no_ledger => None,
             // A rehearsal, as a rule.
-            None if target.endpoint.is_loopback() => None,
+            None if run.endpoint.is_loopback() => None,
             None => Some(ledger::default_path()?),
             path => path.clone(),
         };
@@ -96,7 +96,7 @@ impl RunSettings {
     pub fn retry_command(&self) -> String {
         let Paths { results, summary, .. } = &self.paths;
         // The summary does not know an address's query, in which a key may be.
-        let has_query = self.args.run.target.endpoint.url().query().is_some();
+        let has_query = self.args.run.endpoint.url().query().is_some();
         let usual = Paths::from_results(results).summary;
         let summary = Some(summary.as_path()).filter(|summary| *summary != usual);
         self.command.retrying(results, summary, has_query).to_string()
@@ -129,12 +129,12 @@ fn paths(args: &ImportArgs, inputs: &[InputPath]) -> Result<Paths, Error> {
             return Err(Error::settings(message, None));
         }
     };
-    paths.failed_rows = args.failed_rows.clone().unwrap_or(paths.failed_rows);
-    paths.summary = args.summary.clone().unwrap_or(paths.summary);
+    paths.failed_rows = args.run.failed_rows.clone().unwrap_or(paths.failed_rows);
+    paths.summary = args.run.summary.clone().unwrap_or(paths.summary);
     let mut read: Vec<&Path> = inputs.iter().filter_map(InputPath::path).collect();
     read.push(Path::new(&args.mapping));
-    read.extend(args.run.target.credentials.as_deref());
-    read.extend(args.join.as_deref());
+    read.extend(args.run.credentials.as_deref());
+    read.extend(args.run.join.as_deref());
     paths.check(&read)?;
     Ok(paths)
 }

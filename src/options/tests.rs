@@ -199,7 +199,7 @@ fn credentials_file_beats_the_environment() {
 #[test]
 fn endpoint_is_the_webhook_by_default_and_settings_show_no_secret() {
     let settings = import("", ACCOUNT, &[]).expect("settings");
-    assert_eq!(settings.args.run.target.endpoint, Endpoint::default());
+    assert_eq!(settings.args.run.endpoint, Endpoint::default());
     let credentials = settings.credentials.as_ref().expect("credentials");
     assert_eq!(credentials.api_key.expose(), "SECRETKEY-7f3a");
     let shown = format!("{settings:?}");
@@ -211,7 +211,7 @@ fn ledger_is_kept_for_a_loopback_endpoint_only_where_it_is_given() {
     let set = with_account(&[("LATESHIP_ENDPOINT", "http://127.0.0.1:8080/hook")]);
     let ledger = |set: &[(&str, &str)], flags: &[&str]| {
         let settings = import("", set, flags).expect("settings");
-        assert!(settings.args.run.target.endpoint.is_loopback());
+        assert!(settings.args.run.endpoint.is_loopback());
         settings.ledger
     };
     assert_eq!(ledger(&set, &[]), None);
@@ -285,7 +285,7 @@ fn set_takes_a_field_once() {
     let refused = import("", ACCOUNT, &twice).expect_err("two values").to_string();
     assert!(refused.contains("--set gives order_no two values"), "{refused}");
     let once = import("", ACCOUNT, &twice[..4]).expect("settings");
-    assert_eq!(once.args.set.len(), 2);
+    assert_eq!(once.args.run.set.len(), 2);
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn variable_of_each_option_is_named_after_its_flag_read_and_never_shown() {
                 assert!(refused.to_string().starts_with(&says), "{refused}");
             }
             (Ok(args), Ok(_)) => {
-                let paths = [args.run.target.credentials, args.run.target.ledger];
+                let paths = [args.run.credentials, args.run.ledger];
                 assert!(paths.contains(&Some("/no/such thing".into())), "{variable}");
             }
             other => panic!("{variable}: {other:?}"),

@@ -23,8 +23,8 @@ pub(super) fn inputs(settings: &RunSettings) -> Result<(Inputs, Ahead), Error> {
     let inputs = Inputs::prepare(
         &settings.inputs,
         Arc::clone(&settings.mapping),
-        settings.args.set.clone(),
-        settings.args.join.as_deref(),
+        settings.args.run.set.clone(),
+        settings.args.run.join.as_deref(),
         settings.paths.folder(),
     )?;
     for remark in inputs.remarks() {
@@ -72,7 +72,7 @@ pub(super) fn ledger(settings: &RunSettings) -> Result<Option<Ledger>, Error> {
     let (Some(path), Some(credentials)) = (&settings.ledger, &settings.credentials) else {
         return Ok(None);
     };
-    let endpoint = &settings.args.run.target.endpoint;
+    let endpoint = &settings.args.run.endpoint;
     let account = credentials.email.expose().to_owned();
     // The query hash has its place; runs with and without a query still share their memory.
     let scope = Scope { endpoint: endpoint.shown(), query_hash: None, account };

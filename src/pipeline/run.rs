@@ -59,7 +59,7 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     let policy = ResendPolicy {
         in_doubt: settings.limits.in_doubt,
         changed: settings.args.run.delivery.changed,
-        resend: settings.args.run.target.resend,
+        resend: settings.args.run.resend,
     };
     let sending = Sending {
         settings,

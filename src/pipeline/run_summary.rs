@@ -42,8 +42,12 @@ impl<'a> RunSummary<'a> {
         let (paths, mapping) = (&settings.paths, inputs.mapping());
         let at = paths.summary.as_path();
         let names = inputs.names().into_iter().zip(inputs.paths());
-        let set =
-            settings.args.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone()));
+        let set = settings
+            .args
+            .run
+            .set
+            .iter()
+            .map(|(field, value)| (field.name().to_owned(), value.clone()));
         let skip_lines = mapping.form().skip_lines;
         let file = Some(Path::new(mapping.name())).filter(|path| path.exists());
         let summary = Summary {
@@ -58,7 +62,7 @@ impl<'a> RunSummary<'a> {
                 bytes: None,
             },
             form: Some(FormUsed::new(inputs.dialect(), skip_lines, inputs.encoding())),
-            sandbox: settings.args.run.target.sandbox && !settings.args.dry_run,
+            sandbox: settings.args.run.sandbox && !settings.args.dry_run,
             endpoint: target.map_or(NOWHERE, |target| &target.shown).to_owned(),
             join: inputs.joined().map(|joined| Source {
                 bytes: Some(joined.digest().bytes),

@@ -25,9 +25,7 @@ impl OpenTarget {
     pub(super) fn open(settings: &RunSettings) -> Result<Option<Self>, Error> {
         let (endpoint, credentials, sandbox) = match &settings.credentials {
             _ if settings.args.dry_run => return Ok(None),
-            Some(credentials) => {
-                (settings.args.run.target.endpoint.clone(), credentials.clone(), None)
-            }
+            Some(credentials) => (settings.args.run.endpoint.clone(), credentials.clone(), None),
             None => {
                 let settings = SandboxSettings::default();
                 let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings)?;
