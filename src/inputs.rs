@@ -17,10 +17,12 @@ use crate::source::{self, Found, Readable, Source};
 use crate::survey::Survey;
 
 mod arranged;
+mod earlier_run;
 mod input_path;
 mod other;
 mod units;
 
+pub use earlier_run::EarlierRun;
 pub use input_path::InputPath;
 pub use other::OtherFile;
 pub use units::Units;
@@ -101,6 +103,11 @@ impl Inputs {
         join: Option<&Path>,
         folder: &Path,
     ) -> Result<Self, Error> {
+        for (index, (field, _)) in set.iter().enumerate() {
+            if set[..index].iter().any(|(other, _)| other == field) {
+                return Err(Error::SetTwice(*field));
+            }
+        }
         let files = inputs.iter().map(|input| input.open(folder));
         let files = files.collect::<Result<Vec<_>, _>>()?;
         let joined = OtherFile::joined(&mapping, join)?;
@@ -343,5 +350,20 @@ impl Ahead {
         }
         u64::try_from(u128::from(count) * u128::from(self.bytes_total) / u128::from(self.bytes))
             .unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_takes_a_field_once() {
+        let mapping = Arc::new(Mapping::load("orders").expect("a built-in mapping"));
+        let set = ["1", "2"].map(|value| (Field::ORDER_NO, value.to_owned()));
+        let refused = Inputs::prepare(&[], mapping, set.to_vec(), None, Path::new(""))
+            .expect_err("two values")
+            .to_string();
+        assert_eq!(refused, "--set gives order_no two values: leave one of them out");
     }
 }

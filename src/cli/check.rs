@@ -20,7 +20,6 @@ use crate::inputs::{InputPath, Inputs, OtherFile};
 use crate::mapping::Bound;
 use crate::options::delivery::load_mapping;
 use crate::options::parse_set;
-use crate::options::run::check_set;
 use crate::packed::Watch;
 use crate::row::Encoding;
 use crate::shipment::Field;
@@ -101,7 +100,6 @@ pub(super) struct Flags {
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
         let inputs = InputPath::from_args(&self.inputs)?;
-        check_set(&self.set)?;
         let mapping = load_mapping(&self.mapping, self.encoding)?;
         let inputs = Inputs::prepare(
             &inputs,

@@ -156,7 +156,7 @@ fn variable_with_nonsense_is_named_by_every_command_that_reads_it() {
             |asked: &str| (asked == variable).then(|| OsString::from("no such thing"));
         let (cli, line) = parse(line).expect("a command");
         match cli.run(line, &environment).expect_err(variable) {
-            Error::Settings { message, .. } => assert!(message.contains(variable), "{message}"),
+            Error::Variable { name, .. } => assert_eq!(name, variable),
             other => panic!("{variable}: {other}"),
         }
     }

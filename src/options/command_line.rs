@@ -96,8 +96,7 @@ impl CommandLine {
             let name = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
             if let Some(value) = variable(environment, name) {
                 if let Some(reason) = refusal(&table, arg, &value) {
-                    let message = format!("the variable {name} in the environment: {reason}");
-                    return Err(Error::settings(message, None));
+                    return Err(Error::Variable { name: name.to_owned(), reason });
                 }
                 line.extend(flag_with(arg, &value));
             } else if let Some((_, value)) = mapped.iter().find(|(key, _)| key == id) {
@@ -107,8 +106,7 @@ impl CommandLine {
         line.append(&mut positional);
         let matches = without_environment(table).try_get_matches_from(line);
         matches.and_then(|matches| T::from_arg_matches(&matches)).map_err(|error| {
-            let error = error.to_string();
-            Error::settings(error.trim_start_matches("error: ").trim_end(), None)
+            Error::Usage(error.to_string().trim_start_matches("error: ").trim_end().to_owned())
         })
     }
 

@@ -15,10 +15,8 @@ use crate::ledger;
 use crate::limits::{AnswerRule, InDoubt, Limits};
 use crate::mapping::Mapping;
 use crate::outcome::Status;
-use crate::results::{Ending, Paths};
+use crate::results::Paths;
 use crate::secret::Credentials;
-use crate::shipment::Field;
-use crate::text;
 
 /// All that a run needs to know.
 #[derive(Debug)]
@@ -64,7 +62,6 @@ impl RunSettings {
         command: CommandLine,
         environment: &Environment<'_>,
     ) -> Result<Self, Error> {
-        check_set(&args.run.set)?;
         let paths = paths(&args, &inputs)?;
         let run = &args.run;
         let credentials = match &run.credentials {
@@ -83,10 +80,7 @@ impl RunSettings {
         // The results that a retry reads say themselves what is in doubt.
         let is_held = limits.in_doubt == InDoubt::Hold && retry_only.is_none() && !args.dry_run;
         if is_held && ledger.is_none() {
-            return Err(Error::settings(
-                "--in-doubt hold needs a ledger, which remembers what is in doubt",
-                Some("give one with --ledger PATH, or leave out --no-ledger and --in-doubt"),
-            ));
+            return Err(Error::HoldWithoutLedger);
         }
         let mapping = Arc::new(mapping);
         Ok(Self { args, inputs, mapping, paths, credentials, limits, ledger, retry_only, command })
@@ -103,32 +97,10 @@ impl RunSettings {
     }
 }
 
-/// Looks whether `--set` gives a field one value at most.
-///
-/// # Errors
-/// A field with two.
-pub fn check_set(set: &[(Field, String)]) -> Result<(), Error> {
-    for (index, (field, _)) in set.iter().enumerate() {
-        if set[..index].iter().any(|(other, _)| other == field) {
-            let message = format!("--set gives {field} two values: leave one of them out");
-            return Err(Error::settings(message, None));
-        }
-    }
-    Ok(())
-}
-
 fn paths(args: &ImportArgs, inputs: &[InputPath]) -> Result<Paths, Error> {
-    let ending = if args.dry_run { Ending::DryRun } else { Ending::Results };
-    let mut paths = match (&args.results, inputs.first().and_then(InputPath::path)) {
-        (Some(results), _) if args.dry_run => Paths::of_dry_run(results),
-        (Some(results), _) => Paths::from_results(results),
-        (None, Some(input)) => Paths::beside(input, ending),
-        (None, None) => {
-            let message = "results of standard input have no place of their own: say where they go \
-                           with --results PATH";
-            return Err(Error::settings(message, None));
-        }
-    };
+    let input = inputs.first().and_then(InputPath::path);
+    let paths = Paths::new(args.results.as_deref(), input, args.dry_run);
+    let mut paths = paths.ok_or(Error::NoResults)?;
     paths.failed_rows = args.run.failed_rows.clone().unwrap_or(paths.failed_rows);
     paths.summary = args.run.summary.clone().unwrap_or(paths.summary);
     let mut read: Vec<&Path> = inputs.iter().filter_map(InputPath::path).collect();
@@ -144,12 +116,7 @@ fn limits(options: &DeliveryOptions, answers: Vec<AnswerRule>) -> Result<Limits,
     let timeout = options.timeout;
     let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT.min(timeout));
     if connect_timeout > timeout {
-        let message = format!(
-            "the connect timeout ({}) is longer than the timeout of the whole request ({})",
-            text::spoken(connect_timeout),
-            text::spoken(timeout)
-        );
-        return Err(Error::settings(message, Some("lower --connect-timeout, or raise --timeout")));
+        return Err(Error::Timeouts { connect: connect_timeout, whole: timeout });
     }
     Ok(Limits {
         concurrency: options.concurrency,

@@ -224,9 +224,7 @@ fn ledger_is_kept_for_a_loopback_endpoint_only_where_it_is_given() {
 #[test]
 fn in_doubt_hold_needs_a_ledger() {
     let hold = import("", ACCOUNT, &["--in-doubt", "hold", "--no-ledger"]);
-    let refused = hold.expect_err("no ledger");
-    assert!(refused.to_string().contains("hold needs a ledger"), "{refused}");
-    assert!(refused.hint().is_some_and(|hint| hint.contains("--no-ledger")));
+    assert!(matches!(hold, Err(Error::HoldWithoutLedger)));
     let hold = import("[delivery]\nin_doubt = \"hold\"\n", ACCOUNT, &["--ledger", "l.db"]);
     assert_eq!(hold.expect("settings").limits.in_doubt, InDoubt::Hold);
     assert!(import("", ACCOUNT, &["--in-doubt", "hold", "--dry-run"]).is_ok());
@@ -242,8 +240,7 @@ fn connect_timeout_follows_a_shorter_timeout() {
     for longer in
         [&["--timeout", "3s", "--connect-timeout", "4s"][..], &["--connect-timeout", "31s"]]
     {
-        let refused = times(longer).expect_err("longer than the whole").to_string();
-        assert!(refused.contains("is longer than the timeout"), "{refused}");
+        assert!(matches!(times(longer), Err(Error::Timeouts { .. })), "{longer:?}");
     }
     for flag in ["--timeout", "--connect-timeout", "--max-duration"] {
         let line = ["lateship", "import", "a.csv", "-m", "m.toml", flag, "0s"];
@@ -266,8 +263,7 @@ fn standard_input_comes_alone_and_needs_results() {
         let words = [&["lateship", "import"], inputs, &["-m", &mapping], flags].concat();
         RunSettings::import(typed(&words), &environment(ACCOUNT))
     };
-    let refused = with(&["-"], &[]).expect_err("no results").to_string();
-    assert!(refused.contains("--results PATH"), "{refused}");
+    assert!(matches!(with(&["-"], &[]), Err(Error::NoResults)));
     let stdin = with(&["-"], &["-o", "night.csv"]).expect("settings");
     assert_eq!(stdin.inputs, [InputPath::Stdin]);
     assert!(matches!(with(&["-", "a.csv"], &["-o", "night.csv"]), Err(Error::StdinAmongFiles)));
@@ -277,15 +273,6 @@ fn standard_input_comes_alone_and_needs_results() {
     let dashed = typed(&["lateship", "import", "-m", "m.toml", "--", "-x.csv"]);
     let args: ImportArgs = dashed.parse(&environment(&[]), &[]).expect("options");
     assert_eq!(args.inputs, ["-x.csv"]);
-}
-
-#[test]
-fn set_takes_a_field_once() {
-    let twice = ["--set", "order_no=1", "--set", "carrier_type=UPS", "--set", "order_no=2"];
-    let refused = import("", ACCOUNT, &twice).expect_err("two values").to_string();
-    assert!(refused.contains("--set gives order_no two values"), "{refused}");
-    let once = import("", ACCOUNT, &twice[..4]).expect("settings");
-    assert_eq!(once.args.run.set.len(), 2);
 }
 
 #[test]
@@ -388,10 +375,8 @@ fn variable_of_each_option_is_named_after_its_flag_read_and_never_shown() {
         let import = line.parse::<ImportArgs>(&environment(&set), &[]);
         let messages = line.parse::<MessageOptions>(&environment(&set), &[]);
         match (import, messages) {
-            (Err(refused), Ok(_)) | (Ok(_), Err(refused)) => {
-                let says = format!("the variable {variable} in the environment");
-                assert!(refused.to_string().starts_with(&says), "{refused}");
-            }
+            (Err(Error::Variable { name, .. }), Ok(_))
+            | (Ok(_), Err(Error::Variable { name, .. })) => assert_eq!(name, variable),
             (Ok(args), Ok(_)) => {
                 let paths = [args.run.credentials, args.run.ledger];
                 assert!(paths.contains(&Some("/no/such thing".into())), "{variable}");

@@ -8,12 +8,11 @@ use clap::Args;
 
 use crate::Error;
 use crate::endpoint::Endpoint;
-use crate::inputs::{InputPath, Inputs};
+use crate::inputs::{EarlierRun, InputPath, Inputs};
 use crate::ledger::{Key, Ledger, Scope};
 use crate::options::command_line::{Environment, variable};
 use crate::options::delivery::load_mapping;
 use crate::options::parse_set;
-use crate::options::retry::EarlierRun;
 use crate::outcome::Status;
 use crate::results;
 use crate::row::{Encoding, Row};
@@ -55,7 +54,7 @@ pub(super) struct Adopt {
 impl Adopt {
     pub(super) fn run(self, ledger: &Path, environment: &Environment<'_>) -> Result<u64, Error> {
         let set = || variable(environment, EMAIL_VARIABLE)?.into_string().ok();
-        let account = self.account.or_else(set).ok_or_else(no_account)?.trim().to_owned();
+        let account = self.account.or_else(set).ok_or(Error::NoAccount)?.trim().to_owned();
         let Some(mapping) = &self.mapping else {
             return adopt_results(ledger, &self.input, self.endpoint, account);
         };
@@ -72,12 +71,6 @@ impl Adopt {
     }
 }
 
-fn no_account() -> Error {
-    let message = "it is not known whose shipments these are: give the account's e-mail address \
-                   with --account, or in LATESHIPMENT_EMAIL";
-    Error::settings(message, None)
-}
-
 /// Adopts what the results at `path` say was accepted; the shipments are made anew from the inputs,
 /// for the results do not say all that tells one shipment from another.
 fn adopt_results(
@@ -86,8 +79,10 @@ fn adopt_results(
     endpoint: Option<Endpoint>,
     account: String,
 ) -> Result<u64, Error> {
-    let EarlierRun { summary, inputs, set, mapping, join } =
-        EarlierRun::read(&path.with_extension("json"), None)?;
+    let EarlierRun { summary, inputs, mapping, set, join, encoding } =
+        EarlierRun::read(&path.with_extension("json"))?;
+    let mut mapping = load_mapping(&mapping, None)?;
+    mapping.assume_encoding(encoding);
     let folder = std::env::temp_dir();
     let inputs = Inputs::prepare(&inputs, Arc::new(mapping), set, join.as_deref(), &folder)?;
     let mut accepted = std::collections::HashSet::new();
