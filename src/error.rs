@@ -39,7 +39,7 @@ pub mod exit {
 #[non_exhaustive]
 pub enum Error {
     /// The command line, as `clap` says it.
-    #[error("{0}")]
+    #[error("{}", .0.trim_start_matches("error: ").trim_end())]
     Usage(String),
     /// An environment variable has a value that its option does not take.
     #[error("the variable {name} in the environment: {reason}")]

@@ -46,7 +46,7 @@ fn flags_arrive_with_their_types() {
     let messages: MessageOptions = line.parse(&nothing, &[]).expect("options");
     assert_eq!((messages.quiet, messages.verbose, messages.log_format), (false, 2, Format::Json));
     let args: options::ImportArgs = line.parse(&nothing, &[]).expect("options");
-    assert_eq!(args.run.progress.progress, Some(Mode::Never));
+    assert_eq!(args.run.progress, Some(Mode::Never));
     assert_eq!(args.inputs, ["a.csv", "-"]);
     assert_eq!(args.limit, Some(7));
     assert_eq!(args.run.delivery.rate.to_string(), "90/m");

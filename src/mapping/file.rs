@@ -59,9 +59,10 @@ impl Mapping {
         *own = own.or(encoding);
     }
 
-    /// Takes `encoding` for that of the input, whatever the mapping says.
-    pub fn pin_encoding(&mut self, encoding: Encoding) {
-        self.spec.form.encoding = Some(encoding);
+    /// Takes `encoding`, if there is one, for that of the input, whatever the mapping says.
+    pub fn pin_encoding(&mut self, encoding: Option<Encoding>) {
+        let own = &mut self.spec.form.encoding;
+        *own = encoding.or(*own);
     }
 
     /// Parses the text of a mapping; `name` is what errors call it, and the path from which a path

@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use super::{FILES, MessageOptions, PAYLOAD, RunOptions};
+use super::{MessageOptions, RunOptions};
 use crate::error::Error;
 use crate::text;
 
@@ -22,10 +22,6 @@ pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 /// Options that belong to one run alone: where it writes, how many rows it reads or wants.
 const OF_ONE_RUN: [&str; 5] = ["results", "failed_rows", "summary", "limit", "min_shipments"];
-
-/// Options of a retry that it takes from the summary, besides those of files and payloads, or that
-/// would send more than what is left.
-const NOT_RETRIED: [&str; 5] = ["endpoint", "ledger", "no_ledger", "in_doubt", "resend"];
 
 /// A command and its options as they were typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,8 +42,9 @@ impl CommandLine {
     /// What `matches` of `command` (which must be built) hold; the innermost command's options.
     pub fn from_matches(mut command: &Command, mut matches: &ArgMatches) -> Self {
         let mut commands = Vec::new();
-        while let Some((name, inner)) = matches.subcommand() {
-            let Some(subcommand) = command.find_subcommand(name) else { break };
+        while let Some((name, inner)) = matches.subcommand()
+            && let Some(subcommand) = command.find_subcommand(name)
+        {
             (command, matches) = (subcommand, inner);
             commands.push(name.to_owned());
         }
@@ -58,10 +55,8 @@ impl CommandLine {
         args.sort_by_key(|arg| {
             matches.indices_of(arg.get_id().as_str()).and_then(|mut at| at.next())
         });
-        Self {
-            commands,
-            typed: args.into_iter().map(|arg| TypedOption::new(arg, matches)).collect(),
-        }
+        let typed = args.into_iter().map(|arg| TypedOption::new(arg, matches)).collect();
+        Self { commands, typed }
     }
 
     /// Whether the option was typed.
@@ -105,9 +100,8 @@ impl CommandLine {
         }
         line.append(&mut positional);
         let matches = without_environment(table).try_get_matches_from(line);
-        matches.and_then(|matches| T::from_arg_matches(&matches)).map_err(|error| {
-            Error::Usage(error.to_string().trim_start_matches("error: ").trim_end().to_owned())
-        })
+        let parsed = matches.and_then(|matches| T::from_arg_matches(&matches));
+        parsed.map_err(|error| Error::Usage(error.to_string()))
     }
 
     /// The command that imports `input` alike, without what belongs to one run.
@@ -116,23 +110,19 @@ impl CommandLine {
         self.derive("import", input, |id| !OF_ONE_RUN.contains(&id))
     }
 
-    /// The command that retries `results`, with the typed options that its summary does not hold;
+    /// The command that retries `results`, with the typed options that their summary does not hold;
     /// with the endpoint where `with_endpoint` says so.
     #[must_use]
-    pub fn retrying(&self, results: &Path, summary: Option<&Path>, with_endpoint: bool) -> Self {
+    pub fn retrying(&self, results: &Path, with_endpoint: bool) -> Self {
         let table = MessageOptions::augment_args(table::<RunOptions>());
-        let in_summary = [Some(FILES), Some(PAYLOAD)];
-        let retried = |arg: &&Arg| !in_summary.contains(&arg.get_help_heading());
-        let mut retry = self.derive("retry", results, |id| {
-            table.get_arguments().filter(retried).any(|arg| arg.get_id() == id)
-                && (!NOT_RETRIED.contains(&id) || (with_endpoint && id == "endpoint"))
-        });
-        retry.typed.extend(summary.map(|path| TypedOption {
-            id: "summary".to_owned(),
-            is_positional: false,
-            words: words_with("--summary", path.as_os_str()),
-        }));
-        retry
+        self.derive("retry", results, |id| match id {
+            "endpoint" => with_endpoint,
+            // Taken from the summary; the last would send more than what is left.
+            "failed_rows" | "join" | "set" | "ledger" | "no_ledger" | "in_doubt" | "resend" => {
+                false
+            }
+            _ => table.get_arguments().any(|arg| arg.get_id() == id),
+        })
     }
 
     /// `command` for `file`, with the flags that are kept.
@@ -209,24 +199,21 @@ pub fn variable(environment: &Environment<'_>, name: &str) -> Option<OsString> {
 
 /// `-o` or, without a short form, `--rate`.
 fn flag(arg: &Arg) -> String {
-    arg.get_short().map_or_else(
-        || format!("--{}", arg.get_long().unwrap_or_default()),
-        |short| format!("-{short}"),
-    )
-}
-
-fn flag_with(arg: &Arg, value: &OsStr) -> Vec<OsString> {
-    words_with(&flag(arg), value)
+    match arg.get_short() {
+        Some(short) => format!("-{short}"),
+        None => format!("--{}", arg.get_long().unwrap_or_default()),
+    }
 }
 
 /// The words that give a flag its value: one where the value would be taken for a flag, else two.
-fn words_with(flag: &str, value: &OsStr) -> Vec<OsString> {
+fn flag_with(arg: &Arg, value: &OsStr) -> Vec<OsString> {
+    let mut flag = OsString::from(flag(arg));
     if !is_dashed(value) {
-        return vec![flag.into(), value.into()];
+        return vec![flag, value.into()];
     }
-    let mut word = OsString::from(format!("{flag}="));
-    word.push(value);
-    vec![word]
+    flag.push("=");
+    flag.push(value);
+    vec![flag]
 }
 
 fn is_dashed(word: &OsStr) -> bool {

@@ -14,9 +14,7 @@ use crate::row::Encoding;
 /// Everything that is wrong with it.
 pub fn load_mapping(name: &str, encoding: Option<Encoding>) -> Result<Mapping, mapping::Error> {
     let mut mapping = Mapping::load_with(name, &keys())?;
-    if let Some(encoding) = encoding {
-        mapping.pin_encoding(encoding);
-    }
+    mapping.pin_encoding(encoding);
     Ok(mapping)
 }
 

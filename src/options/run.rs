@@ -88,25 +88,20 @@ impl RunSettings {
 
     /// The command that sends what this run leaves, as a shell takes it.
     pub fn retry_command(&self) -> String {
-        let Paths { results, summary, .. } = &self.paths;
         // The summary does not know an address's query, in which a key may be.
         let has_query = self.args.run.endpoint.url().query().is_some();
-        let usual = Paths::from_results(results).summary;
-        let summary = Some(summary.as_path()).filter(|summary| *summary != usual);
-        self.command.retrying(results, summary, has_query).to_string()
+        self.command.retrying(&self.paths.results, has_query).to_string()
     }
 }
 
 fn paths(args: &ImportArgs, inputs: &[InputPath]) -> Result<Paths, Error> {
     let input = inputs.first().and_then(InputPath::path);
     let paths = Paths::new(args.results.as_deref(), input, args.dry_run);
-    let mut paths = paths.ok_or(Error::NoResults)?;
-    paths.failed_rows = args.run.failed_rows.clone().unwrap_or(paths.failed_rows);
-    paths.summary = args.run.summary.clone().unwrap_or(paths.summary);
-    let mut read: Vec<&Path> = inputs.iter().filter_map(InputPath::path).collect();
-    read.push(Path::new(&args.mapping));
-    read.extend(args.run.credentials.as_deref());
-    read.extend(args.run.join.as_deref());
+    let (mut paths, run) = (paths.ok_or(Error::NoResults)?, &args.run);
+    paths.failed_rows = run.failed_rows.clone().unwrap_or(paths.failed_rows);
+    paths.summary = run.summary.clone().unwrap_or(paths.summary);
+    let files = [Some(Path::new(&args.mapping)), run.credentials.as_deref(), run.join.as_deref()];
+    let read: Vec<&Path> = inputs.iter().map(InputPath::path).chain(files).flatten().collect();
     paths.check(&read)?;
     Ok(paths)
 }

@@ -346,18 +346,18 @@ fn command_line_that_retries_keeps_what_the_summary_does_not_hold() {
     let rest = "--progress never --log-format json --changed skip --stop-at 06:30";
     let results = Path::new("my r.csv");
     assert_eq!(
-        line.retrying(results, None, false).to_string(),
+        line.retrying(results, false).to_string(),
         format!("lateship retry 'my r.csv' {kept} {rest}")
     );
     assert_eq!(
-        line.retrying(results, None, true).to_string(),
+        line.retrying(results, true).to_string(),
         format!("lateship retry 'my r.csv' {kept} --endpoint 'https://x.example.com/?k=1' {rest}")
     );
     let again = typed(&["lateship", "retry", "r.csv", "--only", "failed,in_doubt", "--sandbox"]);
     assert_eq!(again.to_string(), "lateship retry r.csv --only failed,in_doubt --sandbox");
     assert_eq!(
-        again.retrying(Path::new("r.csv"), Some(Path::new("-s.json")), false).to_string(),
-        "lateship retry r.csv --sandbox --summary=-s.json"
+        again.retrying(Path::new("r.csv"), false).to_string(),
+        "lateship retry r.csv --sandbox"
     );
 }
 
