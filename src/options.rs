@@ -239,11 +239,9 @@ pub struct MessageOptions {
 /// # Errors
 /// No `=`, or no field of that name.
 pub fn parse_set(typed: &str) -> Result<(Field, String), Unfit> {
-    let (name, value) = typed
-        .split_once('=')
-        .ok_or_else(|| Unfit::new("expected FIELD=VALUE, like package_status=shipped"))?;
-    let field = name.trim().parse().map_err(|unknown: String| Unfit::new(unknown))?;
-    Ok((field, value.to_owned()))
+    let unfit = || Unfit::new("expected FIELD=VALUE, like package_status=shipped");
+    let (name, value) = typed.split_once('=').ok_or_else(unfit)?;
+    Ok((name.trim().parse()?, value.to_owned()))
 }
 
 /// Reads the status of rows that a retry can send.

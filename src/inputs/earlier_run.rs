@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::InputPath;
 use crate::error::Error;
+use crate::limits::Unfit;
 use crate::mapping::Mapping;
 use crate::results::Summary;
 use crate::results::summary::Source;
@@ -53,7 +54,8 @@ impl EarlierRun {
             source => source.name.clone(),
         };
         let constant = |(name, value): (&String, &String)| Ok((name.parse()?, value.clone()));
-        let set = summary.set.iter().map(constant).collect::<Result<_, _>>().map_err(edited)?;
+        let set = summary.set.iter().map(constant).collect::<Result<_, Unfit>>();
+        let set = set.map_err(|unfit| edited(unfit.to_string()))?;
         let join = summary.join.as_ref().and_then(|join| join.path.as_ref());
         let join = join.map(|file| path.with_file_name(file));
         let form = summary.form.as_ref().filter(|_| inputs.len() == 1);

@@ -2,7 +2,7 @@
 
 use clap::{Args, Command};
 
-use super::command_line::{refusal, table};
+use super::command_line::{check_value, table};
 use super::{DeliveryOptions, InputOptions, RunOptions};
 use crate::mapping::{self, DeliveryKeys, Mapping};
 use crate::row::Encoding;
@@ -35,5 +35,5 @@ fn check(key: &str, value: &str, quoted: bool) -> Result<(), String> {
         (Some("N" | "N|N%"), false) | (_, true) => (value, ""),
         (_, false) => (value, ", in quotes"),
     };
-    refusal(&table, arg, value.as_ref()).map_or(Ok(()), |expected| Err(expected + quotes))
+    check_value(&table, arg, value.as_ref()).map_err(|expected| expected + quotes)
 }

@@ -10,12 +10,11 @@ use std::path::Path;
 use super::command_line::{CommandLine, Environment};
 use super::delivery::load_mapping;
 use super::run::RunSettings;
-use super::{ImportArgs, InputOptions, RetryArgs, RunOptions};
+use super::{ImportArgs, InputOptions, RetryArgs};
 use crate::endpoint::{Endpoint, Unusable};
 use crate::error::Error;
 use crate::inputs::EarlierRun;
 use crate::results::{Paths, Reader, partial_of};
-use crate::shipment::Field;
 
 impl RunSettings {
     /// Fits together what was typed, the environment, and the summary of the earlier run.
@@ -24,27 +23,27 @@ impl RunSettings {
     /// Everything that can be known to be wrong before an input or the results are opened.
     pub fn retry(line: CommandLine, environment: &Environment<'_>) -> Result<Self, Error> {
         let RetryArgs { results, only, mapping, run } = line.parse(environment, &[])?;
-        if !results.exists() && partial_of(&results).exists() {
-            return Err(Error::Killed(results));
-        }
         let path = run.summary.unwrap_or_else(|| Paths::from_results(&results).summary);
-        // First of all: the input may have been given in place of the results.
-        drop(Reader::open(&results)?);
-        if !path.exists() {
-            return Err(Error::NoSummary(path));
-        }
-        let earlier = EarlierRun::read(&path)?;
-        if earlier.summary.dry_run {
-            return Err(Error::DryRun(results));
-        }
+        let mut earlier = read_earlier(&results, &path)?;
         let mut mapping = load_mapping(&mapping.unwrap_or(earlier.mapping), None)?;
         mapping.assume_encoding(earlier.encoding);
         let mut run = line.parse::<RetryArgs>(environment, &mapping.delivery().options)?.run;
         let summary = earlier.summary;
-        let endpoint = summary.endpoint.parse().map_err(|error: Unusable| {
+        let endpoint: Endpoint = summary.endpoint.parse().map_err(|error: Unusable| {
             Error::Edited(path.clone(), format!("its endpoint cannot be used ({error})"))
         })?;
-        choose_endpoint(&mut run, line.has("endpoint"), endpoint, summary.sandbox, &results)?;
+        let is_typed = line.has("endpoint");
+        let is_rehearsal = run.sandbox || (is_typed && run.endpoint.is_loopback());
+        match (endpoint.is_loopback(), is_rehearsal) {
+            (false, true) => return Err(Error::Rehearsal(results, endpoint)),
+            (true, false) if is_typed => return Err(Error::Real(results, run.endpoint)),
+            (_, false) if !is_typed && summary.sandbox => return Err(Error::SandboxGone(results)),
+            // The summary leaves out the query, in which a key may be; the environment may have it.
+            (_, false) if !is_typed && run.endpoint.shown() != endpoint.shown() => {
+                run.endpoint = endpoint;
+            }
+            _ => {}
+        }
         let from_here = |relative: String| path.with_file_name(relative);
         if !line.has("ledger") {
             let earlier = summary.ledger.map(from_here);
@@ -55,9 +54,8 @@ impl RunSettings {
         if !line.has("in_doubt") {
             run.delivery.in_doubt = summary.in_doubt.parse().unwrap_or_default();
         }
-        let typed = run.set.clone();
-        let is_typed = |field: &Field| typed.iter().any(|(typed, _)| typed == field);
-        run.set.extend(earlier.set.into_iter().filter(|(field, _)| !is_typed(field)));
+        earlier.set.retain(|(field, _)| run.set.iter().all(|(typed, _)| typed != field));
+        run.set.append(&mut earlier.set);
         // Another mapping may join nothing.
         run.join = run.join.or(earlier.join.filter(|_| mapping.joins()));
         run.failed_rows = run.failed_rows.or(summary.files.failed_rows.map(from_here));
@@ -77,26 +75,18 @@ impl RunSettings {
     }
 }
 
-/// Sends to where the earlier run sent, unless to a sandbox or to an endpoint that was typed.
-fn choose_endpoint(
-    run: &mut RunOptions,
-    is_typed: bool,
-    earlier: Endpoint,
-    was_sandbox: bool,
-    results: &Path,
-) -> Result<(), Error> {
-    let (typed, results) = (&run.endpoint, results.to_owned());
-    let is_rehearsal = run.sandbox || (is_typed && typed.is_loopback());
-    match (earlier.is_loopback(), is_rehearsal) {
-        (false, true) => Err(Error::Rehearsal(results, earlier)),
-        (true, false) if is_typed => Err(Error::Real(results, typed.clone())),
-        (_, false) if !is_typed && was_sandbox => Err(Error::SandboxGone(results)),
-        (_, is_rehearsal) => {
-            // The summary leaves out the query, in which a key may be; the environment may have it.
-            if !is_typed && !is_rehearsal && typed.shown() != earlier.shown() {
-                run.endpoint = earlier;
-            }
-            Ok(())
-        }
+/// The run that wrote `results`, which sent something.
+fn read_earlier(results: &Path, summary: &Path) -> Result<EarlierRun, Error> {
+    if !results.exists() && partial_of(results).exists() {
+        return Err(Error::Killed(results.to_owned()));
+    }
+    // First of all: the input may have been given in place of the results.
+    drop(Reader::open(results)?);
+    if !summary.exists() {
+        return Err(Error::NoSummary(summary.to_owned()));
+    }
+    match EarlierRun::read(summary)? {
+        earlier if earlier.summary.dry_run => Err(Error::DryRun(results.to_owned())),
+        earlier => Ok(earlier),
     }
 }

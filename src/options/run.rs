@@ -62,8 +62,14 @@ impl RunSettings {
         command: CommandLine,
         environment: &Environment<'_>,
     ) -> Result<Self, Error> {
-        let paths = paths(&args, &inputs)?;
-        let run = &args.run;
+        let (run, input) = (&args.run, inputs.first().and_then(InputPath::path));
+        let paths = Paths::new(args.results.as_deref(), input, args.dry_run);
+        let mut paths = paths.ok_or(Error::NoResults)?;
+        paths.failed_rows = run.failed_rows.clone().unwrap_or(paths.failed_rows);
+        paths.summary = run.summary.clone().unwrap_or(paths.summary);
+        let files = [Some(args.mapping.as_ref()), run.credentials.as_deref(), run.join.as_deref()];
+        let read: Vec<&Path> = inputs.iter().map(InputPath::path).chain(files).flatten().collect();
+        paths.check(&read)?;
         let credentials = match &run.credentials {
             _ if args.dry_run || run.sandbox => None,
             Some(path) => Some(Credentials::from_file(path)?),
@@ -85,39 +91,19 @@ impl RunSettings {
         let mapping = Arc::new(mapping);
         Ok(Self { args, inputs, mapping, paths, credentials, limits, ledger, retry_only, command })
     }
-
-    /// The command that sends what this run leaves, as a shell takes it.
-    pub fn retry_command(&self) -> String {
-        // The summary does not know an address's query, in which a key may be.
-        let has_query = self.args.run.endpoint.url().query().is_some();
-        self.command.retrying(&self.paths.results, has_query).to_string()
-    }
-}
-
-fn paths(args: &ImportArgs, inputs: &[InputPath]) -> Result<Paths, Error> {
-    let input = inputs.first().and_then(InputPath::path);
-    let paths = Paths::new(args.results.as_deref(), input, args.dry_run);
-    let (mut paths, run) = (paths.ok_or(Error::NoResults)?, &args.run);
-    paths.failed_rows = run.failed_rows.clone().unwrap_or(paths.failed_rows);
-    paths.summary = run.summary.clone().unwrap_or(paths.summary);
-    let files = [Some(Path::new(&args.mapping)), run.credentials.as_deref(), run.join.as_deref()];
-    let read: Vec<&Path> = inputs.iter().map(InputPath::path).chain(files).flatten().collect();
-    paths.check(&read)?;
-    Ok(paths)
 }
 
 /// The bounds of the delivery, checked against each other.
 fn limits(options: &DeliveryOptions, answers: Vec<AnswerRule>) -> Result<Limits, Error> {
-    let timeout = options.timeout;
-    let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT.min(timeout));
-    if connect_timeout > timeout {
-        return Err(Error::Timeouts { connect: connect_timeout, whole: timeout });
+    let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT.min(options.timeout));
+    if connect_timeout > options.timeout {
+        return Err(Error::Timeouts { connect: connect_timeout, whole: options.timeout });
     }
     Ok(Limits {
         concurrency: options.concurrency,
         rate: options.rate,
         max_attempts: options.max_attempts,
-        timeout,
+        timeout: options.timeout,
         connect_timeout,
         give_up_after: options.give_up_after,
         max_failures: options.max_failures,
@@ -131,9 +117,8 @@ fn limits(options: &DeliveryOptions, answers: Vec<AnswerRule>) -> Result<Limits,
 /// The defaults of the options.
 impl Default for Limits {
     fn default() -> Self {
-        let line = CommandLine::default();
-        line.parse::<RunOptions>(&|_: &str| None, &[])
-            .and_then(|options| limits(&options.delivery, Vec::new()))
-            .expect("the defaults fit together; a test holds it")
+        let options = CommandLine::default().parse::<RunOptions>(&|_: &str| None, &[]);
+        let limits = options.and_then(|options| limits(&options.delivery, Vec::new()));
+        limits.expect("the defaults fit together; a test holds it")
     }
 }

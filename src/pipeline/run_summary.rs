@@ -143,11 +143,12 @@ impl<'a> RunSummary<'a> {
         let written = summary.write(&paths.summary);
 
         let to_send = failed_rows.as_ref().filter(|_| !settings.args.dry_run);
-        let retry =
-            to_send.filter(|_| settings.args.limit.is_none()).map(|_| settings.retry_command());
+        let retry = to_send
+            .filter(|_| settings.args.limit.is_none())
+            .map(|_| settings.command.retrying(&paths.results));
         // A retry does not know how its inputs were typed.
         let fixed = to_send.filter(|_| settings.retry_only.is_none());
-        let fixed = fixed.map(|path| settings.command.with_input(path).to_string());
+        let fixed = fixed.map(|path| settings.command.with_input(path));
         screen.say(&closing::report(
             &self.summary,
             &Hints {

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::limits::Unfit;
 use crate::text;
 
 /// What a field's value is, for the checks that warn.
@@ -238,14 +239,16 @@ impl fmt::Debug for Field {
 }
 
 impl FromStr for Field {
-    type Err = String;
+    type Err = Unfit;
 
-    fn from_str(name: &str) -> Result<Self, String> {
+    fn from_str(name: &str) -> Result<Self, Unfit> {
         Self::by_name(name).ok_or_else(|| {
             let near = text::nearest(name, Self::TABLE.iter().map(|spec| spec.name));
             let near = near.first().map(|near| format!(": did you mean {near}?"));
             let (name, near) = (text::quoted(name), near.unwrap_or_default());
-            format!("{name} is no field of the payload{near}; `lateship fields` lists them")
+            Unfit::new(format!(
+                "{name} is no field of the payload{near}; `lateship fields` lists them"
+            ))
         })
     }
 }
