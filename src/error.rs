@@ -7,10 +7,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::delivery::{HttpError, Signal};
+use crate::endpoint::Endpoint;
+use crate::shipment::Field;
 use crate::text;
-use crate::{endpoint, init, ledger, mapping, options, results, sandbox, secret, source};
+use crate::{endpoint, init, ledger, mapping, results, sandbox, secret, source};
 
 /// The exit codes; those of a signal are 128 and its number.
 pub mod exit {
@@ -35,14 +38,72 @@ pub mod exit {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was asked for does not fit together, or cannot be used: the mapping and the
-    /// credentials, too.
-    #[error(transparent)]
-    Settings(#[from] options::error::Error),
+    /// The command line, as `clap` says it.
+    #[error("{}", .0.trim_start_matches("error: ").trim_end())]
+    Usage(String),
+    /// An environment variable has a value that its option does not take.
+    #[error("the variable {name} in the environment: {reason}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What was expected.
+        reason: String,
+    },
+    /// The same input twice.
+    #[error("the input {0} is given twice, and its shipments would be sent twice")]
+    SameInput(String),
+    /// Standard input beside files.
+    #[error("standard input (-) cannot be read together with files: give one or the other")]
+    StdinAmongFiles,
+    /// One field set twice.
+    #[error("--set gives {0} two values: leave one of them out")]
+    SetTwice(Field),
+    /// Standard input has no folder for the results.
+    #[error(
+        "results of standard input have no place of their own: say where they go with --results PATH"
+    )]
+    NoResults,
+    /// The connection may take longer than the whole request.
+    #[error("the connect timeout ({}) is longer than the timeout of the whole request ({})", text::spoken(*connect), text::spoken(*whole))]
+    Timeouts {
+        /// Time for connecting.
+        connect: Duration,
+        /// Time for the whole request.
+        whole: Duration,
+    },
+    /// Only a ledger knows in the next run what is in doubt.
+    #[error("--in-doubt hold needs a ledger, which remembers what is in doubt")]
+    HoldWithoutLedger,
+    /// No account for `ledger adopt`.
+    #[error(
+        "it is not known whose shipments these are: give the account's e-mail address with --account, or in LATESHIPMENT_EMAIL"
+    )]
+    NoAccount,
+    /// The run that was to write the results to be retried was killed, or is still at work.
+    #[error("{} does not exist yet: the run that writes it is under way, or was killed", shown(.0))]
+    Killed(PathBuf),
+    /// There is no summary for a retry.
+    #[error("the summary of the earlier run, {}, does not exist, and only it says what was imported, and how", shown(.0))]
+    NoSummary(PathBuf),
+    /// A dry run, which sent nothing, is to be retried.
+    #[error("{} is of a dry run, which sent nothing: there is nothing to be sent again", shown(.0))]
+    DryRun(PathBuf),
+    /// The sandbox of the run to be retried is gone.
+    #[error("{} is of a rehearsal with --sandbox, and that sandbox ended with its run", shown(.0))]
+    SandboxGone(PathBuf),
+    /// A real run (with its endpoint), to be retried at a rehearsal's endpoint.
+    #[error("the run of {} sent to {}, and a rehearsal would record shipments as sent that never reached it", shown(.0), .1)]
+    Rehearsal(PathBuf, Endpoint),
+    /// A rehearsal, to be retried at a real endpoint.
+    #[error("the run of {} was a rehearsal on this machine: what it records as sent never reached {}", shown(.0), .1)]
+    Real(PathBuf, Endpoint),
+    /// The summary of an earlier run has something that cannot be used.
+    #[error("the summary {} was edited: {}", shown(.0), .1)]
+    Edited(PathBuf, String),
     /// An input cannot be read.
     #[error(transparent)]
     Source(#[from] source::Error),
-    /// The mapping does not fit the input.
+    /// The mapping cannot be used, or does not fit the input.
     #[error(transparent)]
     Mapping(#[from] mapping::Error),
     /// The files of a run cannot be opened.
@@ -66,7 +127,7 @@ pub enum Error {
     /// The sandbox cannot start.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
-    /// Credentials for the sandbox cannot be read.
+    /// There are no credentials, or they cannot be read.
     #[error(transparent)]
     Credentials(#[from] secret::Error),
     /// A text cannot be a credential.
@@ -157,75 +218,77 @@ impl Error {
             Self::EndedAtOnce(Signal::Hangup) => exit::HANGUP,
             Self::EndedAtOnce(Signal::Interrupt) => exit::INTERRUPT,
             Self::EndedAtOnce(Signal::Terminate) => exit::TERMINATE,
-            Self::Settings(_)
-            | Self::Source(_)
-            | Self::Mapping(_)
-            | Self::Results(_)
-            | Self::Sandbox(_)
-            | Self::Credentials(_)
-            | Self::Secret(_)
-            | Self::Endpoint(_)
-            | Self::Http(_)
-            | Self::Ledger(_)
-            | Self::CopyInTheWay(_)
-            | Self::HeadersDiffer { .. }
-            | Self::TooFewShipments { .. }
-            | Self::NothingToJoin(_)
-            | Self::NothingJoined { .. }
-            | Self::Unproposable(_)
-            | Self::MappingExists(_)
-            | Self::MappingUnwritable { .. }
-            | Self::Output(_)
-            | Self::Runtime(_) => exit::NOTHING_SENT,
+            _ => exit::NOTHING_SENT,
         }
     }
 
     /// What to do about it, where the message does not say so itself.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Settings(error) => error.hint(),
-            Self::Source(error) => error.hint(),
-            Self::Results(error) => error.hint(),
-            Self::Credentials(error) => error.hint(),
-            Self::CopyInTheWay(_) => Some("move it away, or give the results another place with --results".to_owned()),
-            Self::Unrecorded(_) => Some(
-                "make room or mend what is wrong; the lines written so far are in the .partial file beside the results, \
-                 and what was sent after them may have been accepted without a line"
-                    .to_owned(),
-            ),
-            Self::Unproposable(_) => Some(
-                "put a line with the names of the columns above the data (an export has an option for it, as a rule), \
-                 or say in [source] skip_lines where the header is"
-                    .to_owned(),
-            ),
-            Self::MappingExists(_) => {
-                Some("give another place with -o, or --force to replace it; -o - prints the mapping".to_owned())
-            }
-            Self::HeadersDiffer { .. } => Some("import them one after the other".to_owned()),
-            Self::TooFewShipments { .. } => Some(
-                "look whether the export is whole and the mapping's [rows] keep what they should: lateship check"
-                    .to_owned(),
-            ),
-            Self::NothingToJoin(_) => {
-                Some("add [join] with on = { … } to the mapping, or leave --join out".to_owned())
-            }
+        let hint = match self {
+            Self::Source(error) => return error.hint(),
+            Self::Results(error) => return error.hint(),
+            Self::Credentials(error) => return error.hint(),
             Self::NothingJoined { column, ours, theirs, .. } => {
-                let theirs = theirs.as_ref().map_or_else(|| "has no row".to_owned(), |key| format!("begins with {}", text::quoted(key)));
-                Some(format!(
-                    "the first row looks for {}, and its {column} {theirs}: do [join] on and --join name what belongs together?",
-                    text::quoted(ours)
-                ))
+                let (ours, theirs) = (text::quoted(ours), theirs.as_deref().map(text::quoted));
+                let theirs = theirs
+                    .map_or_else(|| "has no row".to_owned(), |key| format!("begins with {key}"));
+                return Some(format!(
+                    "the first row looks for {ours}, and its {column} {theirs}: do [join] on and \
+                     --join name what belongs together?"
+                ));
+            }
+            Self::HoldWithoutLedger => {
+                "give one with --ledger PATH, or leave out --no-ledger and --in-doubt"
+            }
+            Self::Timeouts { .. } => "lower --connect-timeout, or raise --timeout",
+            Self::Killed(_) => "if it was killed, run the same import again; it says what it needs",
+            Self::NoSummary(_) => {
+                "if it is elsewhere, say where with --summary; else fix the failed-rows file and \
+                 import that"
+            }
+            Self::DryRun(_) => "import the input without --dry-run",
+            Self::SandboxGone(_) => {
+                "retry with --sandbox as well, or import without it to send in earnest"
+            }
+            Self::Rehearsal(..) => {
+                "retry without --sandbox and --endpoint; to rehearse, import a copy"
+            }
+            Self::Real(..) => "import the input to send it in earnest",
+            Self::Edited(..) => "correct it, or import the failed-rows file instead",
+            Self::CopyInTheWay(_) => {
+                "move it away, or give the results another place with --results"
+            }
+            Self::Unrecorded(_) => {
+                "make room or mend what is wrong; the lines written so far are in the .partial \
+                 file beside the results, and what was sent after them may have been accepted \
+                 without a line"
+            }
+            Self::Unproposable(_) => {
+                "put a line with the names of the columns above the data (an export has an option \
+                 for it, as a rule), or say in [source] skip_lines where the header is"
+            }
+            Self::MappingExists(_) => {
+                "give another place with -o, or --force to replace it; -o - prints the mapping"
+            }
+            Self::HeadersDiffer { .. } => "import them one after the other",
+            Self::TooFewShipments { .. } => {
+                "look whether the export is whole and the mapping's [rows] keep what they should: \
+                 lateship check"
+            }
+            Self::NothingToJoin(_) => {
+                "add [join] with on = { … } to the mapping, or leave --join out"
             }
             Self::EndedAtOnce(_) => {
-                Some("the lines written so far are in the .partial file beside the results".to_owned())
+                "the lines written so far are in the .partial file beside the results"
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 
     /// Whether the message shows several troubles, each under a heading of its own.
     pub fn has_headings(&self) -> bool {
-        matches!(self, Self::Mapping(_) | Self::Settings(options::error::Error::Mapping(_)))
+        matches!(self, Self::Mapping(_))
     }
 }
 
@@ -239,7 +302,7 @@ mod tests {
 
     #[test]
     fn what_comes_before_the_first_request_exits_2_with_the_hint_of_its_room() {
-        let error = Error::from(options::error::Error::from(secret::Error::Missing));
+        let error = Error::from(secret::Error::Missing);
         assert_eq!(error.exit_code(), 2);
         assert!(error.hint().is_some_and(|hint| hint.contains("--credentials")));
         assert!(!error.has_headings());

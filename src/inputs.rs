@@ -11,7 +11,6 @@ use std::time::SystemTime;
 use self::arranged::Arranged;
 use crate::error::Error;
 use crate::mapping::{Bound, Mapping, Tables};
-use crate::options::input::InputPath;
 use crate::row::{Dialect, Encoding};
 use crate::shipment::Field;
 use crate::source::{self, Found, Readable, Source};
@@ -19,10 +18,14 @@ use crate::survey::Survey;
 
 mod all_units;
 mod arranged;
+mod earlier_run;
+mod input_path;
 mod other;
 mod units;
 
 pub use all_units::AllUnits;
+pub use earlier_run::EarlierRun;
+pub use input_path::InputPath;
 pub use other::OtherFile;
 pub use units::Units;
 
@@ -102,14 +105,13 @@ impl Inputs {
         join: Option<&Path>,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let mut files = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            files.push(match input {
-                InputPath::Stdin => Readable::standard_input(folder)?,
-                InputPath::File(path) => Readable::file(path, folder)?,
-                InputPath::Known { path, name } => Readable::file(path, folder)?.called(name),
-            });
+        for (index, (field, _)) in set.iter().enumerate() {
+            if set[..index].iter().any(|(other, _)| other == field) {
+                return Err(Error::SetTwice(*field));
+            }
         }
+        let files = inputs.iter().map(|input| input.open(folder));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
         let joined = OtherFile::joined(&mapping, join)?;
         let lookups = OtherFile::lookups(&mapping)?;
         let tables = Tables {
@@ -350,5 +352,20 @@ impl Ahead {
         }
         u64::try_from(u128::from(count) * u128::from(self.bytes_total) / u128::from(self.bytes))
             .unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_takes_a_field_once() {
+        let mapping = Arc::new(Mapping::load("orders").expect("a built-in mapping"));
+        let set = ["1", "2"].map(|value| (Field::ORDER_NO, value.to_owned()));
+        let refused = Inputs::prepare(&[], mapping, set.to_vec(), None, Path::new(""))
+            .expect_err("two values")
+            .to_string();
+        assert_eq!(refused, "--set gives order_no two values: leave one of them out");
     }
 }

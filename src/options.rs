@@ -27,12 +27,9 @@ use crate::outcome::Status;
 use crate::progress::Mode;
 use crate::row::Encoding;
 use crate::shipment::Field;
-use crate::text;
 
 pub mod command_line;
 pub mod delivery;
-pub mod error;
-pub mod input;
 pub mod retry;
 pub mod run;
 #[cfg(test)]
@@ -65,20 +62,9 @@ pub struct ImportArgs {
     /// Where the results go [default: <input>.results.csv beside the first input; needed for -]
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Files")]
     pub results: Option<PathBuf>,
-    /// Where the rows go that were not accepted, to be mended and imported [default: like the
-    /// results, with .failed.csv]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub failed_rows: Option<PathBuf>,
-    /// Where the machine-readable summary goes [default: like the results, with .json]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub summary: Option<PathBuf>,
-    /// The export that is joined, in place of the one that the mapping names [default: the file of
-    /// [join]]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub join: Option<PathBuf>,
-    /// A constant for one field, over the mapping; may be given several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
-    pub set: Vec<(Field, String)>,
+    /// What `retry` has as well
+    #[command(flatten)]
+    pub run: RunOptions,
     /// Only the first N rows; the others have no line in the results [default: all rows]
     #[arg(long, value_name = "N", value_parser = whole_number::<u64>(1..=u64::MAX))]
     #[arg(help_heading = "Payload")]
@@ -87,11 +73,7 @@ pub struct ImportArgs {
     /// off]
     #[arg(long, help_heading = "Payload")]
     pub dry_run: bool,
-
-    /// What `retry` has as well
-    #[command(flatten)]
-    pub run: RunOptions,
-    /// What only an import has
+    /// What is expected of the inputs
     #[command(flatten)]
     pub input: InputOptions,
 }
@@ -110,46 +92,34 @@ pub struct RetryArgs {
     /// as it is now]
     #[arg(short, long, value_name = "MAPPING")]
     pub mapping: Option<String>,
-    /// The export that is joined [default: the one of the earlier run]
-    #[arg(long, value_name = "PATH")]
-    pub join: Option<PathBuf>,
-    /// A constant for one field, over the mapping and those of the earlier run; may be given
-    /// several times
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
-    pub set: Vec<(Field, String)>,
-
-    /// Where the rows go that are still not accepted [default: where they were]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub failed_rows: Option<PathBuf>,
-    /// The summary of the earlier run, which is replaced [default: RESULTS with .json]
-    #[arg(long, value_name = "PATH", help_heading = "Files")]
-    pub summary: Option<PathBuf>,
-
     /// What `import` has as well
     #[command(flatten)]
     pub run: RunOptions,
 }
 
-/// The options that `import` and `retry` share.
+/// The options that `import` and `retry` share. A mapping decides none of them but those of
+/// [`DeliveryOptions`].
 #[derive(Debug, Clone, Args)]
+#[command(mut_args(|arg| arg.hide_env_values(true)))]
 pub struct RunOptions {
-    /// Where shipments go, and what is remembered of them
-    #[command(flatten)]
-    pub target: TargetOptions,
-    /// How they go there
-    #[command(flatten)]
-    pub delivery: DeliveryOptions,
-    /// What is shown meanwhile
-    #[command(flatten)]
-    pub progress: ProgressOptions,
-}
+    /// Where the rows go that were not accepted, to be mended and imported [default: like the
+    /// results, with .failed.csv]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    pub failed_rows: Option<PathBuf>,
+    /// Where the machine-readable summary goes [default: like the results, with .json]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    pub summary: Option<PathBuf>,
+    /// The export that is joined, in place of the one that the mapping names [default: the file of
+    /// [join]]
+    #[arg(long, value_name = "PATH", help_heading = "Files")]
+    pub join: Option<PathBuf>,
+    /// A constant for one field, over the mapping; may be given several times
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set, help_heading = "Payload")]
+    pub set: Vec<(Field, String)>,
 
-/// Where shipments go, and what is remembered of them. A mapping decides none of it.
-#[derive(Debug, Clone, Args)]
-pub struct TargetOptions {
     /// Where shipments go; https, or http on this machine
     #[arg(long, value_name = "URL", help_heading = "Target", conflicts_with = "sandbox")]
-    #[arg(env = "LATESHIP_ENDPOINT", hide_env_values = true, default_value = DEFAULT_ENDPOINT)]
+    #[arg(env = "LATESHIP_ENDPOINT", default_value = DEFAULT_ENDPOINT)]
     pub endpoint: Endpoint,
     /// Send to an endpoint of the run's own that answers as the webhook does; needs no credentials
     /// [default: off]
@@ -157,16 +127,14 @@ pub struct TargetOptions {
     pub sandbox: bool,
     /// A TOML file with email and api_key, readable by its owner alone [default:
     /// LATESHIPMENT_EMAIL and LATESHIPMENT_API_KEY in the environment]
-    #[arg(long, value_name = "FILE", help_heading = "Target")]
-    #[arg(env = "LATESHIP_CREDENTIALS", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", help_heading = "Target", env = "LATESHIP_CREDENTIALS")]
     pub credentials: Option<PathBuf>,
 
     /// Where accepted shipments are remembered, so that the same command again sends only what is
     /// new, changed or was not accepted [default: ledger.db in your state folder; none for an
     /// endpoint on this machine]
-    #[arg(long, value_name = "PATH", help_heading = "Memory")]
+    #[arg(long, value_name = "PATH", help_heading = "Memory", env = "LATESHIP_LEDGER")]
     #[arg(conflicts_with_all = ["no_ledger", "sandbox"])]
-    #[arg(env = "LATESHIP_LEDGER", hide_env_values = true)]
     pub ledger: Option<PathBuf>,
     /// Remember nothing and look nothing up: then a run that is started again sends everything
     /// again, what is in doubt cannot be held, and the .partial file of a killed run is in the way
@@ -176,63 +144,69 @@ pub struct TargetOptions {
     /// Send also what the ledger says was accepted [default: off]
     #[arg(long, help_heading = "Memory")]
     pub resend: bool,
+
+    /// How they go there
+    #[command(flatten)]
+    pub delivery: DeliveryOptions,
+    /// When progress is shown: auto (a bar on a terminal, else a line every 30 s), always (with -q
+    /// as well) or never [default: auto; never with --log-format json]
+    #[arg(long, value_name = "WHEN", help_heading = MESSAGES, env = "LATESHIP_PROGRESS")]
+    pub progress: Option<Mode>,
 }
 
 /// How shipments are sent. Each option is also a key of the mapping's `[delivery]`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = PACE)]
 pub struct DeliveryOptions {
     /// What becomes of a shipment that may have been accepted, since its answer was lost or the run
     /// was killed: resend (its message says so then) or hold (it stays in_doubt for a person)
     #[arg(long, value_name = "WHAT", help_heading = "Memory")]
-    #[arg(env = "LATESHIP_IN_DOUBT", hide_env_values = true, default_value = "resend")]
+    #[arg(env = "LATESHIP_IN_DOUBT", default_value = "resend")]
     pub in_doubt: InDoubt,
     /// What becomes of a shipment that was accepted with another payload: send or skip
     #[arg(long, value_name = "WHAT", help_heading = "Memory")]
-    #[arg(env = "LATESHIP_CHANGED", hide_env_values = true, default_value = "send")]
+    #[arg(env = "LATESHIP_CHANGED", default_value = "send")]
     pub changed: Changed,
     /// How long to wait for another run that writes the same results or sends for the same account
     #[arg(long, value_name = "TIME", help_heading = "Memory", value_parser = parse_duration)]
-    #[arg(env = "LATESHIP_WAIT", hide_env_values = true, default_value = "0s")]
+    #[arg(env = "LATESHIP_WAIT", default_value = "0s")]
     pub wait: Duration,
 
     /// Requests started per second, minute or hour, repeated ones included: 10/s, 90/m, 5000/h or
     /// unlimited, which is the default with --sandbox
-    #[arg(long, value_name = "RATE", help_heading = PACE)]
-    #[arg(env = "LATESHIP_RATE", hide_env_values = true, default_value = "10/s")]
+    #[arg(long, value_name = "RATE", env = "LATESHIP_RATE", default_value = "10/s")]
     #[arg(default_value_if("sandbox", "true", "unlimited"))]
     pub rate: Rate,
     /// Requests in flight at most; fewer while the endpoint asks for it
-    #[arg(long, value_name = "N", help_heading = PACE, value_parser = whole_number::<NonZeroUsize>(1..=10_000))]
-    #[arg(env = "LATESHIP_CONCURRENCY", hide_env_values = true, default_value = "16")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<NonZeroUsize>(1..=10_000))]
+    #[arg(env = "LATESHIP_CONCURRENCY", default_value = "16")]
     pub concurrency: NonZeroUsize,
     /// Attempts per shipment for answers worth another one
-    #[arg(long, value_name = "N", help_heading = PACE, value_parser = whole_number::<NonZeroU32>(1..=1000))]
-    #[arg(env = "LATESHIP_MAX_ATTEMPTS", hide_env_values = true, default_value = "5")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<NonZeroU32>(1..=1000))]
+    #[arg(env = "LATESHIP_MAX_ATTEMPTS", default_value = "5")]
     pub max_attempts: NonZeroU32,
     /// For one request, from its start to the end of its answer
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_time_limit)]
-    #[arg(env = "LATESHIP_TIMEOUT", hide_env_values = true, default_value = "30s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
+    #[arg(env = "LATESHIP_TIMEOUT", default_value = "30s")]
     pub timeout: Duration,
     /// For connecting; not longer than --timeout [default: 10s, or --timeout where that is shorter]
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_time_limit)]
-    #[arg(env = "LATESHIP_CONNECT_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
+    #[arg(env = "LATESHIP_CONNECT_TIMEOUT")]
     pub connect_timeout: Option<Duration>,
     /// How long an endpoint that answers nothing useful is waited for before the run stops
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_duration)]
-    #[arg(env = "LATESHIP_GIVE_UP_AFTER", hide_env_values = true, default_value = "2h")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(env = "LATESHIP_GIVE_UP_AFTER", default_value = "2h")]
     pub give_up_after: Duration,
     /// Stop after N shipments in a row that were not accepted (0: never), or once N% of at least
     /// 100 answered ones were not
-    #[arg(long, value_name = "N|N%", help_heading = PACE)]
-    #[arg(env = "LATESHIP_MAX_FAILURES", hide_env_values = true, default_value = "100")]
+    #[arg(long, value_name = "N|N%", env = "LATESHIP_MAX_FAILURES", default_value = "100")]
     pub max_failures: MaxFailures,
     /// Stop cleanly at this time of day, like 06:30 [default: at the end]
-    #[arg(long, value_name = "HH:MM", help_heading = PACE, value_parser = parse_time_of_day)]
-    #[arg(env = "LATESHIP_STOP_AT", hide_env_values = true)]
+    #[arg(long, value_name = "HH:MM", value_parser = parse_time_of_day, env = "LATESHIP_STOP_AT")]
     pub stop_at: Option<Time>,
     /// Stop cleanly after this time, like 90m [default: at the end]
-    #[arg(long, value_name = "TIME", help_heading = PACE, value_parser = parse_time_limit)]
-    #[arg(env = "LATESHIP_MAX_DURATION", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
+    #[arg(env = "LATESHIP_MAX_DURATION")]
     pub max_duration: Option<Duration>,
 }
 
@@ -243,16 +217,6 @@ pub struct InputOptions {
     #[arg(long, value_name = "N", help_heading = PACE, value_parser = whole_number::<u64>(0..=u64::MAX))]
     #[arg(env = "LATESHIP_MIN_SHIPMENTS", hide_env_values = true, default_value = "0")]
     pub min_shipments: u64,
-}
-
-/// What is shown while a run goes on.
-#[derive(Debug, Clone, Args)]
-pub struct ProgressOptions {
-    /// When progress is shown: auto (a bar on a terminal, else a line every 30 s), always (with -q
-    /// as well) or never [default: auto; never with --log-format json]
-    #[arg(long, value_name = "WHEN", help_heading = MESSAGES)]
-    #[arg(env = "LATESHIP_PROGRESS", hide_env_values = true)]
-    pub progress: Option<Mode>,
 }
 
 /// How much is written to standard error; the same for every command.
@@ -275,17 +239,9 @@ pub struct MessageOptions {
 /// # Errors
 /// No `=`, or no field of that name.
 pub fn parse_set(typed: &str) -> Result<(Field, String), Unfit> {
-    let (name, value) = typed
-        .split_once('=')
-        .ok_or_else(|| Unfit::new("expected FIELD=VALUE, like package_status=shipped"))?;
-    let name = name.trim();
-    let field = Field::by_name(name).ok_or_else(|| {
-        let near = text::nearest(name, Field::TABLE.iter().map(|spec| spec.name));
-        let near = near.first().map(|near| format!(": did you mean {near}?")).unwrap_or_default();
-        let name = text::quoted(name);
-        Unfit::new(format!("{name} is no field of the payload{near}; `lateship fields` lists them"))
-    })?;
-    Ok((field, value.to_owned()))
+    let unfit = || Unfit::new("expected FIELD=VALUE, like package_status=shipped");
+    let (name, value) = typed.split_once('=').ok_or_else(unfit)?;
+    Ok((name.trim().parse()?, value.to_owned()))
 }
 
 /// Reads the status of rows that a retry can send.

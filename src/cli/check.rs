@@ -16,11 +16,10 @@ use super::report::{self, Columns};
 use super::{Surroundings, json, parser_of, pretty, print};
 use crate::Error;
 use crate::error::exit;
-use crate::inputs::{Inputs, OtherFile};
+use crate::inputs::{InputPath, Inputs, OtherFile};
 use crate::mapping::Bound;
 use crate::options::delivery::load_mapping;
 use crate::options::parse_set;
-use crate::options::run::{check_set, inputs};
 use crate::packed::Watch;
 use crate::row::Encoding;
 use crate::shipment::Field;
@@ -100,12 +99,8 @@ pub(super) struct Flags {
 
 impl Flags {
     pub(super) fn run(self, around: &Surroundings<'_>) -> Result<u8, Error> {
-        let inputs = inputs(&self.inputs)?;
-        check_set(&self.set)?;
-        let mut mapping = load_mapping(&self.mapping)?;
-        if let Some(encoding) = self.encoding {
-            mapping.pin_encoding(encoding);
-        }
+        let inputs = InputPath::from_args(&self.inputs)?;
+        let mapping = load_mapping(&self.mapping, self.encoding)?;
         let inputs = Inputs::prepare(
             &inputs,
             Arc::new(mapping),

@@ -15,9 +15,9 @@ use super::{Surroundings, pretty, print};
 use crate::Error;
 use crate::error::exit;
 use crate::init::{self, Confidence, Preview, Proposal, SAMPLE_ROWS, Sample};
-use crate::options::input::InputPath;
+use crate::inputs::InputPath;
 use crate::row::{Encoding, Form, Reading, Row};
-use crate::source::{Readable, Source};
+use crate::source::Source;
 use crate::text;
 
 const LONG_ABOUT: &str = "\
@@ -81,11 +81,7 @@ impl Flags {
         {
             return Err(Error::MappingExists(path.clone()));
         }
-        let folder = std::env::temp_dir();
-        let readable = match &input {
-            InputPath::Stdin => Readable::standard_input(&folder)?,
-            InputPath::File(path) | InputPath::Known { path, .. } => Readable::file(path, &folder)?,
-        };
+        let readable = input.open(&std::env::temp_dir())?;
         let form = Form { encoding: self.encoding, ..Form::default() };
         let source = Source::open(0, readable.path(), readable.shown(), &form)?;
         let found = source.about().found().to_string();

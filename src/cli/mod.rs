@@ -28,7 +28,7 @@ use crate::Error;
 use crate::error::exit;
 use crate::log::{self, Format, Level};
 use crate::options::command_line::{CommandLine, Environment, without_environment};
-use crate::options::{MessageOptions, ProgressOptions};
+use crate::options::{MessageOptions, RunOptions};
 use crate::progress::{Mode, Screen};
 
 const LONG_ABOUT: &str = "\
@@ -134,7 +134,7 @@ impl Cli {
         let MessageOptions { quiet, verbose, log_format } = line.parse(environment, &[])?;
         let progress = match &self.command {
             Command::Import(_) | Command::Retry(_) => {
-                line.parse::<ProgressOptions>(environment, &[])?.progress
+                line.parse::<RunOptions>(environment, &[])?.progress
             }
             _ => None,
         };

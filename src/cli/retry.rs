@@ -51,6 +51,16 @@ Exit codes: (all rows count, those carried over as well)
 const ENDPOINT: &str = "Another address for the shipments; https, or http on this machine [default: the one of the \
                         earlier run]";
 
+const JOIN: &str = "The export that is joined [default: the one of the earlier run]";
+
+const SET: &str = "A constant for one field, over the mapping and those of the earlier run; may be given several times";
+
+const FAILED_ROWS: &str =
+    "Where the rows go that are still not accepted [default: where they were]";
+
+const SUMMARY: &str =
+    "The summary of the earlier run, which is replaced [default: RESULTS with .json]";
+
 const SANDBOX: &str =
     "Send to a sandbox of the run's own; only for what was sent to one [default: off]";
 
@@ -66,18 +76,26 @@ const PROGRESS: &str =
 /// Send what an earlier run left: the rows that were not accepted
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
-#[command(mut_arg("endpoint", |arg| from_summary(arg, ENDPOINT)))]
-#[command(mut_arg("in_doubt", |arg| from_summary(arg, IN_DOUBT)))]
-#[command(mut_arg("sandbox", |arg| arg.help(SANDBOX)), mut_arg("ledger", |arg| arg.help(LEDGER)))]
-#[command(mut_arg("progress", |arg| arg.help(PROGRESS)))]
+#[command(mut_args(for_retry))]
 pub(super) struct Flags {
     #[command(flatten)]
     args: RetryArgs,
 }
 
-/// An option that the summary of the earlier run stands behind, not the environment.
-fn from_summary(arg: Arg, help: &'static str) -> Arg {
-    arg.help(help).hide_env(true).hide_default_value(true)
+/// The option as a retry has it: the summary of the earlier run lies under it.
+fn for_retry(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "endpoint" => arg.help(ENDPOINT).hide_env(true).hide_default_value(true),
+        "in_doubt" => arg.help(IN_DOUBT).hide_env(true).hide_default_value(true),
+        "sandbox" => arg.help(SANDBOX),
+        "ledger" => arg.help(LEDGER),
+        "progress" => arg.help(PROGRESS),
+        "failed_rows" => arg.help(FAILED_ROWS),
+        "summary" => arg.help(SUMMARY),
+        "join" => arg.help(JOIN).help_heading(None),
+        "set" => arg.help(SET).help_heading(None),
+        _ => arg,
+    }
 }
 
 pub(super) fn run(around: Surroundings<'_>) -> Result<u8, Error> {

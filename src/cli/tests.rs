@@ -46,13 +46,13 @@ fn flags_arrive_with_their_types() {
     let messages: MessageOptions = line.parse(&nothing, &[]).expect("options");
     assert_eq!((messages.quiet, messages.verbose, messages.log_format), (false, 2, Format::Json));
     let args: options::ImportArgs = line.parse(&nothing, &[]).expect("options");
-    assert_eq!(args.run.progress.progress, Some(Mode::Never));
+    assert_eq!(args.run.progress, Some(Mode::Never));
     assert_eq!(args.inputs, ["a.csv", "-"]);
     assert_eq!(args.limit, Some(7));
     assert_eq!(args.run.delivery.rate.to_string(), "90/m");
     assert_eq!(args.run.delivery.max_failures.to_string(), "20%");
-    assert_eq!(args.set.len(), 2);
-    assert!(args.run.target.endpoint.is_loopback());
+    assert_eq!(args.run.set.len(), 2);
+    assert!(args.run.endpoint.is_loopback());
 }
 
 #[test]
@@ -156,9 +156,7 @@ fn variable_with_nonsense_is_named_by_every_command_that_reads_it() {
             |asked: &str| (asked == variable).then(|| OsString::from("no such thing"));
         let (cli, line) = parse(line).expect("a command");
         match cli.run(line, &environment).expect_err(variable) {
-            Error::Settings(options::error::Error::Variable { name, .. }) => {
-                assert_eq!(name, variable);
-            }
+            Error::Variable { name, .. } => assert_eq!(name, variable),
             other => panic!("{variable}: {other}"),
         }
     }

@@ -53,18 +53,16 @@ impl Mapping {
         name.contains(['/', '\\']) || name.to_ascii_lowercase().ends_with(".toml")
     }
 
-    /// Takes `form` for what it does not say itself of the input's form.
-    pub fn assume(&mut self, form: &Form) {
-        let own = &mut self.spec.form;
-        own.delimiter = own.delimiter.or(form.delimiter);
-        own.quote = own.quote.or(form.quote);
-        own.skip_lines = own.skip_lines.or(form.skip_lines);
-        own.encoding = own.encoding.or(form.encoding);
+    /// Takes `encoding` for that of the input where it says none itself.
+    pub fn assume_encoding(&mut self, encoding: Option<Encoding>) {
+        let own = &mut self.spec.form.encoding;
+        *own = own.or(encoding);
     }
 
-    /// Takes `encoding` for that of the input, whatever the mapping says.
-    pub fn pin_encoding(&mut self, encoding: Encoding) {
-        self.spec.form.encoding = Some(encoding);
+    /// Takes `encoding`, if there is one, for that of the input, whatever the mapping says.
+    pub fn pin_encoding(&mut self, encoding: Option<Encoding>) {
+        let own = &mut self.spec.form.encoding;
+        *own = encoding.or(*own);
     }
 
     /// Parses the text of a mapping; `name` is what errors call it, and the path from which a path

@@ -5,16 +5,16 @@
 //! the one parser of the option; defaults are clap's. Built by `cli`, used by `run` and `retry`.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::path::Path;
+use std::{fmt, iter};
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use super::error::Error;
 use super::{MessageOptions, RunOptions};
+use crate::error::Error;
 use crate::text;
 
 /// Gives the value of an environment variable by its name.
@@ -23,17 +23,14 @@ pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 /// Options that belong to one run alone: where it writes, how many rows it reads or wants.
 const OF_ONE_RUN: [&str; 5] = ["results", "failed_rows", "summary", "limit", "min_shipments"];
 
-/// Options of a retry that it takes from the summary, or that would send more than what is left.
-const NOT_RETRIED: [&str; 5] = ["endpoint", "ledger", "no_ledger", "in_doubt", "resend"];
-
 /// A command and its options as they were typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandLine {
-    commands: Vec<String>,
     typed: Vec<TypedOption>,
 }
 
-/// An option, or a positional argument, with the words that give it.
+/// An option, or a positional argument, with the words that give it. The first one has no id; its
+/// words name the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TypedOption {
     id: String,
@@ -44,23 +41,18 @@ struct TypedOption {
 impl CommandLine {
     /// What `matches` of `command` (which must be built) hold; the innermost command's options.
     pub fn from_matches(mut command: &Command, mut matches: &ArgMatches) -> Self {
-        let mut commands = Vec::new();
+        let mut names = Vec::new();
         while let Some((name, inner)) = matches.subcommand() {
-            let Some(subcommand) = command.find_subcommand(name) else { break };
-            (command, matches) = (subcommand, inner);
-            commands.push(name.to_owned());
+            (command, matches) = (command.find_subcommand(name).unwrap_or(command), inner);
+            names.push(name.into());
         }
-        let was_typed = |arg: &&Arg| {
-            matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
-        };
-        let mut args: Vec<&Arg> = command.get_arguments().filter(was_typed).collect();
-        args.sort_by_key(|arg| {
-            matches.indices_of(arg.get_id().as_str()).and_then(|mut at| at.next())
-        });
-        Self {
-            commands,
-            typed: args.into_iter().map(|arg| TypedOption::new(arg, matches)).collect(),
-        }
+        let source = |arg: &Arg| matches.value_source(arg.get_id().as_str());
+        let mut args: Vec<&Arg> = command.get_arguments().collect();
+        args.retain(|arg| source(arg) == Some(ValueSource::CommandLine));
+        args.sort_by_key(|arg| matches.index_of(arg.get_id().as_str()));
+        let names = TypedOption { id: String::new(), is_positional: true, words: names };
+        let typed = args.into_iter().map(|arg| TypedOption::new(arg, matches));
+        Self { typed: iter::once(names).chain(typed).collect() }
     }
 
     /// Whether the option was typed.
@@ -94,53 +86,42 @@ impl CommandLine {
             }
             let name = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
             if let Some(value) = variable(environment, name) {
-                if let Some(reason) = refusal(&table, arg, &value) {
-                    return Err(Error::Variable { name: name.to_owned(), reason });
-                }
+                let unfit = |reason| Error::Variable { name: name.to_owned(), reason };
+                check_value(&table, arg, &value).map_err(unfit)?;
                 line.extend(flag_with(arg, &value));
             } else if let Some((_, value)) = mapped.iter().find(|(key, _)| key == id) {
                 line.extend(flag_with(arg, value.as_ref()));
             }
         }
-        line.append(&mut positional);
-        let matches = without_environment(table).try_get_matches_from(line)?;
-        Ok(T::from_arg_matches(&matches)?)
+        let matches = without_environment(table).try_get_matches_from([line, positional].concat());
+        let parsed = matches.and_then(|matches| T::from_arg_matches(&matches));
+        parsed.map_err(|error| Error::Usage(error.to_string()))
     }
 
-    /// The same command with `input` in place of its inputs, and without what belongs to one run.
-    #[must_use]
-    pub fn with_input(&self, input: &Path) -> Self {
-        let mut other = self.clone();
-        other.typed.retain(|option| !OF_ONE_RUN.contains(&option.id.as_str()));
-        for inputs in other.typed.iter_mut().filter(|option| option.id == "inputs") {
-            inputs.words = vec![input.into()];
-        }
-        other
+    /// The command that imports `input` alike, as a shell takes it, without what belongs to one run.
+    pub fn with_input(&self, input: &Path) -> String {
+        self.write("import", input, |option| !OF_ONE_RUN.contains(&option.id.as_str()))
     }
 
-    /// The command that retries `results`, with the typed options that its summary does not hold;
-    /// with the endpoint where `with_endpoint` says so.
-    #[must_use]
-    pub fn retrying(&self, results: &Path, with_endpoint: bool) -> Self {
+    /// The command that retries `results`, as a shell takes it, with the typed options that their
+    /// summary does not hold.
+    pub fn retrying(&self, results: &Path) -> String {
         let table = MessageOptions::augment_args(table::<RunOptions>());
-        let is_kept = |option: &&TypedOption| {
-            table.get_arguments().any(|arg| arg.get_id().as_str() == option.id)
-                && (!NOT_RETRIED.contains(&option.id.as_str())
-                    || (with_endpoint && option.id == "endpoint"))
-        };
-        let mut typed = vec![TypedOption {
-            id: "results".to_owned(),
-            is_positional: true,
-            words: vec![results.into()],
-        }];
-        typed.extend(self.typed.iter().filter(is_kept).cloned());
-        Self { commands: vec!["retry".to_owned()], typed }
+        self.write("retry", results, |option| match option.id.as_str() {
+            // Without its query, in which a key may be, the summary has it.
+            "endpoint" => option.words.iter().any(|word| word.as_encoded_bytes().contains(&b'?')),
+            "failed_rows" | "join" | "set" | "ledger" | "no_ledger" | "in_doubt" => false,
+            // --resend would send more than what is left.
+            id => id != "resend" && table.get_arguments().any(|arg| arg.get_id() == id),
+        })
     }
 
-    /// Adds an option with a value at the end.
-    pub fn push(&mut self, flag: &str, value: &OsStr) {
-        let words = words_with(flag, value);
-        self.typed.push(TypedOption { id: flag.to_owned(), is_positional: false, words });
+    /// `command` for `file`, with the flags that are kept.
+    fn write(&self, command: &str, file: &Path, is_kept: impl Fn(&TypedOption) -> bool) -> String {
+        let words = vec![command.into(), file.into()];
+        let names = TypedOption { id: String::new(), is_positional: true, words };
+        let kept = self.typed.iter().filter(|option| !option.is_positional && is_kept(option));
+        Self { typed: iter::once(names).chain(kept.cloned()).collect() }.to_string()
     }
 }
 
@@ -148,7 +129,6 @@ impl CommandLine {
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("lateship")?;
-        self.commands.iter().try_for_each(|name| write!(f, " {name}"))?;
         for option in &self.typed {
             for word in &option.words {
                 // A path that would be taken for a flag.
@@ -171,11 +151,10 @@ impl TypedOption {
                 vec![format!("-{}", letters.repeat(matches.get_count(id).into())).into()]
             }
             _ if arg.is_positional() => occurrences.flatten().map(OsStr::to_owned).collect(),
-            _ => occurrences
-                .flat_map(|values| {
-                    flag_with(arg, &values.collect::<Vec<_>>().join(OsStr::new(",")))
-                })
-                .collect(),
+            _ => {
+                let join = |values| Vec::from_iter(values).join(OsStr::new(","));
+                occurrences.map(join).flat_map(|value| flag_with(arg, &value)).collect()
+            }
         };
         Self { id: id.to_owned(), is_positional: arg.is_positional(), words }
     }
@@ -192,17 +171,14 @@ pub fn without_environment(command: Command) -> Command {
     command.mut_args(|arg| arg.env(Resettable::Reset)).mut_subcommands(without_environment)
 }
 
-/// What is expected instead of `value`, where the option does not take it.
-pub(super) fn refusal(table: &Command, arg: &Arg, value: &OsStr) -> Option<String> {
+/// Whether the option takes `value`; if not, what it expects.
+pub(super) fn check_value(table: &Command, arg: &Arg, value: &OsStr) -> Result<(), String> {
     let table = without_environment(table.clone());
-    let error = table.try_get_matches_from(flag_with(arg, value)).err()?;
-    match error.kind() {
-        ErrorKind::InvalidUtf8 => Some("expected plain text".to_owned()),
-        ErrorKind::ValueValidation | ErrorKind::InvalidValue => Some(
-            std::error::Error::source(&error)
-                .map_or_else(|| "expected another value".to_owned(), ToString::to_string),
-        ),
-        _ => None,
+    let Err(error) = table.try_get_matches_from(flag_with(arg, value)) else { return Ok(()) };
+    match std::error::Error::source(&error) {
+        _ if error.kind() == ErrorKind::InvalidUtf8 => Err("expected plain text".to_owned()),
+        // Without a reason, it is other options that are missing.
+        reason => reason.map_or(Ok(()), |reason| Err(reason.to_string())),
     }
 }
 
@@ -213,24 +189,21 @@ pub fn variable(environment: &Environment<'_>, name: &str) -> Option<OsString> {
 
 /// `-o` or, without a short form, `--rate`.
 fn flag(arg: &Arg) -> String {
-    arg.get_short().map_or_else(
-        || format!("--{}", arg.get_long().unwrap_or_default()),
-        |short| format!("-{short}"),
-    )
-}
-
-fn flag_with(arg: &Arg, value: &OsStr) -> Vec<OsString> {
-    words_with(&flag(arg), value)
+    match arg.get_short() {
+        Some(short) => format!("-{short}"),
+        None => format!("--{}", arg.get_long().unwrap_or_default()),
+    }
 }
 
 /// The words that give a flag its value: one where the value would be taken for a flag, else two.
-fn words_with(flag: &str, value: &OsStr) -> Vec<OsString> {
+fn flag_with(arg: &Arg, value: &OsStr) -> Vec<OsString> {
+    let mut flag = OsString::from(flag(arg));
     if !is_dashed(value) {
-        return vec![flag.into(), value.into()];
+        return vec![flag, value.into()];
     }
-    let mut word = OsString::from(format!("{flag}="));
-    word.push(value);
-    vec![word]
+    flag.push("=");
+    flag.push(value);
+    vec![flag]
 }
 
 fn is_dashed(word: &OsStr) -> bool {

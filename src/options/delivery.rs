@@ -2,17 +2,20 @@
 
 use clap::{Args, Command};
 
-use super::command_line::{refusal, table};
+use super::command_line::{check_value, table};
 use super::{DeliveryOptions, InputOptions, RunOptions};
 use crate::mapping::{self, DeliveryKeys, Mapping};
+use crate::row::Encoding;
 
 /// Reads a mapping, the options in its `[delivery]` checked: a path where it has a `/` or ends in
-/// `.toml`, else a built-in name.
+/// `.toml`, else a built-in name. An `encoding` replaces the one that it says.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load_mapping(name: &str) -> Result<Mapping, mapping::Error> {
-    Mapping::load_with(name, &keys())
+pub fn load_mapping(name: &str, encoding: Option<Encoding>) -> Result<Mapping, mapping::Error> {
+    let mut mapping = Mapping::load_with(name, &keys())?;
+    mapping.pin_encoding(encoding);
+    Ok(mapping)
 }
 
 /// What `[delivery]` takes.
@@ -32,5 +35,5 @@ fn check(key: &str, value: &str, quoted: bool) -> Result<(), String> {
         (Some("N" | "N|N%"), false) | (_, true) => (value, ""),
         (_, false) => (value, ", in quotes"),
     };
-    refusal(&table, arg, value.as_ref()).map_or(Ok(()), |expected| Err(expected + quotes))
+    check_value(&table, arg, value.as_ref()).map_err(|expected| expected + quotes)
 }

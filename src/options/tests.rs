@@ -9,10 +9,10 @@ use clap::{Args, Command};
 use tempfile::TempDir;
 
 use super::command_line::{CommandLine, without_environment};
-use super::error::Error;
-use super::input::InputPath;
-use super::run::{RunSettings, RunTarget};
+use super::run::RunSettings;
 use super::*;
+use crate::error::Error;
+use crate::inputs::InputPath;
 use crate::limits::{Limits, Unit};
 use crate::{results, secret};
 
@@ -89,9 +89,11 @@ fn precedence_is_flag_environment_mapping_default() {
 
     let settings = import(mapped, &set, &[]).expect("settings");
     assert_eq!(settings.limits.concurrency.get(), 2);
-    assert_eq!((settings.min_shipments, settings.wait), (7, Duration::from_secs(60)));
+    let args = settings.args;
+    assert_eq!(args.input.min_shipments, 7);
+    assert_eq!(args.run.delivery.wait, Duration::from_secs(60));
     let settings = import(mapped, ACCOUNT, &["--min-shipments", "0"]).expect("settings");
-    assert_eq!(settings.min_shipments, 0, "typed, though it is the default");
+    assert_eq!(settings.args.input.min_shipments, 0, "typed, though it is the default");
 }
 
 #[test]
@@ -169,8 +171,8 @@ fn sandbox_needs_no_credentials_and_sets_no_rate() {
         ("LATESHIP_LEDGER", "/tmp/ledger.db"),
     ];
     let settings = import("", &set, &["--sandbox"]).expect("settings");
-    assert!(matches!(settings.target, RunTarget::Sandbox));
-    assert_eq!((settings.limits.rate, settings.ledger.path), (Rate::Unlimited, None));
+    assert!(settings.credentials.is_none());
+    assert_eq!((settings.limits.rate, settings.ledger), (Rate::Unlimited, None));
     let slow = import("[delivery]\nrate = \"3/s\"\n", &[], &["--sandbox"]).expect("settings");
     assert_eq!(slow.limits.rate, per_second(3));
 }
@@ -180,7 +182,7 @@ fn credentials_are_needed_unless_nothing_is_sent() {
     let missing = import("", &[], &[]).expect_err("no credentials");
     assert!(matches!(missing, Error::Credentials(secret::Error::Missing)), "{missing}");
     let dry = import("", &[], &["--dry-run"]).expect("settings");
-    assert!(matches!(dry.target, RunTarget::Nowhere) && dry.dry_run);
+    assert!(dry.credentials.is_none() && dry.args.dry_run);
     assert!(dry.paths.results.ends_with("orders.dry-run.csv"), "{:?}", dry.paths);
 }
 
@@ -197,10 +199,8 @@ fn credentials_file_beats_the_environment() {
 #[test]
 fn endpoint_is_the_webhook_by_default_and_settings_show_no_secret() {
     let settings = import("", ACCOUNT, &[]).expect("settings");
-    let RunTarget::Endpoint { endpoint, credentials } = &settings.target else {
-        panic!("{:?}", settings.target)
-    };
-    assert_eq!(endpoint, &Endpoint::default());
+    assert_eq!(settings.args.run.endpoint, Endpoint::default());
+    let credentials = settings.credentials.as_ref().expect("credentials");
     assert_eq!(credentials.api_key.expose(), "SECRETKEY-7f3a");
     let shown = format!("{settings:?}");
     assert!(!shown.contains("SECRETKEY") && !shown.contains("ops@example.com"), "{shown}");
@@ -211,10 +211,8 @@ fn ledger_is_kept_for_a_loopback_endpoint_only_where_it_is_given() {
     let set = with_account(&[("LATESHIP_ENDPOINT", "http://127.0.0.1:8080/hook")]);
     let ledger = |set: &[(&str, &str)], flags: &[&str]| {
         let settings = import("", set, flags).expect("settings");
-        assert!(
-            matches!(settings.target, RunTarget::Endpoint { endpoint, .. } if endpoint.is_loopback())
-        );
-        settings.ledger.path
+        assert!(settings.args.run.endpoint.is_loopback());
+        settings.ledger
     };
     assert_eq!(ledger(&set, &[]), None);
     assert_eq!(ledger(&set, &["--ledger", "l.db"]), Some("l.db".into()));
@@ -278,14 +276,6 @@ fn standard_input_comes_alone_and_needs_results() {
 }
 
 #[test]
-fn set_takes_a_field_once() {
-    let twice = ["--set", "order_no=1", "--set", "carrier_type=UPS", "--set", "order_no=2"];
-    assert!(matches!(import("", ACCOUNT, &twice), Err(Error::SetTwice(Field::ORDER_NO))));
-    let once = import("", ACCOUNT, &twice[..4]).expect("settings");
-    assert_eq!(once.set.len(), 2);
-}
-
-#[test]
 fn set_names_a_field_and_takes_any_value() {
     assert_eq!(
         parse_set("product=a=b"),
@@ -341,7 +331,7 @@ fn command_line_with_another_input_leaves_out_what_belongs_to_one_run() {
         "--sandbox",
     ]);
     assert_eq!(
-        line.with_input(Path::new("a b.failed.csv")).to_string(),
+        line.with_input(Path::new("a b.failed.csv")),
         "lateship import 'a b.failed.csv' -m m.toml --rate 5/s --sandbox"
     );
 }
@@ -356,19 +346,15 @@ fn command_line_that_retries_keeps_what_the_summary_does_not_hold() {
     let rest = "--progress never --log-format json --changed skip --stop-at 06:30";
     let results = Path::new("my r.csv");
     assert_eq!(
-        line.retrying(results, false).to_string(),
-        format!("lateship retry 'my r.csv' {kept} {rest}")
-    );
-    assert_eq!(
-        line.retrying(results, true).to_string(),
+        line.retrying(results),
         format!("lateship retry 'my r.csv' {kept} --endpoint 'https://x.example.com/?k=1' {rest}")
     );
+    let line =
+        typed(&["lateship", "import", "a.csv", "-m", "m", "--endpoint", "https://x.example"]);
+    assert_eq!(line.retrying(results), "lateship retry 'my r.csv'");
     let again = typed(&["lateship", "retry", "r.csv", "--only", "failed,in_doubt", "--sandbox"]);
     assert_eq!(again.to_string(), "lateship retry r.csv --only failed,in_doubt --sandbox");
-    assert_eq!(
-        again.retrying(Path::new("r.csv"), false).to_string(),
-        "lateship retry r.csv --sandbox"
-    );
+    assert_eq!(again.retrying(Path::new("r.csv")), "lateship retry r.csv --sandbox");
 }
 
 #[test]
@@ -388,7 +374,7 @@ fn variable_of_each_option_is_named_after_its_flag_read_and_never_shown() {
             (Err(Error::Variable { name, .. }), Ok(_))
             | (Ok(_), Err(Error::Variable { name, .. })) => assert_eq!(name, variable),
             (Ok(args), Ok(_)) => {
-                let paths = [args.run.target.credentials, args.run.target.ledger];
+                let paths = [args.run.credentials, args.run.ledger];
                 assert!(paths.contains(&Some("/no/such thing".into())), "{variable}");
             }
             other => panic!("{variable}: {other:?}"),

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::inputs::{Ahead, Inputs, OtherFile};
 use crate::ledger::{Ledger, Scope};
 use crate::limits::{InDoubt, Limits};
-use crate::options::run::{RunSettings, RunTarget};
+use crate::options::run::RunSettings;
 use crate::results::{FailedRows, Leftover, Results, Summary, Terms, summary};
 
 /// How often a lock of another run is tried again.
@@ -27,15 +27,15 @@ pub(super) fn inputs(settings: &RunSettings) -> Result<(Inputs, Ahead), Error> {
     let inputs = Inputs::prepare(
         &settings.inputs,
         Arc::clone(&settings.mapping),
-        settings.set.clone(),
-        settings.join.as_deref(),
+        settings.args.run.set.clone(),
+        settings.args.run.join.as_deref(),
         settings.paths.folder(),
     )?;
     for remark in inputs.remarks() {
         tracing::warn!("{remark}");
     }
-    let wanted = settings.min_shipments;
-    let ahead = inputs.look_ahead(settings.limit, wanted)?;
+    let wanted = settings.args.input.min_shipments;
+    let ahead = inputs.look_ahead(settings.args.limit, wanted)?;
     if ahead.shipments < wanted {
         return Err(Error::TooFewShipments { found: ahead.shipments, wanted });
     }
@@ -53,11 +53,11 @@ pub(super) fn results(settings: &RunSettings, inputs: &Inputs) -> Result<Results
     let read: Vec<&Path> = inputs.paths().chain(inputs.others().map(OtherFile::path)).collect();
     settings.paths.check(&read)?;
     // A ledger knows what a killed run sent; without one its partial results are all there is.
-    let replace = settings.dry_run || settings.ledger.path.is_some();
+    let replace = settings.args.dry_run || settings.ledger.is_some();
     let terms = Terms {
         encoding: inputs.encoding(),
         leftover: if replace { Leftover::Replace } else { Leftover::Refuse },
-        failed_rows: match (settings.dry_run, settings.limits.in_doubt) {
+        failed_rows: match (settings.args.dry_run, settings.limits.in_doubt) {
             (true, _) => FailedRows::OnlyInvalid,
             (false, InDoubt::Resend) => FailedRows::All,
             (false, InDoubt::Hold) => FailedRows::ButInDoubt,
@@ -66,7 +66,7 @@ pub(super) fn results(settings: &RunSettings, inputs: &Inputs) -> Result<Results
         unordered: inputs.are_arranged(),
     };
     let (paths, names) = (&settings.paths, inputs.names());
-    wait_for_lock(settings.wait, || {
+    wait_for_lock(settings.args.run.delivery.wait, || {
         Ok(Results::create(paths, inputs.header(), inputs.dialect(), &names, terms)?)
     })
 }
@@ -77,16 +77,17 @@ pub(super) fn results(settings: &RunSettings, inputs: &Inputs) -> Result<Results
 /// # Errors
 /// When it cannot be used, or another run uses it.
 pub(super) fn ledger(settings: &RunSettings) -> Result<Option<Ledger>, Error> {
-    let (Some(path), RunTarget::Endpoint { endpoint, credentials }) =
-        (&settings.ledger.path, &settings.target)
-    else {
+    let (Some(path), Some(credentials)) = (&settings.ledger, &settings.credentials) else {
         return Ok(None);
     };
+    let endpoint = &settings.args.run.endpoint;
     let account = credentials.email.expose().to_owned();
     // The query hash has its place; runs with and without a query still share their memory.
     let scope = Scope { endpoint: endpoint.shown(), query_hash: None, account };
     let command = settings.command.to_string();
-    wait_for_lock(settings.wait, || Ok(Some(Ledger::open(path, &scope, &command)?)))
+    wait_for_lock(settings.args.run.delivery.wait, || {
+        Ok(Some(Ledger::open(path, &scope, &command)?))
+    })
 }
 
 /// Opens something, and tries again for at most `wait` as long as another run holds its lock.
@@ -112,7 +113,7 @@ pub(super) fn keep_copies(
     settings: &RunSettings,
     inputs: &mut Inputs,
 ) -> Result<Vec<PathBuf>, Error> {
-    if settings.dry_run {
+    if settings.args.dry_run {
         return Ok(Vec::new());
     }
     let place = settings.paths.input();

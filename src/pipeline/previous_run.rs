@@ -89,20 +89,21 @@ fn take_line(lines: &mut Vec<Entry>, payload: Option<u128>, index: usize) -> Opt
 impl PreviousRun {
     /// Opens the lines of the earlier run; `None` for an import.
     fn open(settings: &RunSettings, inputs: &Inputs) -> Result<Option<Self>, Error> {
-        let Some(options) = &settings.previous_run else { return Ok(None) };
+        let Some(only) = &settings.retry_only else { return Ok(None) };
+        let results = &settings.paths.results;
         let mut repeated = HashMap::new();
-        for line in Reader::open(&options.results)? {
+        for line in Reader::open(results)? {
             let line = line?;
             if line.outcome.status == Status::Skipped {
                 repeated.extend(line.payload.map(|payload| (payload, false)));
             }
         }
         Ok(Some(Self {
-            lines: LinesByRow::open(&options.results, inputs.names(), inputs.are_arranged())?,
+            lines: LinesByRow::open(results, inputs.names(), inputs.are_arranged())?,
             taken: Vec::new(),
-            only: options.only.clone(),
+            only: only.clone(),
             in_doubt: settings.limits.in_doubt,
-            keeps_accepted: !options.only.is_empty() || settings.ledger.changed == Changed::Skip,
+            keeps_accepted: !only.is_empty() || settings.args.run.delivery.changed == Changed::Skip,
             repeated,
             sent: HashSet::new(),
             overtaken: (0, None),

@@ -24,8 +24,8 @@ impl RunRecorder {
     pub(super) fn new(ledger: Option<Ledger>, settings: &RunSettings) -> Self {
         let policy = ResendPolicy {
             in_doubt: settings.limits.in_doubt,
-            changed: settings.ledger.changed,
-            resend: settings.ledger.resend,
+            changed: settings.args.run.delivery.changed,
+            resend: settings.args.run.resend,
         };
         Self { ledger, policy, recent: RefCell::default(), warned: Cell::new(false) }
     }

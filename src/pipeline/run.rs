@@ -29,7 +29,7 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
 
     let (mut inputs, ahead) = open_files::inputs(settings)?;
-    let target = OpenTarget::open(&settings.target, &settings.limits)?;
+    let target = OpenTarget::open(settings)?;
     let results = open_files::results(settings, &inputs)?;
     let ledger = open_files::ledger(settings)?;
     // Under the lock of the results: no other run replaces what is carried over, or the copies.
@@ -38,7 +38,7 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     let summary = RunSummary::begin(settings, &inputs, target.as_ref(), started)?;
     screen.say(&summary.forecast(&ahead));
 
-    let reader = Reader::start(inputs, settings.limit, previous);
+    let reader = Reader::start(inputs, settings.args.limit, previous);
     let sending = Sending {
         settings,
         target: target.as_ref(),

@@ -11,7 +11,7 @@ use crate::closing::{self, Hints};
 use crate::delivery::{Ending, Metrics, Signal, StopReason};
 use crate::error::{Error, exit};
 use crate::inputs::{Ahead, Inputs};
-use crate::options::run::{RunSettings, RunTarget};
+use crate::options::run::RunSettings;
 use crate::outcome::Status;
 use crate::progress::Screen;
 use crate::results::Results;
@@ -41,8 +41,12 @@ impl<'a> RunSummary<'a> {
         let at = paths.summary.as_path();
         let relative = |path: &Path| summary::relative(path, at);
         let names = inputs.names().into_iter().zip(inputs.paths());
-        let set =
-            settings.set.iter().map(|(field, value)| (field.name().to_owned(), value.clone()));
+        let set = settings
+            .args
+            .run
+            .set
+            .iter()
+            .map(|(field, value)| (field.name().to_owned(), value.clone()));
         let skip_lines = mapping.form().skip_lines;
         let file = Some(Path::new(mapping.name())).filter(|path| path.exists());
         let summary = Summary {
@@ -57,7 +61,7 @@ impl<'a> RunSummary<'a> {
                 bytes: None,
             },
             form: Some(FormUsed::new(inputs.dialect(), skip_lines, inputs.encoding())),
-            sandbox: matches!(settings.target, RunTarget::Sandbox),
+            sandbox: settings.args.run.sandbox && !settings.args.dry_run,
             endpoint: target.map_or(NOWHERE, |target| &target.shown).to_owned(),
             join: inputs.joined().map(|joined| {
                 let digest = joined.digest();
@@ -65,9 +69,9 @@ impl<'a> RunSummary<'a> {
                     .with_content(digest.bytes, &digest.sha256)
             }),
             in_doubt: settings.limits.in_doubt.to_string(),
-            ledger: settings.ledger.path.as_deref().map(relative),
+            ledger: settings.ledger.as_deref().map(relative),
             set: set.collect(),
-            dry_run: settings.dry_run,
+            dry_run: settings.args.dry_run,
             limits: LimitsUsed::from(&settings.limits),
             files: Files { results: relative(&paths.results), ..Files::default() },
             ..Summary::default()
@@ -78,7 +82,7 @@ impl<'a> RunSummary<'a> {
 
     /// What the run is about to do, in a line.
     pub(super) fn forecast(&self, ahead: &Ahead) -> String {
-        let endpoint = Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.dry_run);
+        let endpoint = Some(self.summary.endpoint.as_str()).filter(|_| !self.settings.args.dry_run);
         let now = ZonedDateTime::now().datetime();
         closing::forecast(ahead, &self.settings.limits, endpoint, now)
     }
@@ -120,7 +124,7 @@ impl<'a> RunSummary<'a> {
                 ending
             }
         };
-        let is_valid = settings.dry_run && finished.tally.get(Status::Invalid) == 0;
+        let is_valid = settings.args.dry_run && finished.tally.get(Status::Invalid) == 0;
         let (state, stop_reason, exit_code) = conclude(ending, left == 0 || is_valid);
         (summary.state, summary.stop_reason) = (state, stop_reason);
         summary.exit_code = Some(exit_code);
@@ -130,16 +134,19 @@ impl<'a> RunSummary<'a> {
         }
         summary.requests = metrics.requests();
         summary.requests_per_second = metrics.requests_per_second();
-        let path = &settings.paths.summary;
+        let paths = &settings.paths;
+        let path = &paths.summary;
         finished.enter_into(&mut summary, path);
         let written = summary.write(path);
 
         let failed_rows = finished.failed_rows.as_ref().map(|(path, _)| path.as_path());
-        let to_send = failed_rows.filter(|_| !settings.dry_run);
-        let retry = to_send.filter(|_| settings.limit.is_none()).map(|_| settings.retry_command());
+        let to_send = failed_rows.filter(|_| !settings.args.dry_run);
+        let retry = to_send
+            .filter(|_| settings.args.limit.is_none())
+            .map(|_| settings.command.retrying(&paths.results));
         // A retry does not know how its inputs were typed.
-        let fixed = to_send.filter(|_| settings.previous_run.is_none());
-        let fixed = fixed.map(|path| settings.command.with_input(path).to_string());
+        let fixed = to_send.filter(|_| settings.retry_only.is_none());
+        let fixed = fixed.map(|path| settings.command.with_input(path));
         let hints = Hints {
             results: Some(&finished.results),
             failed_rows,

@@ -2,8 +2,7 @@
 
 use crate::delivery::Http;
 use crate::error::Error;
-use crate::limits::Limits;
-use crate::options::run::RunTarget;
+use crate::options::run::RunSettings;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secret::{Credentials, Secret};
 
@@ -23,20 +22,18 @@ pub(super) struct OpenTarget {
 impl OpenTarget {
     /// Prepares the endpoint, and starts the sandbox where that is the target. `None` where nothing
     /// is sent.
-    pub(super) fn open(target: &RunTarget, limits: &Limits) -> Result<Option<Self>, Error> {
-        let (endpoint, credentials, sandbox) = match target {
-            RunTarget::Nowhere => return Ok(None),
-            RunTarget::Endpoint { endpoint, credentials } => {
-                (endpoint.clone(), credentials.clone(), None)
-            }
-            RunTarget::Sandbox => {
+    pub(super) fn open(settings: &RunSettings) -> Result<Option<Self>, Error> {
+        let (endpoint, credentials, sandbox) = match &settings.credentials {
+            _ if settings.args.dry_run => return Ok(None),
+            Some(credentials) => (settings.args.run.endpoint.clone(), credentials.clone(), None),
+            None => {
                 let settings = SandboxSettings::default();
                 let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), settings)?;
                 let (email, key) = (Secret::new(SANDBOX_EMAIL)?, Secret::new(SANDBOX_API_KEY)?);
                 (sandbox.url().parse()?, Credentials::new(email, key), Some(sandbox))
             }
         };
-        let http = Http::new(&endpoint, credentials, limits)?;
+        let http = Http::new(&endpoint, credentials, &settings.limits)?;
         Ok(Some(Self { http, shown: endpoint.shown(), _sandbox: sandbox }))
     }
 }

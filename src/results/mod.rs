@@ -27,7 +27,7 @@ pub use error::{Error, RowName};
 pub use failed::FailedRows;
 pub use line::Labels;
 pub use lines_by_row::LinesByRow;
-pub use paths::{Ending, Paths};
+pub use paths::Paths;
 pub use reader::{Entry, Reader};
 pub use reasons::{MAX_REASONS, OTHER_REASONS};
 pub use summary::Summary;

@@ -10,13 +10,10 @@ use super::draft::folder_of;
 use super::draft::partial_of;
 
 /// What the results of an input are called by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// `orders.results.csv`
-    Results,
-    /// `orders.dry-run.csv`
-    DryRun,
-}
+const RESULTS: &str = ".results.csv";
+
+/// The same for a dry run.
+const DRY_RUN: &str = ".dry-run.csv";
 
 /// The three files of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +27,16 @@ pub struct Paths {
 }
 
 impl Paths {
+    /// The defaults for what is given: the results, else the first input. `None` where neither is.
+    pub fn new(results: Option<&Path>, input: Option<&Path>, dry_run: bool) -> Option<Self> {
+        Some(match (results, dry_run) {
+            (Some(results), true) => Self::of_dry_run(results),
+            (Some(results), false) => Self::from_results(results),
+            (None, true) => Self::named(input?, DRY_RUN),
+            (None, false) => Self::beside(input?),
+        })
+    }
+
     /// The folder of the results.
     pub fn folder(&self) -> &Path {
         folder_of(&self.results)
@@ -44,22 +51,23 @@ impl Paths {
 
     /// The defaults for an input: `orders.csv` and `orders.csv.gz` both give `orders.results.csv`
     /// beside themselves.
-    pub fn beside(input: &Path, ending: Ending) -> Self {
+    pub fn beside(input: &Path) -> Self {
+        Self::named(input, RESULTS)
+    }
+
+    fn named(input: &Path, ending: &str) -> Self {
         let mut name = stem(input);
-        name.push(match ending {
-            Ending::Results => ".results.csv",
-            Ending::DryRun => ".dry-run.csv",
-        });
+        name.push(ending);
         Self::from_results(&input.with_file_name(name))
     }
 
     /// The files of a dry run for given results, so that it never writes over those of a real one:
     /// `out.csv` and `out.results.csv` both give `out.dry-run.csv`.
-    pub fn of_dry_run(results: &Path) -> Self {
+    fn of_dry_run(results: &Path) -> Self {
         let name = results.file_stem().unwrap_or_default();
         let cut =
             name.to_str().and_then(|name| name.strip_suffix(".results")).map_or(name, OsStr::new);
-        Self::beside(&results.with_file_name(cut), Ending::DryRun)
+        Self::named(&results.with_file_name(cut), DRY_RUN)
     }
 
     /// The defaults for given results: `out.csv` and `out.results.csv` both have their failed rows
@@ -148,26 +156,18 @@ mod tests {
         for (input, ending, expected) in [
             (
                 "in/orders.csv",
-                Ending::Results,
+                RESULTS,
                 ["in/orders.results.csv", "in/orders.failed.csv", "in/orders.results.json"],
             ),
             (
                 "orders.csv.gz",
-                Ending::Results,
+                RESULTS,
                 ["orders.results.csv", "orders.failed.csv", "orders.results.json"],
             ),
-            (
-                "a.b.tsv",
-                Ending::DryRun,
-                ["a.b.dry-run.csv", "a.b.dry-run.failed.csv", "a.b.dry-run.json"],
-            ),
-            (
-                "orders",
-                Ending::Results,
-                ["orders.results.csv", "orders.failed.csv", "orders.results.json"],
-            ),
+            ("a.b.tsv", DRY_RUN, ["a.b.dry-run.csv", "a.b.dry-run.failed.csv", "a.b.dry-run.json"]),
+            ("orders", RESULTS, ["orders.results.csv", "orders.failed.csv", "orders.results.json"]),
         ] {
-            assert_eq!(three(&Paths::beside(Path::new(input), ending)), expected, "{input}");
+            assert_eq!(three(&Paths::named(Path::new(input), ending)), expected, "{input}");
         }
     }
 

@@ -186,7 +186,7 @@ impl Iterator for Reader {
 mod tests {
     use super::*;
     use crate::outcome::Status;
-    use crate::results::{Ending, Paths, Results, Terms};
+    use crate::results::{Paths, Results, Terms};
     use crate::row::{Dialect, Row};
     use std::fs;
 
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn results_that_are_carried_over_do_not_change() {
         let folder = tempfile::tempdir().expect("a folder");
-        let paths = Paths::beside(&folder.path().join("orders.csv"), Ending::Results);
+        let paths = Paths::beside(&folder.path().join("orders.csv"));
         let line = |row: u64, status| Entry {
             file: "orders.csv".to_owned(),
             row,

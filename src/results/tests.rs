@@ -21,7 +21,7 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let paths = Paths::beside(&folder.path().join("orders.csv"), Ending::Results);
+        let paths = Paths::beside(&folder.path().join("orders.csv"));
         Self { folder, paths }
     }
 

@@ -5,6 +5,10 @@
 //! case are the API's (`Number_of_items`).
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::limits::Unfit;
+use crate::text;
 
 /// What a field's value is, for the checks that warn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,6 +235,21 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl FromStr for Field {
+    type Err = Unfit;
+
+    fn from_str(name: &str) -> Result<Self, Unfit> {
+        Self::by_name(name).ok_or_else(|| {
+            let near = text::nearest(name, Self::TABLE.iter().map(|spec| spec.name));
+            let near = near.first().map(|near| format!(": did you mean {near}?"));
+            let (name, near) = (text::quoted(name), near.unwrap_or_default());
+            Unfit::new(format!(
+                "{name} is no field of the payload{near}; `lateship fields` lists them"
+            ))
+        })
     }
 }
 

@@ -8,16 +8,13 @@ use clap::Args;
 
 use crate::Error;
 use crate::endpoint::Endpoint;
-use crate::inputs::Inputs;
+use crate::inputs::{EarlierRun, InputPath, Inputs};
 use crate::ledger::{Key, Ledger, Scope};
 use crate::options::command_line::{Environment, variable};
 use crate::options::delivery::load_mapping;
-use crate::options::error::Error as OptionsError;
-use crate::options::input::InputPath;
 use crate::options::parse_set;
-use crate::options::retry::form_used;
 use crate::outcome::Status;
-use crate::results::{self, Summary};
+use crate::results;
 use crate::row::{Encoding, Row};
 use crate::secret::EMAIL_VARIABLE;
 use crate::shipment::Field;
@@ -57,14 +54,11 @@ pub(super) struct Adopt {
 impl Adopt {
     pub(super) fn run(self, ledger: &Path, environment: &Environment<'_>) -> Result<u64, Error> {
         let set = || variable(environment, EMAIL_VARIABLE)?.into_string().ok();
-        let account = self.account.or_else(set).ok_or(OptionsError::NoAccount)?.trim().to_owned();
+        let account = self.account.or_else(set).ok_or(Error::NoAccount)?.trim().to_owned();
         let Some(mapping) = &self.mapping else {
             return adopt_results(ledger, &self.input, self.endpoint, account);
         };
-        let mut mapping = load_mapping(mapping)?;
-        if let Some(encoding) = self.encoding {
-            mapping.pin_encoding(encoding);
-        }
+        let mapping = load_mapping(mapping, self.encoding)?;
         let (input, folder) = (InputPath::File(self.input), std::env::temp_dir());
         let inputs =
             Inputs::prepare(&[input], Arc::new(mapping), self.set, self.join.as_deref(), &folder)?;
@@ -85,32 +79,12 @@ fn adopt_results(
     endpoint: Option<Endpoint>,
     account: String,
 ) -> Result<u64, Error> {
-    let summary_path = path.with_extension("json");
-    let summary = Summary::read(&summary_path)?;
-    let folder = summary_path.parent().unwrap_or(Path::new(""));
-    let inputs: Vec<InputPath> = summary
-        .inputs
-        .iter()
-        .filter_map(|input| input.path.as_ref())
-        .map(|path| InputPath::File(folder.join(path)))
-        .collect();
-    let mapping = match &summary.mapping.path {
-        Some(path) => folder.join(path).to_string_lossy().into_owned(),
-        None => summary.mapping.name.clone(),
-    };
-    let set = summary
-        .set
-        .iter()
-        .filter_map(|(field, value)| Some((Field::by_name(field)?, value.clone())))
-        .collect();
-    let join =
-        summary.join.as_ref().and_then(|join| join.path.as_ref()).map(|path| folder.join(path));
-    let mut mapping = load_mapping(&mapping)?;
-    if let ([InputPath::File(path)], Some(used)) = (&inputs[..], &summary.form) {
-        mapping.assume(&form_used(used, path));
-    }
-    let inputs =
-        Inputs::prepare(&inputs, Arc::new(mapping), set, join.as_deref(), &std::env::temp_dir())?;
+    let EarlierRun { summary, inputs, mapping, set, join, encoding } =
+        EarlierRun::read(&path.with_extension("json"))?;
+    let mut mapping = load_mapping(&mapping, None)?;
+    mapping.assume_encoding(encoding);
+    let folder = std::env::temp_dir();
+    let inputs = Inputs::prepare(&inputs, Arc::new(mapping), set, join.as_deref(), &folder)?;
     let mut accepted = std::collections::HashSet::new();
     for entry in results::Reader::open(path)? {
         let entry = entry?;
