@@ -324,7 +324,7 @@ fn changed_input_is_named_also_when_the_run_stops_for_another_reason() {
     let workdir = workdir(&orders(400));
     let input = workdir.path("orders.csv");
     let server = TestServer::answering(move |_| {
-        std::fs::write(&input, orders(10)).expect("written");
+        fs::write(&input, orders(10)).expect("written");
         Answer::json(401, r#"{"message":"Authorization Header Error."}"#)
     });
     let run = import(&workdir, &["--endpoint", &server.url()]).run();
