@@ -118,13 +118,12 @@ impl PreviousRun {
     /// A line that cannot be read or is about another row, or an accepted row that has changed.
     pub(super) fn item(&mut self, unit: &Unit) -> Result<Option<WorkItem>, Error> {
         for Member { row, .. } in &unit.members {
-            let lines = self.lines.take(row)?;
-            for line in &lines {
-                self.note(line, true);
-            }
-            self.taken.push(lines);
+            self.taken.push(self.lines.take(row)?);
         }
         let mut earlier = std::mem::take(&mut self.taken);
+        for line in earlier.iter().flatten() {
+            self.note(line, true);
+        }
         if earlier.iter().all(Vec::is_empty) && !self.is_wanted(Status::NotAttempted) {
             return Ok(None);
         }
@@ -132,10 +131,10 @@ impl PreviousRun {
         let members = || unit.members.iter().enumerate();
         for (made, worked) in unit.made.iter().enumerate() {
             let lines = members().filter(|(_, member)| member.own.is_none());
-            let made = Some(made);
-            let lines =
-                lines.map(|(member, Member { row, .. })| Line { row, member, worked, made });
-            self.add(unit, &lines.collect::<Vec<_>>(), &mut earlier, &mut item);
+            let lines: Vec<_> = lines
+                .map(|(member, Member { row, .. })| Line { row, member, worked, made: Some(made) })
+                .collect();
+            self.add(unit, &lines, &mut earlier, &mut item);
         }
         for (member, Member { row, own }) in members() {
             if let Some(worked) = own {
@@ -200,7 +199,8 @@ impl PreviousRun {
             }
             return;
         }
-        self.remade += u64::from(lead.as_ref().is_some_and(|l| l.outcome.status.is_accepted()));
+        let was_accepted = lead.as_ref().is_some_and(|lead| lead.outcome.status.is_accepted());
+        self.remade += u64::from(was_accepted);
         let identity = shipment.map(|shipment| shipment.identity);
         self.sent.extend(identity.filter(|_| self.sent.len() < MAX_REMEMBERED));
         let previous = lead.filter(|line| line.payload == payload).map(|line| line.outcome);

@@ -137,7 +137,6 @@ impl ReaderThread {
 
     /// Sends the batch, unless the delivery takes no more rows.
     fn send_batch(&mut self) {
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_LINES));
-        let _ = self.batches.blocking_send(batch);
+        let _ = self.batches.blocking_send(std::mem::take(&mut self.batch));
     }
 }

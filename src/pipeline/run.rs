@@ -9,10 +9,9 @@ use super::deadline::Deadline;
 use super::dispatcher::Dispatcher;
 use super::reader::Reader;
 use super::recorder::RunRecorder;
-use super::run_summary::RunSummary;
 use super::sending::Sending;
 use super::target::OpenTarget;
-use super::{open_files, previous_run};
+use super::{open_files, previous_run, run_summary};
 use crate::delivery::Metrics;
 use crate::error::Error;
 use crate::options::run::RunSettings;
@@ -35,8 +34,8 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     // Under the lock of the results: no other run replaces what is carried over, or the copies.
     let (ahead, previous) = previous_run::verify(settings, &inputs, ahead)?;
     let copies = open_files::keep_copies(settings, &mut inputs)?;
-    let summary = RunSummary::begin(settings, &inputs, target.as_ref(), started)?;
-    screen.say(&summary.forecast(&ahead));
+    let summary = run_summary::begin(settings, &inputs, target.as_ref(), started)?;
+    screen.say(&run_summary::forecast(settings, &summary, &ahead));
 
     let reader = Reader::start(inputs, settings.args.limit, previous);
     let sending = Sending {
@@ -58,7 +57,9 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     if let Err(error) = sending.recorder.close() {
         findings.broken.get_or_insert(Error::Forgetful(error));
     }
-    let (exit_code, left) = summary.close(ending, findings, results, &sending.metrics, screen)?;
+    let metrics = &sending.metrics;
+    let (exit_code, left) =
+        run_summary::close(settings, summary, ending, findings, results, metrics, screen)?;
     if left == 0 {
         open_files::remove_copies(&copies);
     }

@@ -13,10 +13,9 @@ use tokio::time::sleep;
 
 use super::deadline::{self, Deadline};
 use super::dispatcher::Dispatcher;
-use super::open_files;
 use super::recorder::RunRecorder;
-use super::signals::Signals;
 use super::target::OpenTarget;
+use super::{open_files, signals};
 use crate::closing;
 use crate::delivery::{Ending, Engine, Metrics, StopHandle, StopReason, StopSignal, stop_channel};
 use crate::error::Error;
@@ -54,10 +53,11 @@ impl Sending<'_> {
         let (handle, stop) = stop_channel();
         let ending = tokio::select! {
             biased;
-            ending = self.send_all(stop) => ending,
-            signal = Signals::listen().second(&handle) => {
+            // The first of all, to listen before anything is sent.
+            signal = signals::second(&handle) => {
                 Err(self.dispatcher.flush().err().unwrap_or(Error::EndedAtOnce(signal)))
             }
+            ending = self.send_all(stop) => ending,
             // These only request the stop; the delivery ends then.
             never = self.flush_results(&handle) => match never {},
             never = deadline::watch(deadline, &handle) => match never {},
