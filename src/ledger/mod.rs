@@ -24,9 +24,10 @@ mod writer;
 
 use jiff::Timestamp;
 
-pub use admin::{Forget, LedgerAdmin, LedgerRow, LedgerStats, Resolution, ScopeStats};
+pub use admin::{Forget, LedgerAdmin, ScopeStats};
 pub use default_path::default_path;
 pub use error::Error;
+pub use rules::LedgerEntry;
 pub use writer::{Adopted, Ledger};
 
 /// Whose shipments are remembered: runs of one scope know each other's, and no other's.
@@ -41,7 +42,7 @@ pub struct Scope {
 }
 
 /// A shipment and what is sent of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Key {
     /// A hash of the fields that identify the shipment.
     pub identity: u128,
@@ -49,14 +50,17 @@ pub struct Key {
     pub payload: u128,
 }
 
-/// When a payload was accepted.
+/// A time, kept to the second, and the run in which it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acceptance {
-    /// The time, to the second.
+pub struct RunStamp {
+    /// The time.
     pub at: Timestamp,
     /// The number of the run.
     pub run: u64,
 }
+
+/// When a payload was accepted.
+pub type Acceptance = RunStamp;
 
 /// What the ledger knows of a payload and its shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

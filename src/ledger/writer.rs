@@ -5,7 +5,7 @@
 //! the end everything committed is synced, and the locks are checked. The first error is final:
 //! every later call returns it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,15 +13,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use regex::Regex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::entry::{self, find_or, find_shipment};
-use super::error::StoreError;
+use super::entry::{self, find_shipment};
+use super::error::{StoreError, printable};
 use super::lock::Lock;
-use super::rules::{self, Event, LedgerEntry, RunStamp};
+use super::rules::{self, Event, LedgerEntry};
 use super::store::{RunId, Store};
-use super::{Error, History, Key, Scope};
+use super::{Error, History, Key, RunStamp, Scope};
 use crate::outcome::Conclusion;
 
 /// How often everything committed is synced, and the locks are checked.
@@ -42,11 +43,7 @@ pub type Adopted = (Key, String, String);
 
 /// A request, and where its answer goes; the caller may have stopped waiting. Only a look-up's
 /// answer holds anything.
-#[derive(Debug)]
-struct Queued {
-    request: LedgerRequest,
-    reply: oneshot::Sender<Result<History, Error>>,
-}
+type Queued = (LedgerRequest, oneshot::Sender<Result<History, Error>>);
 
 /// A run's ledger: open and locked for its endpoint and account until it is closed or dropped.
 ///
@@ -69,9 +66,11 @@ impl Ledger {
     /// Everything that can be wrong with a ledger; [`Error::Locked`] while another run of the scope
     /// goes on.
     pub fn open(path: &Path, scope: &Scope, inputs: &str) -> Result<Self, Error> {
+        let inputs = without_queries(inputs);
         let store = Store::open_or_create(path)?;
-        let lock = Lock::take(store.path(), scope, inputs)?;
-        let run = store.register(scope, inputs, Timestamp::now().as_second())?;
+        let lock = Lock::take(store.path(), scope, &inputs)?;
+        let registered = store.register(scope, &inputs, Timestamp::now().as_second());
+        let run = registered.map_err(|error| store.error(error))?;
         Self::start(store, lock, run)
     }
 
@@ -79,7 +78,8 @@ impl Ledger {
     pub(super) fn start(store: Store, lock: Lock, id: RunId) -> Result<Self, Error> {
         let (path, run) = (store.path().to_owned(), id.run);
         let (queue, requests) = mpsc::channel();
-        let writer = Writer { store, lock, id, attempts: HashMap::new(), is_synced: true };
+        let attempts = Attempts { id, open: HashMap::new(), unknown: HashSet::new() };
+        let writer = Writer { store, lock, attempts, is_synced: true };
         let thread = thread::Builder::new().name("ledger".to_owned());
         let spawned = thread.spawn(move || writer.run(&requests));
         let thread = Some(spawned.map_err(|error| Error::io(&path, &error))?);
@@ -106,9 +106,8 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
     pub async fn begin(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
-        let [order_no, tracking] = [order_no, trackingnumber].map(rules::cut_name);
-        self.ask(LedgerRequest::Begin(key, order_no.to_owned(), tracking.to_owned())).await?;
-        Ok(())
+        let request = LedgerRequest::Begin(key, order_no.to_owned(), trackingnumber.to_owned());
+        self.ask(request).await.map(drop)
     }
 
     /// Records how the attempt for `key` ended. Only when this has returned is its slot free.
@@ -116,8 +115,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be written: then `key` stays in doubt.
     pub async fn end(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.ask(LedgerRequest::End(key, conclusion)).await?;
-        Ok(())
+        self.ask(LedgerRequest::End(key, conclusion)).await.map(drop)
     }
 
     /// Remembers payloads as accepted now, without sending them; adopting one again does no harm.
@@ -144,12 +142,12 @@ impl Ledger {
     /// Queues a request; if the thread has panicked, its answer never comes and is an error.
     fn queue(&self, request: LedgerRequest) -> oneshot::Receiver<Result<History, Error>> {
         let (reply, answer) = oneshot::channel();
-        _ = self.queue.as_ref().map(|queue| queue.send(Queued { request, reply }));
+        _ = self.queue.as_ref().map(|queue| queue.send((request, reply)));
         answer
     }
 
     fn ended(&self) -> Error {
-        Error::Ended(self.path.clone())
+        Error::Ended(printable(&self.path))
     }
 
     fn join(&mut self) -> Result<(), Error> {
@@ -166,20 +164,17 @@ impl Drop for Ledger {
     }
 }
 
-/// An attempt that is under way.
-#[derive(Debug)]
-struct OpenAttempt {
-    entry: LedgerEntry,
-    /// What was in doubt before it; comes back if it surely was not accepted.
-    doubt_before: Option<RunStamp>,
+/// `text` with the query of every address in it replaced by `…`, since a query may hold secrets.
+fn without_queries(text: &str) -> String {
+    let query = Regex::new(r#"(://[^\s?]*\?)[^\s'"]*"#).expect("a valid pattern");
+    query.replace_all(text, "${1}…").into_owned()
 }
 
 /// The thread's state.
 struct Writer {
     store: Store,
     lock: Lock,
-    id: RunId,
-    attempts: HashMap<Key, OpenAttempt>,
+    attempts: Attempts,
     /// Whether nothing was committed since the last sync.
     is_synced: bool,
 }
@@ -188,14 +183,17 @@ impl Writer {
     /// Works until the run is over, then closes the ledger.
     fn run(mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
         let Err(error) = self.work_all(requests) else {
-            self.store.end_run(self.id.run, Timestamp::now().as_second())?;
-            return self.store.close();
+            let path = self.store.path().to_owned();
+            let synced = self.store.sync(self.attempts.id.run, Some(Timestamp::now().as_second()));
+            return synced
+                .and_then(|()| self.store.close())
+                .map_err(|error| error.with_path(&path));
         };
         // An open connection could block other runs. The lock is held until the run is over, since
         // its requests are still in flight.
         drop(self.store);
-        for queued in requests {
-            _ = queued.reply.send(Err(error.clone()));
+        for (_, reply) in requests {
+            _ = reply.send(Err(error.clone()));
         }
         Err(error)
     }
@@ -209,7 +207,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             if Instant::now() >= next_tick {
-                self.tick()?;
+                self.tick().map_err(|error| self.store.error(error))?;
                 next_tick = Instant::now() + TICK;
             }
         }
@@ -217,101 +215,114 @@ impl Writer {
 
     /// Works a group in one transaction, and answers.
     fn work(&mut self, group: Vec<Queued>) -> Result<(), Error> {
-        let Self { store, attempts, id, .. } = self;
-        let now = RunStamp { run: id.run, at: rules::to_the_second(Timestamp::now()) };
-        let mut work = GroupWork { attempts, scope: id.scope, now };
+        let Self { store, attempts, .. } = self;
+        let now = RunStamp { run: attempts.id.run, at: Timestamp::now() };
         let answers = store.transaction(|connection| {
-            let answer = |queued: &Queued| work.answer(connection, &queued.request);
+            let answer = |(request, _): &Queued| attempts.answer(connection, request, now);
             group.iter().map(answer).collect::<Result<Vec<_>, _>>()
         });
+        let answers = answers.map_err(|error| store.error(error));
         self.is_synced = false;
-        match answers {
-            Ok(answers) => {
-                for (queued, answer) in group.into_iter().zip(answers) {
-                    _ = queued.reply.send(Ok(answer));
-                }
-                Ok(())
-            }
-            Err(error) => {
-                for queued in group {
-                    _ = queued.reply.send(Err(error.clone()));
-                }
-                Err(error)
-            }
+        for (number, (_, reply)) in group.into_iter().enumerate() {
+            _ = reply.send(answers.as_ref().map(|answers| answers[number]).map_err(Clone::clone));
         }
+        answers.map(drop)
     }
 
-    fn tick(&mut self) -> Result<(), Error> {
+    fn tick(&mut self) -> Result<(), StoreError> {
         self.lock.check()?;
         self.store.check_file()?;
-        if mem::replace(&mut self.is_synced, true) { Ok(()) } else { self.store.sync(self.id.run) }
+        if !mem::replace(&mut self.is_synced, true) {
+            self.store.sync(self.attempts.id.run, None)?;
+        }
+        Ok(())
     }
 }
 
-/// What the requests of a group need.
-struct GroupWork<'a> {
-    attempts: &'a mut HashMap<Key, OpenAttempt>,
-    scope: i64,
-    now: RunStamp,
+/// What is known of a run's attempts without looking it up.
+struct Attempts {
+    id: RunId,
+    /// Those under way, each with what was in doubt before; that comes back if it surely was not
+    /// accepted.
+    open: HashMap<Key, (LedgerEntry, Option<RunStamp>)>,
+    /// Looked up, of shipments that are not known. They are few: each is begun soon, since an
+    /// unknown shipment is sent. Only this run adds to its scope, so no second look-up is needed.
+    unknown: HashSet<Key>,
 }
 
-impl GroupWork<'_> {
+impl Attempts {
     fn answer(
         &mut self,
         connection: &Connection,
         request: &LedgerRequest,
+        now: RunStamp,
     ) -> Result<History, StoreError> {
         match request {
-            LedgerRequest::History(key) => return self.look_up(connection, *key),
+            LedgerRequest::History(key) => return self.look_up(connection, *key, now),
             LedgerRequest::Begin(key, order_no, trackingnumber) => {
-                let mut attempt = self.attempt(connection, *key, order_no, trackingnumber)?;
-                attempt.entry = attempt.entry.after(Event::Begun, self.now);
-                entry::write(connection, &mut attempt.entry)?;
-                self.attempts.insert(*key, attempt);
+                let (entry, before) = self.take(connection, *key, order_no, trackingnumber)?;
+                let mut entry = entry.after(Event::Begun, now);
+                entry::write(connection, &mut entry)?;
+                self.open.insert(*key, (entry, before));
+            }
+            LedgerRequest::End(key, conclusion) => {
+                let (entry, before) = self.take(connection, *key, "", "")?;
+                let event = Event::Ended(*conclusion, before);
+                entry::write(connection, &mut entry.after(event, now))?;
             }
             LedgerRequest::Adopt(group) => {
                 for (key, order_no, trackingnumber) in group {
-                    let known = self.attempt(connection, *key, order_no, trackingnumber)?.entry;
-                    let known = known.after(Event::LookedUp, self.now);
-                    entry::write(connection, &mut known.after(Event::Accepted, self.now))?;
+                    let (entry, _) = self.take(connection, *key, order_no, trackingnumber)?;
+                    let event = Event::Ended(Conclusion::Accepted, None);
+                    entry::write(connection, &mut entry.after(event, now))?;
                 }
-            }
-            LedgerRequest::End(key, conclusion) => {
-                let OpenAttempt { entry, doubt_before } = self.attempt(connection, *key, "", "")?;
-                let event = Event::Ended(*conclusion, doubt_before);
-                entry::write(connection, &mut entry.after(event, self.now))?;
             }
         }
         Ok(History::default())
     }
 
-    fn look_up(&mut self, connection: &Connection, key: Key) -> Result<History, StoreError> {
-        let shipment = find_shipment(connection, self.scope, key.identity)?;
-        let (history, change) = rules::look_up(&shipment, key, self.now.run);
+    fn look_up(
+        &mut self,
+        connection: &Connection,
+        key: Key,
+        now: RunStamp,
+    ) -> Result<History, StoreError> {
+        let shipment = find_shipment(connection, self.id.scope, key.identity)?;
+        if shipment.is_empty() {
+            self.unknown.insert(key);
+        }
+        let (history, change) = rules::look_up(&shipment, key, now.run);
         if let Some((entry, event)) = change {
-            let mut entry = entry.clone().after(event, self.now);
+            let mut entry = entry.clone().after(event, now);
             entry::write(connection, &mut entry)?;
-            if let Some(attempt) = self.attempts.get_mut(&key) {
-                attempt.entry = entry;
+            if let Some((open, _)) = self.open.get_mut(&key) {
+                *open = entry;
             }
         }
         Ok(history)
     }
 
     /// Takes the attempt for `key` that is under way, or one that begins now.
-    fn attempt(
+    fn take(
         &mut self,
         connection: &Connection,
         key: Key,
         order_no: &str,
         trackingnumber: &str,
-    ) -> Result<OpenAttempt, StoreError> {
-        if let Some(attempt) = self.attempts.remove(&key) {
-            return Ok(attempt);
+    ) -> Result<(LedgerEntry, Option<RunStamp>), StoreError> {
+        if let Some(open) = self.open.remove(&key) {
+            return Ok(open);
         }
-        let new = LedgerEntry::new(self.scope, key, order_no, trackingnumber);
-        let entry = find_or(connection, new)?;
-        Ok(OpenAttempt { doubt_before: entry.doubt, entry })
+        let known = if self.unknown.remove(&key) {
+            None
+        } else {
+            let shipment = find_shipment(connection, self.id.scope, key.identity)?;
+            shipment.into_iter().find(|entry| entry.key == key)
+        };
+        let entry =
+            known.unwrap_or_else(|| LedgerEntry::new(self.id.scope, key, order_no, trackingnumber));
+        let before = entry.doubt;
+        Ok((entry, before))
     }
 }
 

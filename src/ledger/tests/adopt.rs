@@ -34,7 +34,7 @@ fn adopt_takes_the_same_payload_again() {
         run.0.adopt([adopted(1..2, 1), adopted(1..2, 1)].concat()).expect("adopted");
         run.close().expect("closed");
     }
-    assert_eq!(fixture.admin().stats().expect("counted").scopes[0].payloads, 1);
+    assert_eq!(fixture.admin().stats().expect("counted")[0].payloads, 1);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn wal_is_bounded_by_syncs_also_while_another_run_writes() {
                 let write = |connection: &_| entry::write(connection, &mut new.clone());
                 store.transaction(write).expect("written");
             }
-            store.sync(id.run).expect("synced");
+            store.sync(id.run, None).expect("synced");
         }
         let wal = stores[0].0.bytes();
         assert!(round == 0 || wal <= 2 * largest, "{wal} bytes after {largest}");
