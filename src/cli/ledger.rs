@@ -10,7 +10,7 @@ use self::adopt::Adopt;
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
-use crate::ledger::{self, Forget, LedgerAdmin, LedgerEntry, Scope};
+use crate::ledger::{self, Forget, LedgerEntry, Scope, Store};
 use crate::options::command_line::variable;
 use crate::outcome::Conclusion;
 use crate::results;
@@ -115,7 +115,7 @@ impl Flags {
         match self.what {
             What::Path => print(&format!("{}\n", path.display()))?,
             What::Stats { verify } => {
-                let ledger = LedgerAdmin::open(&path)?;
+                let ledger = Store::open(&path)?;
                 if verify {
                     let rows = text::counted(ledger.verify()?, "row");
                     print(&format!("verified: {rows}, no damage\n"))?;
@@ -124,7 +124,7 @@ impl Flags {
             }
             What::Export => {
                 print(&results::csv_line(&COLUMNS))?;
-                LedgerAdmin::open(&path)?.export(|scope, entry| print(&line(scope, &entry)))?;
+                Store::open(&path)?.export(|scope, entry| print(&line(scope, &entry)))?;
             }
             What::Forget { orders, older_than, run } => {
                 let forget = match (older_than, run) {
@@ -132,13 +132,13 @@ impl Flags {
                     (None, Some(run)) => Forget::Run(run),
                     (None, None) => Forget::Orders(orders),
                 };
-                let forgotten = LedgerAdmin::open(&path)?.forget(&forget)?;
+                let forgotten = Store::open(&path)?.forget(&forget)?;
                 print(&format!("forgotten: {}\n", text::counted(forgotten, "shipment")))?;
             }
-            What::Doubts => print(&doubts(&LedgerAdmin::open(&path)?.doubts()?))?,
+            What::Doubts => print(&doubts(&Store::open(&path)?.doubts()?))?,
             What::Resolve { orders, sent, .. } => {
                 let decision = if sent { Conclusion::Accepted } else { Conclusion::NotAccepted };
-                let counts = LedgerAdmin::open(&path)?.resolve(&orders, decision)?;
+                let counts = Store::open(&path)?.resolve(&orders, decision)?;
                 for (order, count) in orders.iter().zip(counts) {
                     print(&format!(
                         "order {}: {}\n",
@@ -183,7 +183,7 @@ fn line(scope: &Scope, entry: &LedgerEntry) -> String {
     ])
 }
 
-fn stats(ledger: &LedgerAdmin) -> Result<String, Error> {
+fn stats(ledger: &Store) -> Result<String, Error> {
     let mut output =
         format!("{}: {} bytes\n", ledger.path().display(), text::thousands(ledger.bytes()));
     for scope in ledger.stats()? {

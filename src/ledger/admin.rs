@@ -4,25 +4,18 @@
 //! committed, so that nothing is changed while a run relies on it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::entry;
-use super::error::StoreError;
+use super::error::{Result, StoreError};
 use super::lock::Lock;
 use super::rules::{Event, LedgerEntry, cut_name};
 use super::store::Store;
 use super::{Error, Scope};
 use crate::outcome::Conclusion;
-
-/// A ledger outside of a run.
-#[derive(Debug)]
-pub struct LedgerAdmin {
-    store: Store,
-}
 
 /// How much a ledger holds for one endpoint and account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,25 +48,7 @@ pub enum Forget {
     Run(u64),
 }
 
-impl LedgerAdmin {
-    /// Opens the ledger at `path`.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] where there is none, and everything that can be wrong with one.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { store: Store::open(path)? })
-    }
-
-    /// The ledger's path, all symbolic links followed.
-    pub fn path(&self) -> &Path {
-        self.store.path()
-    }
-
-    /// Bytes on the disk.
-    pub fn bytes(&self) -> u64 {
-        self.store.bytes()
-    }
-
+impl Store {
     /// Counts what is remembered for each endpoint and account, in the order in which they came.
     ///
     /// # Errors
@@ -84,7 +59,7 @@ impl LedgerAdmin {
                    FROM payload WHERE scope = ?1";
         let time = |at: Option<i64>| at.and_then(|at| Timestamp::from_second(at).ok());
         let count = |(id, scope)| {
-            self.store.connection.query_one(sql, [id], |row| {
+            self.connection.query_one(sql, [id], |row| {
                 Ok(ScopeStats {
                     scope,
                     shipments: row.get(0)?,
@@ -96,9 +71,9 @@ impl LedgerAdmin {
                 })
             })
         };
-        let scopes = self.store.scopes().map_err(|error| self.store.error(error))?;
+        let scopes = self.scopes().map_err(|error| self.error(error))?;
         let stats = scopes.into_iter().map(count).collect::<Result<_, _>>();
-        stats.map_err(|error| self.store.error(error))
+        stats.map_err(|error| self.error(error))
     }
 
     /// Passes everything that is remembered to `each`, in the order in which it came.
@@ -109,7 +84,7 @@ impl LedgerAdmin {
         &self,
         each: impl FnMut(&Scope, LedgerEntry) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.scan(each).map_err(|error| self.store.error(error))?
+        self.scan(each).map_err(|error| self.error(error))?
     }
 
     /// Everything in doubt.
@@ -119,9 +94,7 @@ impl LedgerAdmin {
     pub fn doubts(&self) -> Result<Vec<(Scope, LedgerEntry)>, Error> {
         let mut doubts = Vec::new();
         self.export(|scope, entry| {
-            if entry.doubt.is_some() {
-                doubts.push((scope.clone(), entry));
-            }
+            doubts.extend(entry.doubt.is_some().then(|| (scope.clone(), entry)));
             Ok::<(), Error>(())
         })?;
         Ok(doubts)
@@ -156,7 +129,7 @@ impl LedgerAdmin {
             let mut statement = connection.prepare(&sql)?;
             let counts = statement.query_map([&value], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let counts = counts.collect::<Result<BTreeMap<u64, u64>, _>>()?;
-            let scopes = self.store.scopes()?;
+            let scopes = self.scopes()?;
             let scopes = counts.keys().filter_map(|id| scopes.get(id)).collect();
             let locks = self.lock(scopes, "lateship ledger forget")?;
             let delete = format!("DELETE FROM payload WHERE (scope, identity) IN ({chosen})");
@@ -183,10 +156,9 @@ impl LedgerAdmin {
             let counts = orders.iter().map(count).collect();
             for (_, entry) in doubts {
                 // It was accepted at its last attempt, if it was.
-                if let Some(attempt) = entry.doubt {
-                    let event = Event::Ended(decision, None);
-                    entry::write(connection, &mut entry.after(event, attempt))?;
-                }
+                let Some(attempt) = entry.doubt else { continue };
+                let event = Event::Ended(decision, None);
+                entry::write(connection, &mut entry.after(event, attempt))?;
             }
             Ok((counts, locks))
         })
@@ -197,11 +169,12 @@ impl LedgerAdmin {
     /// # Errors
     /// [`Error::Damaged`] with the first damage found, and when the ledger cannot be read.
     pub fn verify(&self) -> Result<u64, Error> {
-        let verify = || -> Result<u64, StoreError> {
-            let moment = self.store.connection.unchecked_transaction()?;
+        let verify = || -> Result<u64> {
+            let moment = self.connection.unchecked_transaction()?;
             // Includes that the index and the table hold the same.
-            let found: String =
-                moment.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+            let found =
+                moment
+                    .query_row::<String, _, _>("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
             if found != "ok" {
                 return Err(StoreError::Damaged(found));
             }
@@ -209,29 +182,28 @@ impl LedgerAdmin {
             let mut count = 0;
             self.scan(|_, entry| {
                 count += 1;
-                if entry.touched_run <= runs {
-                    return Ok(());
-                }
-                Err(StoreError::Damaged(format!("run {} is missing", entry.touched_run)))
+                let missing =
+                    || StoreError::Damaged(format!("run {} is missing", entry.touched_run));
+                (entry.touched_run <= runs).then_some(()).ok_or_else(missing)
             })??;
             Ok(count)
         };
-        verify().map_err(|error| self.store.error(error))
+        verify().map_err(|error| self.error(error))
     }
 
     /// Passes every entry and its scope to `each`, until that fails.
     fn scan<E>(
         &self,
         mut each: impl FnMut(&Scope, LedgerEntry) -> Result<(), E>,
-    ) -> Result<Result<(), E>, StoreError> {
-        let mut statement = self.store.connection.prepare("SELECT * FROM payload ORDER BY id")?;
+    ) -> Result<Result<(), E>> {
+        let mut statement = self.connection.prepare("SELECT * FROM payload ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut scopes = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let entry = entry::read(row)?;
             // Read in the moment of the rows, since runs register scopes meanwhile.
             if scopes.is_empty() {
-                scopes = self.store.scopes()?;
+                scopes = self.scopes()?;
             }
             let missing = || StoreError::Damaged(format!("scope {} is missing", entry.scope));
             if let Err(error) = each(scopes.get(&entry.scope).ok_or_else(missing)?, entry) {
@@ -241,15 +213,14 @@ impl LedgerAdmin {
         Ok(Ok(()))
     }
 
-    /// Makes `change` in one transaction, which ends before the locks that `change` took are released.
+    /// Makes `change` in one transaction; the locks that it takes are released afterwards.
     fn change<T>(
         &self,
-        change: impl FnOnce(&Connection) -> Result<(T, Vec<Lock>), StoreError>,
+        change: impl FnOnce(&Connection) -> Result<(T, Vec<Lock>)>,
     ) -> Result<T, Error> {
-        let error = |error| self.store.error(error);
-        let (changed, _locks) = self.store.transaction(change).map_err(error)?;
-        self.store.checkpoint("FULL").map_err(error)?;
-        Ok(changed)
+        let changed = self.transaction(change);
+        let changed = changed.and_then(|(value, _locks)| self.checkpoint("FULL").map(|()| value));
+        changed.map_err(|error| self.error(error))
     }
 
     fn lock(&self, scopes: BTreeSet<&Scope>, what: &str) -> Result<Vec<Lock>, Error> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::error::StoreError;
+use super::error::{Result, StoreError};
 use super::rules::LedgerEntry;
 use super::{Key, RunStamp};
 
@@ -28,25 +28,24 @@ pub(super) fn find_shipment(
     connection: &Connection,
     scope: u64,
     identity: u128,
-) -> Result<Vec<LedgerEntry>, StoreError> {
+) -> Result<Vec<LedgerEntry>> {
     let mut statement = connection.prepare_cached(SELECT_SHIPMENT)?;
     let mut rows = statement.query([identity.to_be_bytes()])?;
     let mut found: Vec<LedgerEntry> = Vec::new();
     while let Some(row) = rows.next()? {
         let entry = read(row)?;
-        if (entry.scope, entry.key.identity) != (scope, identity) {
-            continue;
+        if (entry.scope, entry.key.identity) == (scope, identity) {
+            if found.iter().any(|other| other.key == entry.key) {
+                return Err(StoreError::Damaged("a payload is there twice".to_owned()));
+            }
+            found.push(entry);
         }
-        if found.iter().any(|other| other.key == entry.key) {
-            return Err(StoreError::Damaged("a payload is there twice".to_owned()));
-        }
-        found.push(entry);
     }
     Ok(found)
 }
 
 /// Reads a row of the table.
-pub(super) fn read(row: &Row<'_>) -> Result<LedgerEntry, StoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<LedgerEntry> {
     let id: i64 = row.get(0)?;
     let damaged = || StoreError::Damaged(format!("row {id} of payload is not what was written"));
     let stamp = |run: usize, at: usize| match (row.get(run)?, row.get(at)?) {
@@ -73,7 +72,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<LedgerEntry, StoreError> {
 }
 
 /// Writes an entry: a new row where it has none yet.
-pub(super) fn write(connection: &Connection, entry: &mut LedgerEntry) -> Result<(), StoreError> {
+pub(super) fn write(connection: &Connection, entry: &mut LedgerEntry) -> Result<()> {
     let run = |stamp: Option<RunStamp>| stamp.map(|stamp| stamp.run);
     let at = |stamp: Option<RunStamp>| stamp.map(|stamp| stamp.at.as_second());
     let sql = if entry.id.is_some() { UPDATE } else { INSERT };

@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use rusqlite::{ErrorCode, ffi};
+use rusqlite::{ErrorCode as Code, ffi};
 
 use crate::text;
 
@@ -105,6 +105,9 @@ impl Error {
     }
 }
 
+/// What the parts of the ledger return to each other.
+pub(super) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// An error inside the ledger, before its path is added.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
@@ -127,18 +130,14 @@ impl StoreError {
             Self::Sqlite(error) => error,
         };
         let what = text::printable(&error.to_string());
-        let Some(ffi::Error { code, extended_code }) = error.sqlite_error() else {
-            return Error::Damaged(path, what);
-        };
-        match (code, *extended_code) {
-            (ErrorCode::DatabaseBusy | ErrorCode::FileLockingProtocolFailed, _) => {
-                Error::Busy(path)
-            }
-            (ErrorCode::NotADatabase, _) => Error::Foreign(path),
+        let codes = |error: &ffi::Error| (error.code, error.extended_code);
+        match error.sqlite_error().map_or((Code::Unknown, 0), codes) {
+            (Code::DatabaseBusy | Code::FileLockingProtocolFailed, _) => Error::Busy(path),
+            (Code::NotADatabase, _) => Error::Foreign(path),
             (_, ffi::SQLITE_READONLY_DBMOVED) => Error::Vanished(path),
-            (ErrorCode::ReadOnly, _) => Error::ReadOnly(path),
-            (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => Error::NoSpace(path),
-            (ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory, _) => {
+            (Code::ReadOnly, _) => Error::ReadOnly(path),
+            (Code::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => Error::NoSpace(path),
+            (Code::SystemIoFailure | Code::CannotOpen | Code::OutOfMemory, _) => {
                 Error::Io(path, what)
             }
             // The statements and the types are always the same: if one does not fit, the file does

@@ -47,7 +47,7 @@ impl Lock {
 
     /// Keeps other processes from opening the ledger while it is created and checked.
     pub(super) fn for_opening(ledger: &Path) -> Result<Self, Error> {
-        let lock = Self::open(beside(ledger, ".lock"))?;
+        let lock = Self::open(ledger.with_added_extension("lock"))?;
         lock.file.lock().map_err(|error| Error::io(&lock.path, &error))?;
         Ok(lock)
     }
@@ -62,9 +62,9 @@ impl Lock {
 
     /// Checks that the lock file is still there and still the one that is locked.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let held = self.file.metadata().ok().map(|held| file_id(&held));
-        let is_at_path = held.is_some() && held == file_id_at(&self.path);
-        if is_at_path { Ok(()) } else { Err(Error::LockLost(printable(&self.path))) }
+        let is_at_path = |held| file_id_at(&self.path) == Some(file_id(&held));
+        let is_held = self.file.metadata().is_ok_and(is_at_path);
+        if is_held { Ok(()) } else { Err(Error::LockLost(printable(&self.path))) }
     }
 
     fn write_holder(&mut self, what: &str) -> io::Result<()> {
@@ -92,14 +92,7 @@ pub(super) fn hash(scope: &Scope) -> u64 {
 
 /// The lock file of `scope` beside the ledger at `ledger`.
 pub(super) fn lock_path(ledger: &Path, scope: &Scope) -> PathBuf {
-    beside(ledger, &format!(".{:016x}.lock", hash(scope)))
-}
-
-/// The file beside `ledger` whose name has this ending.
-pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
-    let mut name = ledger.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
+    ledger.with_added_extension(format!("{:016x}.lock", hash(scope)))
 }
 
 /// The holder in a lock file, as far as it can be read and is written yet.

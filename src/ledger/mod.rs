@@ -9,7 +9,7 @@
 //! - Every row carries a checksum. A damaged row is found when it is read, and stops the run.
 //! - The first error is final. One run at a time for an endpoint and account.
 //!
-//! `import` opens a [`Ledger`], the `ledger` command a [`LedgerAdmin`]. SQLite is used only here.
+//! `import` opens a [`Ledger`], the `ledger` command a [`Store`]. SQLite is used only here.
 
 mod admin;
 mod default_path;
@@ -24,11 +24,12 @@ mod writer;
 
 use jiff::Timestamp;
 
-pub use admin::{Forget, LedgerAdmin, ScopeStats};
+pub use admin::{Forget, ScopeStats};
 pub use default_path::default_path;
 pub use error::Error;
 pub use rules::LedgerEntry;
-pub use writer::{Adopted, Ledger};
+pub use store::Store;
+pub use writer::{Ledger, NamedKey};
 
 /// Whose shipments are remembered: runs of one scope know each other's, and no other's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

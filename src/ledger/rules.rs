@@ -85,8 +85,7 @@ impl LedgerEntry {
 
     /// The last run that had it accepted, or may have; 0 for none.
     fn arrived_run(&self) -> u64 {
-        let run = |stamp: Option<RunStamp>| stamp.map_or(0, |stamp| stamp.run);
-        run(self.accepted).max(run(self.doubt))
+        [self.accepted, self.doubt].iter().flatten().map(|stamp| stamp.run).max().unwrap_or(0)
     }
 }
 

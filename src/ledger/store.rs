@@ -4,16 +4,18 @@
 //! does. Errors get the ledger's path by [`Store::error`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::error::{StoreError, printable};
-use super::lock::{self, FileId, Lock, beside, file_id_at, for_owner_only};
+use super::error::{Result, StoreError, printable};
+use super::lock::{self, FileId, Lock, file_id_at, for_owner_only};
 use super::{Error, Scope};
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -42,7 +44,7 @@ pub(super) struct RunId {
 
 /// An open ledger.
 #[derive(Debug)]
-pub(super) struct Store {
+pub struct Store {
     pub(super) connection: Connection,
     path: PathBuf,
     /// The file at the path when it was opened. Not an open file: closing one would release SQLite's
@@ -58,7 +60,10 @@ impl Store {
     }
 
     /// Opens the ledger at `path`.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where there is none, and everything that can be wrong with one.
+    pub fn open(path: &Path) -> Result<Self, Error> {
         // Lock files are beside the ledger itself, so that all symbolic links lead to the same ones.
         let path = fs::canonicalize(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::Missing(printable(path)),
@@ -82,14 +87,16 @@ impl Store {
         Ok(store)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The ledger's path, all symbolic links followed.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Bytes of the ledger's file and its write-ahead log.
-    pub(super) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
+        let wal = OsString::from_iter([self.path.as_os_str(), "-wal".as_ref()]);
         let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        bytes(&self.path) + bytes(&beside(&self.path, "-wal"))
+        bytes(&self.path) + bytes(wal.as_ref())
     }
 
     /// The error for people.
@@ -97,7 +104,7 @@ impl Store {
         error.into().with_path(&self.path)
     }
 
-    fn prepare(&self) -> Result<(), StoreError> {
+    fn prepare(&self) -> Result<()> {
         let connection = &self.connection;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         let path = printable(&self.path);
@@ -105,10 +112,8 @@ impl Store {
             return Err(Error::ReadOnly(path).into());
         }
         let tables = "SELECT count(*) FROM sqlite_schema";
-        let is_new = match (
-            connection.pragma_query_one(None, "application_id")?,
-            connection.pragma_query_one(None, "user_version")?,
-        ) {
+        let header = |name| connection.pragma_query_one::<i64>(None, name);
+        let is_new = match (header("application_id")?, header("user_version")?) {
             (APPLICATION, VERSION) => false,
             (APPLICATION, other) => return Err(Error::OtherVersion(path, other).into()),
             (0, 0) if connection.query_one(tables, [], |row| row.get::<_, u64>(0))? == 0 => true,
@@ -132,27 +137,21 @@ impl Store {
             })?;
             self.checkpoint("TRUNCATE")?;
         }
-        self.check_lists()
-    }
-
-    /// Checks that no scope and no run is lost: everything else refers to them.
-    fn check_lists(&self) -> Result<(), StoreError> {
-        let moment = self.connection.unchecked_transaction()?;
+        // Everything else refers to the scopes and the runs.
         for table in ["scope", "run"] {
             let sql = format!(
                 "SELECT count(*) = coalesce(max(id), 0) AND count(*) = \
                  coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) FROM {table}"
             );
-            if !moment.query_one(&sql, [], |row| row.get::<_, bool>(0))? {
+            if !self.connection.query_one(&sql, [], |row| row.get::<_, bool>(0))? {
                 return Err(StoreError::Damaged(format!("rows of {table} are missing")));
             }
         }
-        self.scopes()?;
-        Ok(moment.commit()?)
+        self.scopes().map(drop)
     }
 
     /// All scopes by their row numbers.
-    pub(super) fn scopes(&self) -> Result<BTreeMap<u64, Scope>, StoreError> {
+    pub(super) fn scopes(&self) -> Result<BTreeMap<u64, Scope>> {
         let mut statement = self.connection.prepare("SELECT * FROM scope")?;
         let mut rows = statement.query([])?;
         let mut scopes = BTreeMap::new();
@@ -168,33 +167,28 @@ impl Store {
     }
 
     /// Registers a run that does `what` for `scope`, and began at `now`.
-    pub(super) fn register(
-        &self,
-        scope: &Scope,
-        what: &str,
-        now: i64,
-    ) -> Result<RunId, StoreError> {
-        let Scope { endpoint, query_hash, account } = scope;
-        let query_hash = query_hash.map(u128::to_be_bytes);
-        self.transaction(|connection| {
+    pub(super) fn register(&self, scope: &Scope, what: &str, now: i64) -> Result<RunId, Error> {
+        let query_hash = scope.query_hash.map(u128::to_be_bytes);
+        let sum = lock::hash(scope).cast_signed();
+        let registered = self.transaction(|connection| {
             let mut scopes = self.scopes()?.into_iter();
             let id = if let Some((id, _)) = scopes.find(|(_, known)| known == scope) {
                 id
             } else {
-                let columns =
-                    params![endpoint, query_hash, account, lock::hash(scope).cast_signed()];
+                let columns = params![scope.endpoint, query_hash, scope.account, sum];
                 connection.execute("INSERT INTO scope VALUES (NULL, ?1, ?2, ?3, ?4)", columns)?;
                 connection.last_insert_rowid().cast_unsigned()
             };
             let insert = "INSERT INTO run (scope, what, started_at) VALUES (?1, ?2, ?3)";
             connection.execute(insert, params![id, what, now])?;
             Ok(RunId { scope: id, run: connection.last_insert_rowid().cast_unsigned() })
-        })
+        });
+        registered.map_err(|error| self.error(error))
     }
 
     /// Makes all commits so far safe from a power cut, and moves the write-ahead log into the file.
     /// Records when the run ended, if it did.
-    pub(super) fn sync(&self, run: u64, ended_at: Option<i64>) -> Result<(), StoreError> {
+    pub(super) fn sync(&self, run: u64, ended_at: Option<i64>) -> Result<()> {
         // A commit without changes would not sync.
         let sql = "UPDATE run SET sync_count = sync_count + 1, ended_at = ?2 WHERE id = ?1";
         self.connection.pragma_update(None, "synchronous", "FULL")?;
@@ -206,10 +200,10 @@ impl Store {
     /// Makes `change` in one transaction, which survives the end of the process.
     pub(super) fn transaction<T>(
         &self,
-        change: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
         let immediate = TransactionBehavior::Immediate;
-        // After an error it is rolled back when it is dropped.
+        // It is rolled back when it is dropped, which is after an error.
         let transaction = Transaction::new_unchecked(&self.connection, immediate)?;
         let changed = change(&transaction)?;
         transaction.commit()?;
@@ -225,7 +219,7 @@ impl Store {
     /// Moves the write-ahead log into the file, as far as no reader needs it.
     ///
     /// Other writers wait meanwhile: a log that two runs write would never come to its end.
-    pub(super) fn checkpoint(&self, mode: &str) -> Result<(), StoreError> {
+    pub(super) fn checkpoint(&self, mode: &str) -> Result<()> {
         self.connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let done = self.connection.query_one(&sql, [], |_| Ok(()));
@@ -237,12 +231,15 @@ impl Store {
         }
     }
 
-    /// Moves everything into the one file, and closes it.
-    pub(super) fn close(self) -> Result<(), StoreError> {
-        self.checkpoint("TRUNCATE")?;
+    /// Records that the run ended now, moves everything into the one file, and closes it.
+    pub(super) fn close(self, run: u64) -> Result<(), Error> {
+        let synced = self.sync(run, Some(Timestamp::now().as_second()));
+        let moved = synced.and_then(|()| self.checkpoint("TRUNCATE"));
+        moved.map_err(|error| self.error(error))?;
         // Now SQLite may remove the empty log.
-        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        self.connection.close().map_err(|(_, error)| error.into())
+        let tidy = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+        tidy.map_err(|error| self.error(error))?;
+        self.connection.close().map_err(|(_, error)| StoreError::from(error).with_path(&self.path))
     }
 }
 

@@ -6,7 +6,6 @@
 //! every later call returns it.
 
 use std::collections::{HashMap, HashSet};
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -18,7 +17,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::entry::{self, find_shipment};
-use super::error::{StoreError, printable};
+use super::error::{Result, printable};
 use super::lock::Lock;
 use super::rules::{self, Event, LedgerEntry};
 use super::store::{RunId, Store};
@@ -32,14 +31,13 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 enum LedgerRequest {
     History(Key),
-    /// With the order number and the tracking number.
-    Begin(Key, String, String),
+    Begin(NamedKey),
     End(Key, Conclusion),
-    Adopt(Vec<Adopted>),
+    Adopt(Vec<NamedKey>),
 }
 
-/// A payload that another tool sent: with its order number and tracking number.
-pub type Adopted = (Key, String, String);
+/// A payload with its order number and its tracking number, which are for people.
+pub type NamedKey = (Key, String, String);
 
 /// A request, and where its answer goes; the caller may have stopped waiting. Only a look-up's
 /// answer holds anything.
@@ -54,7 +52,6 @@ pub struct Ledger {
     /// `None` once the run is over.
     queue: Option<Sender<Queued>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
-    run: u64,
     path: PathBuf,
 }
 
@@ -69,26 +66,21 @@ impl Ledger {
         let inputs = without_queries(inputs);
         let store = Store::open_or_create(path)?;
         let lock = Lock::take(store.path(), scope, &inputs)?;
-        let registered = store.register(scope, &inputs, Timestamp::now().as_second());
-        let run = registered.map_err(|error| store.error(error))?;
+        let run = store.register(scope, &inputs, Timestamp::now().as_second())?;
         Self::start(store, lock, run)
     }
 
     /// The ledger of a run that is registered in `store`.
     pub(super) fn start(store: Store, lock: Lock, id: RunId) -> Result<Self, Error> {
-        let (path, run) = (store.path().to_owned(), id.run);
+        let path = store.path().to_owned();
         let (queue, requests) = mpsc::channel();
-        let attempts = Attempts { id, open: HashMap::new(), unknown: HashSet::new() };
-        let writer = Writer { store, lock, attempts, is_synced: true };
+        let (scope, now) = (id.scope, RunStamp { run: id.run, at: Timestamp::now() });
+        let attempts = Attempts { scope, now, open: HashMap::new(), unknown: HashSet::new() };
+        let writer = Writer { store, lock, attempts };
         let thread = thread::Builder::new().name("ledger".to_owned());
         let spawned = thread.spawn(move || writer.run(&requests));
         let thread = Some(spawned.map_err(|error| Error::io(&path, &error))?);
-        Ok(Self { queue: Some(queue), thread, run, path })
-    }
-
-    /// The number of this run, from 1.
-    pub fn run(&self) -> u64 {
-        self.run
+        Ok(Self { queue: Some(queue), thread, path })
     }
 
     /// What is known of `key`. Marks it as seen in this run.
@@ -106,8 +98,8 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
     pub async fn begin(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
-        let request = LedgerRequest::Begin(key, order_no.to_owned(), trackingnumber.to_owned());
-        self.ask(request).await.map(drop)
+        let named = (key, order_no.to_owned(), trackingnumber.to_owned());
+        self.ask(LedgerRequest::Begin(named)).await.map(drop)
     }
 
     /// Records how the attempt for `key` ended. Only when this has returned is its slot free.
@@ -122,7 +114,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot be read or written: then nothing of `group` is remembered.
-    pub fn adopt(&self, group: Vec<Adopted>) -> Result<(), Error> {
+    pub fn adopt(&self, group: Vec<NamedKey>) -> Result<(), Error> {
         let answer = self.queue(LedgerRequest::Adopt(group));
         answer.blocking_recv().unwrap_or_else(|_| Err(self.ended())).map(drop)
     }
@@ -175,20 +167,13 @@ struct Writer {
     store: Store,
     lock: Lock,
     attempts: Attempts,
-    /// Whether nothing was committed since the last sync.
-    is_synced: bool,
 }
 
 impl Writer {
     /// Works until the run is over, then closes the ledger.
     fn run(mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
-        let Err(error) = self.work_all(requests) else {
-            let path = self.store.path().to_owned();
-            let synced = self.store.sync(self.attempts.id.run, Some(Timestamp::now().as_second()));
-            return synced
-                .and_then(|()| self.store.close())
-                .map_err(|error| error.with_path(&path));
-        };
+        let worked = self.work_all(requests).map_err(|error| self.store.error(error));
+        let Err(error) = worked else { return self.store.close(self.attempts.now.run) };
         // An open connection could block other runs. The lock is held until the run is over, since
         // its requests are still in flight.
         drop(self.store);
@@ -198,17 +183,24 @@ impl Writer {
         Err(error)
     }
 
-    fn work_all(&mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
-        let mut next_tick = Instant::now() + TICK;
+    fn work_all(&mut self, requests: &Receiver<Queued>) -> Result<()> {
+        let (mut next_tick, mut is_synced) = (Instant::now() + TICK, true);
         loop {
             match requests.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
-                Ok(first) => self.work([first].into_iter().chain(requests.try_iter()).collect())?,
+                Ok(first) => {
+                    self.work([first].into_iter().chain(requests.try_iter()).collect())?;
+                    is_synced = false;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             if Instant::now() >= next_tick {
-                self.tick().map_err(|error| self.store.error(error))?;
-                next_tick = Instant::now() + TICK;
+                self.lock.check()?;
+                self.store.check_file()?;
+                if !is_synced {
+                    self.store.sync(self.attempts.now.run, None)?;
+                }
+                (next_tick, is_synced) = (Instant::now() + TICK, true);
             }
         }
     }
@@ -216,113 +208,88 @@ impl Writer {
     /// Works a group in one transaction, and answers.
     fn work(&mut self, group: Vec<Queued>) -> Result<(), Error> {
         let Self { store, attempts, .. } = self;
-        let now = RunStamp { run: attempts.id.run, at: Timestamp::now() };
+        attempts.now.at = Timestamp::now();
+        let (requests, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let answers = store.transaction(|connection| {
-            let answer = |(request, _): &Queued| attempts.answer(connection, request, now);
-            group.iter().map(answer).collect::<Result<Vec<_>, _>>()
+            let answer = |request| attempts.answer(connection, request);
+            requests.into_iter().map(answer).collect::<Result<Vec<_>>>()
         });
         let answers = answers.map_err(|error| store.error(error));
-        self.is_synced = false;
-        for (number, (_, reply)) in group.into_iter().enumerate() {
+        for (number, reply) in replies.into_iter().enumerate() {
             _ = reply.send(answers.as_ref().map(|answers| answers[number]).map_err(Clone::clone));
         }
         answers.map(drop)
     }
-
-    fn tick(&mut self) -> Result<(), StoreError> {
-        self.lock.check()?;
-        self.store.check_file()?;
-        if !mem::replace(&mut self.is_synced, true) {
-            self.store.sync(self.attempts.id.run, None)?;
-        }
-        Ok(())
-    }
 }
+
+/// What was in doubt before an attempt (it comes back if that surely was not accepted), and the entry
+/// since it began.
+type OpenAttempt = (Option<RunStamp>, LedgerEntry);
 
 /// What is known of a run's attempts without looking it up.
 struct Attempts {
-    id: RunId,
-    /// Those under way, each with what was in doubt before; that comes back if it surely was not
-    /// accepted.
-    open: HashMap<Key, (LedgerEntry, Option<RunStamp>)>,
+    scope: u64,
+    now: RunStamp,
+    open: HashMap<Key, OpenAttempt>,
     /// Looked up, of shipments that are not known. They are few: each is begun soon, since an
     /// unknown shipment is sent. Only this run adds to its scope, so no second look-up is needed.
     unknown: HashSet<Key>,
 }
 
 impl Attempts {
-    fn answer(
-        &mut self,
-        connection: &Connection,
-        request: &LedgerRequest,
-        now: RunStamp,
-    ) -> Result<History, StoreError> {
+    fn answer(&mut self, connection: &Connection, request: LedgerRequest) -> Result<History> {
         match request {
-            LedgerRequest::History(key) => return self.look_up(connection, *key, now),
-            LedgerRequest::Begin(key, order_no, trackingnumber) => {
-                let (entry, before) = self.take(connection, *key, order_no, trackingnumber)?;
-                let mut entry = entry.after(Event::Begun, now);
+            LedgerRequest::History(key) => return self.look_up(connection, key),
+            LedgerRequest::Begin(named) => {
+                let (before, entry) = self.take(connection, named)?;
+                let mut entry = entry.after(Event::Begun, self.now);
                 entry::write(connection, &mut entry)?;
-                self.open.insert(*key, (entry, before));
+                self.open.insert(entry.key, (before, entry));
             }
             LedgerRequest::End(key, conclusion) => {
-                let (entry, before) = self.take(connection, *key, "", "")?;
-                let event = Event::Ended(*conclusion, before);
-                entry::write(connection, &mut entry.after(event, now))?;
+                let (before, entry) = self.take(connection, (key, String::new(), String::new()))?;
+                let event = Event::Ended(conclusion, before);
+                entry::write(connection, &mut entry.after(event, self.now))?;
             }
             LedgerRequest::Adopt(group) => {
-                for (key, order_no, trackingnumber) in group {
-                    let (entry, _) = self.take(connection, *key, order_no, trackingnumber)?;
+                for named in group {
+                    let (_, entry) = self.take(connection, named)?;
                     let event = Event::Ended(Conclusion::Accepted, None);
-                    entry::write(connection, &mut entry.after(event, now))?;
+                    entry::write(connection, &mut entry.after(event, self.now))?;
                 }
             }
         }
         Ok(History::default())
     }
 
-    fn look_up(
-        &mut self,
-        connection: &Connection,
-        key: Key,
-        now: RunStamp,
-    ) -> Result<History, StoreError> {
-        let shipment = find_shipment(connection, self.id.scope, key.identity)?;
+    fn look_up(&mut self, connection: &Connection, key: Key) -> Result<History> {
+        let shipment = find_shipment(connection, self.scope, key.identity)?;
         if shipment.is_empty() {
             self.unknown.insert(key);
         }
-        let (history, change) = rules::look_up(&shipment, key, now.run);
+        let (history, change) = rules::look_up(&shipment, key, self.now.run);
         if let Some((entry, event)) = change {
-            let mut entry = entry.clone().after(event, now);
+            let mut entry = entry.clone().after(event, self.now);
             entry::write(connection, &mut entry)?;
-            if let Some((open, _)) = self.open.get_mut(&key) {
+            if let Some((_, open)) = self.open.get_mut(&key) {
                 *open = entry;
             }
         }
         Ok(history)
     }
 
-    /// Takes the attempt for `key` that is under way, or one that begins now.
-    fn take(
-        &mut self,
-        connection: &Connection,
-        key: Key,
-        order_no: &str,
-        trackingnumber: &str,
-    ) -> Result<(LedgerEntry, Option<RunStamp>), StoreError> {
+    /// Takes the attempt that is under way, or one that begins now.
+    fn take(&mut self, connection: &Connection, named: NamedKey) -> Result<OpenAttempt> {
+        let (key, order_no, trackingnumber) = named;
         if let Some(open) = self.open.remove(&key) {
             return Ok(open);
         }
-        let known = if self.unknown.remove(&key) {
-            None
-        } else {
-            let shipment = find_shipment(connection, self.id.scope, key.identity)?;
-            shipment.into_iter().find(|entry| entry.key == key)
-        };
-        let entry =
-            known.unwrap_or_else(|| LedgerEntry::new(self.id.scope, key, order_no, trackingnumber));
-        let before = entry.doubt;
-        Ok((entry, before))
+        let mut entry = LedgerEntry::new(self.scope, key, &order_no, &trackingnumber);
+        if !self.unknown.remove(&key) {
+            let shipment = find_shipment(connection, self.scope, key.identity)?;
+            entry = shipment.into_iter().find(|known| known.key == key).unwrap_or(entry);
+        }
+        Ok((entry.doubt, entry))
     }
 }
 
@@ -338,7 +305,7 @@ mod tests {
             panic!("on purpose")
         });
         let path = PathBuf::from("ledger.db");
-        let ledger = Ledger { queue: Some(queue), thread: Some(thread), run: 1, path };
+        let ledger = Ledger { queue: Some(queue), thread: Some(thread), path };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let key = Key { identity: 1, payload: 1 };
         for _ in 0..2 {

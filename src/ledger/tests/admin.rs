@@ -17,13 +17,13 @@ fn accepted(run: &Run, key: Key, order_no: &str) {
 #[test]
 fn stats_count_and_export_lists_every_row() {
     let fixture = Fixture::new();
-    assert!(matches!(LedgerAdmin::open(&fixture.path()), Err(Error::Missing { .. })));
+    assert!(matches!(Store::open(&fixture.path()), Err(Error::Missing { .. })));
     let run = fixture.open();
     accepted(&run, key(1, 1), "A1");
     accepted(&run, key(1, 2), "A1");
     named(&run, key(2, 1), &"ü".repeat(80));
     run.close().expect("closed");
-    let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
+    let admin = Store::open(&fixture.path()).expect("a ledger");
     let stats = admin.stats().expect("counted");
     assert!(admin.bytes() > 4096);
     let [ours] = &stats[..] else { panic!("{stats:?}") };
@@ -59,7 +59,7 @@ fn forget_removes_all_payloads_of_a_shipment() {
         accepted(&run, key(payload + 1, payload), "B2");
         run.close().expect("closed");
     }
-    let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
+    let admin = Store::open(&fixture.path()).expect("a ledger");
     assert_eq!(admin.forget(&Forget::Orders(vec!["unknown".to_owned()])), Ok(0));
     assert_eq!(admin.forget(&Forget::Run(2)), Ok(2));
     assert_eq!(admin.forget(&Forget::Run(2)), Ok(0));
@@ -92,7 +92,7 @@ fn forget_not_seen_since_keeps_what_was_seen_or_is_in_doubt() {
     accepted(&run, key(4, 2), "old, with a young payload");
     run.close().expect("closed");
 
-    let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
+    let admin = Store::open(&fixture.path()).expect("a ledger");
     assert_eq!(admin.forget(&Forget::NotSeenSince(long_ago)), Ok(0));
     assert_eq!(admin.forget(&Forget::NotSeenSince(long_ago + 1.hour())), Ok(1));
     let run = fixture.open();
@@ -110,7 +110,7 @@ fn resolve_decides_what_is_in_doubt() {
     }
     run.end(key(4, 1), Conclusion::Accepted).expect("recorded");
     run.close().expect("closed");
-    let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
+    let admin = Store::open(&fixture.path()).expect("a ledger");
     let orders = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     assert_eq!(
         admin.resolve(&orders(&["A1", "C3", "nobody"]), Conclusion::NotAccepted),

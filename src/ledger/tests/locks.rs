@@ -65,7 +65,7 @@ fn runs_of_many_scopes_write_at_the_same_time() {
             });
         }
     });
-    let stats = LedgerAdmin::open(&path).and_then(|admin| admin.stats()).expect("counted");
+    let stats = Store::open(&path).and_then(|admin| admin.stats()).expect("counted");
     assert_eq!(stats.len(), 4);
     assert!(stats.iter().all(|shop| (shop.shipments, shop.doubts, shop.runs) == (100, 0, 1)));
 }
@@ -80,7 +80,7 @@ fn changes_wait_for_no_run_and_are_refused() {
     other.send(key(2, 1));
     other.close().expect("closed");
 
-    let admin = LedgerAdmin::open(&fixture.path()).expect("a ledger");
+    let admin = Store::open(&fixture.path()).expect("a ledger");
     let all = Forget::Run(1);
     assert!(matches!(admin.forget(&all), Err(Error::Locked(..))));
     assert_eq!(
@@ -99,7 +99,7 @@ fn program_that_holds_the_ledger_is_reported() {
     fixture.open().close().expect("closed");
     let browser = rusqlite::Connection::open(fixture.path()).expect("opened");
     browser.execute_batch("BEGIN IMMEDIATE").expect("held");
-    let store = crate::ledger::store::Store::open(&fixture.path()).expect("opened");
+    let store = Store::open(&fixture.path()).expect("opened");
     store.connection.busy_timeout(std::time::Duration::ZERO).expect("impatient");
     let busy = store.error(store.transaction(|_| Ok(())).expect_err("held"));
     assert!(matches!(busy, Error::Busy { .. }), "{busy}");

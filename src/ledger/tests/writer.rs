@@ -7,7 +7,6 @@ use futures::future::join_all;
 use super::*;
 use crate::ledger::entry;
 use crate::ledger::rules::LedgerEntry;
-use crate::ledger::store::Store;
 
 /// The number of syncs of the last run so far.
 fn sync_count(fixture: &Fixture) -> i64 {
@@ -68,8 +67,8 @@ fn wal_is_bounded_by_syncs_also_while_another_run_writes() {
             largest = wal;
         }
     }
-    for (store, _) in stores {
-        store.close().expect("closed");
+    for (store, id) in stores {
+        store.close(id.run).expect("closed");
     }
 }
 
