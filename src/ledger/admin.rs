@@ -138,8 +138,8 @@ impl Store {
         })
     }
 
-    /// Decides everything in doubt of these orders: accepted or not, as `decision` says. Returns for
-    /// each order how many payloads that were.
+    /// Decides everything in doubt of these orders: accepted or not, as `decision` says. Returns
+    /// for each order how many payloads that were.
     ///
     /// # Errors
     /// [`Error::Locked`] while a run of their scope goes on, and when the ledger cannot be read or

@@ -222,8 +222,8 @@ impl Writer {
     }
 }
 
-/// What was in doubt before an attempt (it comes back if that surely was not accepted), and the entry
-/// since it began.
+/// What was in doubt before an attempt (it comes back if that surely was not accepted), and the
+/// entry since it began.
 type OpenAttempt = (Option<RunStamp>, LedgerEntry);
 
 /// What is known of a run's attempts without looking it up.

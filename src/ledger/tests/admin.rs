@@ -124,3 +124,22 @@ fn resolve_decides_what_is_in_doubt() {
     assert_eq!(run.history(key(2, 1)).expect("a history").accepted.map(|a| a.run), Some(1));
     assert!(run.knows(key(3, 1)) && run.knows(key(4, 1)));
 }
+
+#[test]
+fn resolve_keeps_what_a_later_run_saw() {
+    let fixture = Fixture::new();
+    let (a, b) = (key(1, 1), key(1, 2));
+    let run = fixture.open();
+    accepted(&run, a, "A1");
+    run.close().expect("closed");
+    let run = fixture.open();
+    named(&run, a, "A1");
+    run.close().expect("closed");
+    let run = fixture.open();
+    assert!(run.knows(a));
+    accepted(&run, b, "A1");
+    run.close().expect("closed");
+    assert_eq!(fixture.admin().resolve(&["A1".to_owned()], Conclusion::Accepted), Ok(vec![1]));
+    let run = fixture.open();
+    assert!(run.knows(a) && run.knows(b), "the third run saw both");
+}

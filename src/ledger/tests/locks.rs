@@ -105,6 +105,23 @@ fn program_that_holds_the_ledger_is_reported() {
     assert!(matches!(busy, Error::Busy { .. }), "{busy}");
 }
 
+#[test]
+fn reader_of_an_old_moment_hinders_no_run() {
+    let fixture = Fixture::new();
+    fixture.open().close().expect("closed");
+    let browser = rusqlite::Connection::open(fixture.path()).expect("opened");
+    let begin = "BEGIN; SELECT count(*) FROM payload";
+    browser.execute_batch(begin).expect("a moment");
+    let run = fixture.open();
+    run.send(key(1, 1));
+    run.close().expect("closed, though the log could not be moved into the file");
+    let run = fixture.open();
+    assert!(run.knows(key(1, 1)));
+    drop(browser);
+    run.close().expect("closed");
+    assert_eq!(fixture.admin().verify(), Ok(1));
+}
+
 #[cfg(unix)]
 #[test]
 fn hard_link_is_refused() {
