@@ -10,8 +10,9 @@ use self::adopt::Adopt;
 use super::{Surroundings, print};
 use crate::Error;
 use crate::error::exit;
-use crate::ledger::{self, Forget, LedgerAdmin, LedgerRow, Resolution};
+use crate::ledger::{self, Forget, LedgerEntry, Scope, Store};
 use crate::options::command_line::variable;
+use crate::outcome::Conclusion;
 use crate::results;
 use crate::text;
 
@@ -114,7 +115,7 @@ impl Flags {
         match self.what {
             What::Path => print(&format!("{}\n", path.display()))?,
             What::Stats { verify } => {
-                let ledger = LedgerAdmin::open(&path)?;
+                let ledger = Store::open(&path)?;
                 if verify {
                     let rows = text::counted(ledger.verify()?, "row");
                     print(&format!("verified: {rows}, no damage\n"))?;
@@ -123,7 +124,7 @@ impl Flags {
             }
             What::Export => {
                 print(&results::csv_line(&COLUMNS))?;
-                LedgerAdmin::open(&path)?.export(|row| print(&line(&row)))?;
+                Store::open(&path)?.export(|scope, entry| print(&line(scope, &entry)))?;
             }
             What::Forget { orders, older_than, run } => {
                 let forget = match (older_than, run) {
@@ -131,13 +132,13 @@ impl Flags {
                     (None, Some(run)) => Forget::Run(run),
                     (None, None) => Forget::Orders(orders),
                 };
-                let forgotten = LedgerAdmin::open(&path)?.forget(&forget)?;
+                let forgotten = Store::open(&path)?.forget(&forget)?;
                 print(&format!("forgotten: {}\n", text::counted(forgotten, "shipment")))?;
             }
-            What::Doubts => print(&doubts(&LedgerAdmin::open(&path)?.doubts()?))?,
+            What::Doubts => print(&doubts(&Store::open(&path)?.doubts()?))?,
             What::Resolve { orders, sent, .. } => {
-                let resolution = if sent { Resolution::Sent } else { Resolution::Resend };
-                let counts = LedgerAdmin::open(&path)?.resolve(&orders, resolution)?;
+                let decision = if sent { Conclusion::Accepted } else { Conclusion::NotAccepted };
+                let counts = Store::open(&path)?.resolve(&orders, decision)?;
                 for (order, count) in orders.iter().zip(counts) {
                     print(&format!(
                         "order {}: {}\n",
@@ -168,25 +169,24 @@ const COLUMNS: [&str; 7] = [
     "payload",
 ];
 
-fn line(row: &LedgerRow) -> String {
-    let accepted = row.accepted.map(|accepted| accepted.at.to_string()).unwrap_or_default();
-    let doubt = row.in_doubt.map(|since| since.to_string()).unwrap_or_default();
+fn line(scope: &Scope, entry: &LedgerEntry) -> String {
+    let [accepted, doubt] = [entry.accepted, entry.doubt]
+        .map(|stamp| stamp.map(|stamp| stamp.at.to_string()).unwrap_or_default());
     results::csv_line(&[
-        &row.scope.endpoint,
-        &row.scope.account,
-        &row.order_no,
-        &row.trackingnumber,
+        &scope.endpoint,
+        &scope.account,
+        &entry.order_no,
+        &entry.trackingnumber,
         &accepted,
         &doubt,
-        &format!("{:032x}", row.key.payload),
+        &format!("{:032x}", entry.key.payload),
     ])
 }
 
-fn stats(ledger: &LedgerAdmin) -> Result<String, Error> {
-    let stats = ledger.stats()?;
+fn stats(ledger: &Store) -> Result<String, Error> {
     let mut output =
-        format!("{}: {} bytes\n", ledger.path().display(), text::thousands(stats.bytes));
-    for scope in stats.scopes {
+        format!("{}: {} bytes\n", ledger.path().display(), text::thousands(ledger.bytes()));
+    for scope in ledger.stats()? {
         _ = writeln!(
             output,
             "{} for {}",
@@ -207,18 +207,15 @@ fn stats(ledger: &LedgerAdmin) -> Result<String, Error> {
     Ok(output)
 }
 
-fn doubts(doubts: &[LedgerRow]) -> String {
+fn doubts(doubts: &[(Scope, LedgerEntry)]) -> String {
     if doubts.is_empty() {
         return "nothing is in doubt\n".to_owned();
     }
-    let one = |doubt: &LedgerRow| {
-        let since = doubt.in_doubt.map(|since| format!("{since:.0}")).unwrap_or_default();
-        let (order, tracking) =
-            (text::printable(&doubt.order_no), text::printable(&doubt.trackingnumber));
-        format!(
-            "order {order}, {tracking}: since {since}, at {}\n",
-            text::printable(&doubt.scope.endpoint)
-        )
+    let one = |(scope, entry): &(Scope, LedgerEntry)| {
+        let since = entry.doubt.map(|doubt| format!("{:.0}", doubt.at)).unwrap_or_default();
+        let [order, tracking, endpoint] = [&entry.order_no, &entry.trackingnumber, &scope.endpoint]
+            .map(|name| text::printable(name));
+        format!("order {order}, {tracking}: since {since}, at {endpoint}\n")
     };
     let mut output: String = doubts.iter().map(one).collect();
     output.push_str(

@@ -1,8 +1,8 @@
 //! Locks: files beside the ledger that a process locks, one for each scope and one for opening.
 //!
-//! A scope's lock file names its holder in three lines: process, since when, and what it does. It
-//! stays when the run ends, since removing it could give two holders. The operating system releases
-//! the lock with the process.
+//! A scope's lock file names its holder: process, since when, and what it does. It stays when the
+//! run ends, since removing it could give two holders. The operating system releases the lock with
+//! the process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::error::printable;
 use super::{Error, Scope};
 use crate::text;
 
@@ -30,29 +31,23 @@ impl Lock {
     /// # Errors
     /// [`Error::Locked`] when another run has it, and what the operating system says.
     pub(super) fn take(ledger: &Path, scope: &Scope, what: &str) -> Result<Self, Error> {
-        let path = lock_path(ledger, scope);
-        loop {
-            let mut lock = Self::open(path.clone())?;
-            match lock.file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let holder = read_holder(&mut lock.file);
-                    let holder = holder.unwrap_or_else(|| "its process is not known".to_owned());
-                    return Err(Error::Locked(ledger.to_owned(), holder));
-                }
-                Err(TryLockError::Error(error)) => return Err(Error::io(&path, &error)),
+        let mut lock = Self::open(lock_path(ledger, scope))?;
+        match lock.file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked(printable(ledger), read_holder(&mut lock.file)));
             }
-            // The file may have been removed between opening and locking.
-            if lock.check().is_ok() {
-                lock.write_holder(what).map_err(|error| Error::io(&path, &error))?;
-                return Ok(lock);
-            }
+            Err(TryLockError::Error(error)) => return Err(Error::io(&lock.path, &error)),
         }
+        // The file may have been removed between opening and locking.
+        lock.check()?;
+        lock.write_holder(what).map_err(|error| Error::io(&lock.path, &error))?;
+        Ok(lock)
     }
 
     /// Keeps other processes from opening the ledger while it is created and checked.
     pub(super) fn for_opening(ledger: &Path) -> Result<Self, Error> {
-        let lock = Self::open(beside(ledger, ".lock"))?;
+        let lock = Self::open(ledger.with_added_extension("lock"))?;
         lock.file.lock().map_err(|error| Error::io(&lock.path, &error))?;
         Ok(lock)
     }
@@ -68,19 +63,15 @@ impl Lock {
     /// Checks that the lock file is still there and still the one that is locked.
     pub(super) fn check(&self) -> Result<(), Error> {
         let is_at_path = |held| file_id_at(&self.path) == Some(file_id(&held));
-        if self.file.metadata().is_ok_and(is_at_path) {
-            Ok(())
-        } else {
-            Err(Error::LockLost(self.path.clone()))
-        }
+        let is_held = self.file.metadata().is_ok_and(is_at_path);
+        if is_held { Ok(()) } else { Err(Error::LockLost(printable(&self.path))) }
     }
 
     fn write_holder(&mut self, what: &str) -> io::Result<()> {
         let (pid, since) = (std::process::id(), Timestamp::now());
-        let holder = format!("{pid}\n{since:.0}\n{}\n", text::printable(&without_queries(what)));
         self.file.rewind()?;
         self.file.set_len(0)?;
-        self.file.write_all(holder.as_bytes())
+        writeln!(self.file, "process {pid}, since {since:.0}, with {}", text::printable(what))
     }
 }
 
@@ -92,40 +83,25 @@ impl Drop for Lock {
     }
 }
 
-/// The lock file of `scope` beside the ledger at `ledger`.
-pub(super) fn lock_path(ledger: &Path, scope: &Scope) -> PathBuf {
+/// Names the lock file of `scope`, and is the checksum of its row.
+pub(super) fn hash(scope: &Scope) -> u64 {
     let Scope { endpoint, query_hash, account } = scope;
     let query = query_hash.map(|hash| format!("\n{hash:032x}")).unwrap_or_default();
-    let name = xxh3_64(format!("{endpoint}\n{account}{query}").as_bytes());
-    beside(ledger, &format!(".{name:016x}.lock"))
+    xxh3_64(format!("{endpoint}\n{account}{query}").as_bytes())
 }
 
-fn beside(ledger: &Path, ending: &str) -> PathBuf {
-    let mut name = ledger.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    ledger.with_file_name(name)
+/// The lock file of `scope` beside the ledger at `ledger`.
+pub(super) fn lock_path(ledger: &Path, scope: &Scope) -> PathBuf {
+    ledger.with_added_extension(format!("{:016x}.lock", hash(scope)))
 }
 
-/// `text` with the query of every address in it replaced by `…`, since a query may hold secrets.
-pub(super) fn without_queries(text: &str) -> String {
-    let is_end = |c: char| c.is_whitespace() || matches!(c, '\'' | '"');
-    let word = |word: &str| match word.split_once('?') {
-        Some((address, query)) if address.contains("://") => {
-            format!("{address}?…{}", &query[query.find(is_end).unwrap_or(query.len())..])
-        }
-        _ => word.to_owned(),
-    };
-    text.split_inclusive(char::is_whitespace).map(word).collect()
-}
-
-/// The holder in a lock file; `None` when it cannot be read or is not written yet.
-fn read_holder(file: &mut File) -> Option<String> {
+/// The holder in a lock file, as far as it can be read and is written yet.
+fn read_holder(file: &mut File) -> String {
     let mut content = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut content).ok()?;
-    let mut lines = content.lines();
-    let pid: u32 = lines.next()?.parse().ok()?;
-    let since: Timestamp = lines.next()?.parse().ok()?;
-    Some(format!("process {pid}, since {since:.0}, with {}", text::printable(lines.next()?)))
+    match file.take(MAX_BYTES).read_to_string(&mut content) {
+        Ok(1..) => text::printable(&content),
+        _ => "its process is not known".to_owned(),
+    }
 }
 
 /// New files are for their owner alone.

@@ -9,7 +9,7 @@
 //! - Every row carries a checksum. A damaged row is found when it is read, and stops the run.
 //! - The first error is final. One run at a time for an endpoint and account.
 //!
-//! `import` opens a [`Ledger`], the `ledger` command a [`LedgerAdmin`]. SQLite is used only here.
+//! `import` opens a [`Ledger`], the `ledger` command a [`Store`]. SQLite is used only here.
 
 mod admin;
 mod default_path;
@@ -24,10 +24,12 @@ mod writer;
 
 use jiff::Timestamp;
 
-pub use admin::{Forget, LedgerAdmin, LedgerRow, LedgerStats, Resolution, ScopeStats};
+pub use admin::{Forget, ScopeStats};
 pub use default_path::default_path;
 pub use error::Error;
-pub use writer::{Adopted, Ledger};
+pub use rules::LedgerEntry;
+pub use store::Store;
+pub use writer::{Ledger, NamedKey};
 
 /// Whose shipments are remembered: runs of one scope know each other's, and no other's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +43,7 @@ pub struct Scope {
 }
 
 /// A shipment and what is sent of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Key {
     /// A hash of the fields that identify the shipment.
     pub identity: u128,
@@ -49,14 +51,17 @@ pub struct Key {
     pub payload: u128,
 }
 
-/// When a payload was accepted.
+/// A time, kept to the second, and the run in which it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acceptance {
-    /// The time, to the second.
+pub struct RunStamp {
+    /// The time.
     pub at: Timestamp,
     /// The number of the run.
     pub run: u64,
 }
+
+/// When a payload was accepted.
+pub type Acceptance = RunStamp;
 
 /// What the ledger knows of a payload and its shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

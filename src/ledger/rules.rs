@@ -2,38 +2,32 @@
 //!
 //! Pure functions over values; the caller reads and writes the rows.
 
-use jiff::Timestamp;
-
-use super::{Acceptance, History, Key};
+use super::{History, Key, RunStamp};
 use crate::outcome::Conclusion;
 
 /// The most bytes kept of an order number or a tracking number, which are for people only.
 const MAX_NAME: usize = 100;
 
-/// A time, to the second, and the run in which it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RunStamp {
-    pub(super) run: u64,
-    pub(super) at: Timestamp,
-}
-
-/// A payload of a shipment, as the ledger keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LedgerEntry {
+/// A payload of a shipment, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LedgerEntry {
     /// The row; `None` until it is inserted.
     pub(super) id: Option<i64>,
-    pub(super) scope: i64,
-    pub(super) key: Key,
-    pub(super) order_no: String,
-    pub(super) trackingnumber: String,
+    pub(super) scope: u64,
+    /// Shipment and payload.
+    pub key: Key,
+    /// The order's number, cut to 100 bytes.
+    pub order_no: String,
+    /// The tracking number, cut to 100 bytes.
+    pub trackingnumber: String,
     /// When it was last accepted.
-    pub(super) accepted: Option<RunStamp>,
+    pub accepted: Option<RunStamp>,
     /// The last run that found it already sent, or had it accepted; 0 for none.
     pub(super) seen_run: u64,
     /// The last run that looked it up or tried to send it, whatever the result; 0 for none.
     pub(super) touched_run: u64,
     /// The last run that may have had it accepted without knowing, and since when it is in doubt.
-    pub(super) doubt: Option<RunStamp>,
+    pub doubt: Option<RunStamp>,
 }
 
 /// Something that happens to an entry.
@@ -45,12 +39,8 @@ pub(super) enum Event {
     FoundSent,
     /// An attempt begins.
     Begun,
-    /// An attempt ended; what was in doubt before it began.
+    /// An attempt ended, or a person decides the doubt; what was in doubt before the attempt.
     Ended(Conclusion, Option<RunStamp>),
-    /// It was accepted, as a person says.
-    Accepted,
-    /// It was not accepted, as a person says.
-    NotAccepted,
 }
 
 /// The part of an order number or tracking number that is kept.
@@ -58,45 +48,30 @@ pub(super) fn cut_name(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_NAME)]
 }
 
-/// `time` without its fraction, as it is kept.
-pub(super) fn to_the_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
 impl LedgerEntry {
     /// An entry for a payload of which nothing is known yet.
-    pub(super) fn new(scope: i64, key: Key, order_no: &str, trackingnumber: &str) -> Self {
-        Self {
-            id: None,
-            scope,
-            key,
-            order_no: cut_name(order_no).to_owned(),
-            trackingnumber: cut_name(trackingnumber).to_owned(),
-            accepted: None,
-            seen_run: 0,
-            touched_run: 0,
-            doubt: None,
-        }
+    pub(super) fn new(scope: u64, key: Key, order_no: &str, trackingnumber: &str) -> Self {
+        let [order_no, trackingnumber] =
+            [order_no, trackingnumber].map(|name| cut_name(name).to_owned());
+        Self { scope, key, order_no, trackingnumber, ..Self::default() }
     }
 
     /// The entry after `event`, which happens at `now`.
     pub(super) fn after(mut self, event: Event, now: RunStamp) -> Self {
+        // A person decides about an attempt that may be older than the last look-up.
+        self.touched_run = self.touched_run.max(now.run);
         match event {
             // Not seen: if the run were killed before it is accepted, the next one would take a
             // superseded payload for sent.
-            Event::LookedUp | Event::Ended(..) | Event::Begun => self.touched_run = now.run,
-            Event::FoundSent => (self.seen_run, self.touched_run) = (now.run, now.run),
-            Event::Accepted | Event::NotAccepted => {}
-        }
-        match event {
-            Event::LookedUp | Event::FoundSent => {}
+            Event::LookedUp => {}
+            Event::FoundSent => self.seen_run = now.run,
             Event::Begun => {
                 let at = self.doubt.map_or(now.at, |doubt| doubt.at);
                 self.doubt = Some(RunStamp { run: now.run, at });
             }
-            Event::Accepted | Event::Ended(Conclusion::Accepted, _) => {
+            Event::Ended(Conclusion::Accepted, _) => {
                 self.accepted = Some(now);
-                self.seen_run = now.run;
+                self.seen_run = self.seen_run.max(now.run);
                 self.doubt = None;
             }
             Event::Ended(Conclusion::NotAccepted, before) => self.doubt = before,
@@ -104,15 +79,13 @@ impl LedgerEntry {
             // payload.
             Event::Ended(Conclusion::StillInDoubt, before) => self.doubt = before.or(Some(now)),
             Event::Ended(Conclusion::InDoubt, _) => self.doubt = self.doubt.or(Some(now)),
-            Event::NotAccepted => self.doubt = None,
         }
         self
     }
 
     /// The last run that had it accepted, or may have; 0 for none.
     fn arrived_run(&self) -> u64 {
-        let run = |stamp: Option<RunStamp>| stamp.map_or(0, |stamp| stamp.run);
-        run(self.accepted).max(run(self.doubt))
+        [self.accepted, self.doubt].iter().flatten().map(|stamp| stamp.run).max().unwrap_or(0)
     }
 }
 
@@ -134,10 +107,7 @@ pub(super) fn look_up(
     };
     // Another payload arrived, or may have, since this one was seen last: the endpoint has that one.
     let is_superseded = others().any(|other| other.arrived_run() > entry.seen_run);
-    history.accepted = entry
-        .accepted
-        .filter(|_| !is_superseded)
-        .map(|RunStamp { run, at }| Acceptance { at, run });
+    history.accepted = entry.accepted.filter(|_| !is_superseded);
     history.in_doubt = entry.doubt.map(|doubt| doubt.at);
     history.seen_in_this_run = entry.touched_run == run;
     let event = if history.accepted.is_some() { Event::FoundSent } else { Event::LookedUp };

@@ -5,23 +5,23 @@
 //! the end everything committed is synced, and the locks are checked. The first error is final:
 //! every later call returns it.
 
-use std::collections::HashMap;
-use std::mem;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use regex::Regex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::entry::{self, find_or, find_shipment};
-use super::error::StoreError;
+use super::entry::{self, find_shipment};
+use super::error::{Result, printable};
 use super::lock::Lock;
-use super::rules::{self, Event, LedgerEntry, RunStamp};
+use super::rules::{self, Event, LedgerEntry};
 use super::store::{RunId, Store};
-use super::{Error, History, Key, Scope};
+use super::{Error, History, Key, RunStamp, Scope};
 use crate::outcome::Conclusion;
 
 /// How often everything committed is synced, and the locks are checked.
@@ -31,22 +31,17 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 enum LedgerRequest {
     History(Key),
-    /// With the order number and the tracking number.
-    Begin(Key, String, String),
+    Begin(NamedKey),
     End(Key, Conclusion),
-    Adopt(Vec<Adopted>),
+    Adopt(Vec<NamedKey>),
 }
 
-/// A payload that another tool sent: with its order number and tracking number.
-pub type Adopted = (Key, String, String);
+/// A payload with its order number and its tracking number, which are for people.
+pub type NamedKey = (Key, String, String);
 
 /// A request, and where its answer goes; the caller may have stopped waiting. Only a look-up's
 /// answer holds anything.
-#[derive(Debug)]
-struct Queued {
-    request: LedgerRequest,
-    reply: oneshot::Sender<Result<History, Error>>,
-}
+type Queued = (LedgerRequest, oneshot::Sender<Result<History, Error>>);
 
 /// A run's ledger: open and locked for its endpoint and account until it is closed or dropped.
 ///
@@ -57,7 +52,6 @@ pub struct Ledger {
     /// `None` once the run is over.
     queue: Option<Sender<Queued>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
-    run: u64,
     path: PathBuf,
 }
 
@@ -69,26 +63,24 @@ impl Ledger {
     /// Everything that can be wrong with a ledger; [`Error::Locked`] while another run of the scope
     /// goes on.
     pub fn open(path: &Path, scope: &Scope, inputs: &str) -> Result<Self, Error> {
+        let inputs = without_queries(inputs);
         let store = Store::open_or_create(path)?;
-        let lock = Lock::take(store.path(), scope, inputs)?;
-        let run = store.register(scope, inputs, Timestamp::now().as_second())?;
+        let lock = Lock::take(store.path(), scope, &inputs)?;
+        let run = store.register(scope, &inputs, Timestamp::now().as_second())?;
         Self::start(store, lock, run)
     }
 
     /// The ledger of a run that is registered in `store`.
     pub(super) fn start(store: Store, lock: Lock, id: RunId) -> Result<Self, Error> {
-        let (path, run) = (store.path().to_owned(), id.run);
+        let path = store.path().to_owned();
         let (queue, requests) = mpsc::channel();
-        let writer = Writer { store, lock, id, attempts: HashMap::new(), is_synced: true };
+        let (scope, now) = (id.scope, RunStamp { run: id.run, at: Timestamp::now() });
+        let attempts = Attempts { scope, now, open: HashMap::new(), unknown: HashSet::new() };
+        let writer = Writer { store, lock, attempts };
         let thread = thread::Builder::new().name("ledger".to_owned());
         let spawned = thread.spawn(move || writer.run(&requests));
         let thread = Some(spawned.map_err(|error| Error::io(&path, &error))?);
-        Ok(Self { queue: Some(queue), thread, run, path })
-    }
-
-    /// The number of this run, from 1.
-    pub fn run(&self) -> u64 {
-        self.run
+        Ok(Self { queue: Some(queue), thread, path })
     }
 
     /// What is known of `key`. Marks it as seen in this run.
@@ -106,9 +98,8 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read or written: then the request must not be sent.
     pub async fn begin(&self, key: Key, order_no: &str, trackingnumber: &str) -> Result<(), Error> {
-        let [order_no, tracking] = [order_no, trackingnumber].map(rules::cut_name);
-        self.ask(LedgerRequest::Begin(key, order_no.to_owned(), tracking.to_owned())).await?;
-        Ok(())
+        let named = (key, order_no.to_owned(), trackingnumber.to_owned());
+        self.ask(LedgerRequest::Begin(named)).await.map(drop)
     }
 
     /// Records how the attempt for `key` ended. Only when this has returned is its slot free.
@@ -116,15 +107,14 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be written: then `key` stays in doubt.
     pub async fn end(&self, key: Key, conclusion: Conclusion) -> Result<(), Error> {
-        self.ask(LedgerRequest::End(key, conclusion)).await?;
-        Ok(())
+        self.ask(LedgerRequest::End(key, conclusion)).await.map(drop)
     }
 
     /// Remembers payloads as accepted now, without sending them; adopting one again does no harm.
     ///
     /// # Errors
     /// When the ledger cannot be read or written: then nothing of `group` is remembered.
-    pub fn adopt(&self, group: Vec<Adopted>) -> Result<(), Error> {
+    pub fn adopt(&self, group: Vec<NamedKey>) -> Result<(), Error> {
         let answer = self.queue(LedgerRequest::Adopt(group));
         answer.blocking_recv().unwrap_or_else(|_| Err(self.ended())).map(drop)
     }
@@ -144,12 +134,12 @@ impl Ledger {
     /// Queues a request; if the thread has panicked, its answer never comes and is an error.
     fn queue(&self, request: LedgerRequest) -> oneshot::Receiver<Result<History, Error>> {
         let (reply, answer) = oneshot::channel();
-        _ = self.queue.as_ref().map(|queue| queue.send(Queued { request, reply }));
+        _ = self.queue.as_ref().map(|queue| queue.send((request, reply)));
         answer
     }
 
     fn ended(&self) -> Error {
-        Error::Ended(self.path.clone())
+        Error::Ended(printable(&self.path))
     }
 
     fn join(&mut self) -> Result<(), Error> {
@@ -166,152 +156,140 @@ impl Drop for Ledger {
     }
 }
 
-/// An attempt that is under way.
-#[derive(Debug)]
-struct OpenAttempt {
-    entry: LedgerEntry,
-    /// What was in doubt before it; comes back if it surely was not accepted.
-    doubt_before: Option<RunStamp>,
+/// `text` with the query of every address in it replaced by `…`, since a query may hold secrets.
+fn without_queries(text: &str) -> String {
+    let query = Regex::new(r#"(://[^\s?]*\?)[^\s'"]*"#).expect("a valid pattern");
+    query.replace_all(text, "${1}…").into_owned()
 }
 
 /// The thread's state.
 struct Writer {
     store: Store,
     lock: Lock,
-    id: RunId,
-    attempts: HashMap<Key, OpenAttempt>,
-    /// Whether nothing was committed since the last sync.
-    is_synced: bool,
+    attempts: Attempts,
 }
 
 impl Writer {
     /// Works until the run is over, then closes the ledger.
     fn run(mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
-        let Err(error) = self.work_all(requests) else {
-            self.store.end_run(self.id.run, Timestamp::now().as_second())?;
-            return self.store.close();
-        };
+        let worked = self.work_all(requests).map_err(|error| self.store.error(error));
+        let Err(error) = worked else { return self.store.close(self.attempts.now.run) };
         // An open connection could block other runs. The lock is held until the run is over, since
         // its requests are still in flight.
         drop(self.store);
-        for queued in requests {
-            _ = queued.reply.send(Err(error.clone()));
+        for (_, reply) in requests {
+            _ = reply.send(Err(error.clone()));
         }
         Err(error)
     }
 
-    fn work_all(&mut self, requests: &Receiver<Queued>) -> Result<(), Error> {
-        let mut next_tick = Instant::now() + TICK;
+    fn work_all(&mut self, requests: &Receiver<Queued>) -> Result<()> {
+        let (mut next_tick, mut is_synced) = (Instant::now() + TICK, true);
         loop {
             match requests.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
-                Ok(first) => self.work([first].into_iter().chain(requests.try_iter()).collect())?,
+                Ok(first) => {
+                    self.work([first].into_iter().chain(requests.try_iter()).collect())?;
+                    is_synced = false;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             if Instant::now() >= next_tick {
-                self.tick()?;
-                next_tick = Instant::now() + TICK;
+                self.lock.check()?;
+                self.store.check_file()?;
+                if !is_synced {
+                    self.store.sync(self.attempts.now.run, None)?;
+                }
+                (next_tick, is_synced) = (Instant::now() + TICK, true);
             }
         }
     }
 
     /// Works a group in one transaction, and answers.
     fn work(&mut self, group: Vec<Queued>) -> Result<(), Error> {
-        let Self { store, attempts, id, .. } = self;
-        let now = RunStamp { run: id.run, at: rules::to_the_second(Timestamp::now()) };
-        let mut work = GroupWork { attempts, scope: id.scope, now };
+        let Self { store, attempts, .. } = self;
+        attempts.now.at = Timestamp::now();
+        let (requests, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let answers = store.transaction(|connection| {
-            let answer = |queued: &Queued| work.answer(connection, &queued.request);
-            group.iter().map(answer).collect::<Result<Vec<_>, _>>()
+            let answer = |request| attempts.answer(connection, request);
+            requests.into_iter().map(answer).collect::<Result<Vec<_>>>()
         });
-        self.is_synced = false;
-        match answers {
-            Ok(answers) => {
-                for (queued, answer) in group.into_iter().zip(answers) {
-                    _ = queued.reply.send(Ok(answer));
-                }
-                Ok(())
-            }
-            Err(error) => {
-                for queued in group {
-                    _ = queued.reply.send(Err(error.clone()));
-                }
-                Err(error)
-            }
+        let answers = answers.map_err(|error| store.error(error));
+        for (number, reply) in replies.into_iter().enumerate() {
+            _ = reply.send(answers.as_ref().map(|answers| answers[number]).map_err(Clone::clone));
         }
-    }
-
-    fn tick(&mut self) -> Result<(), Error> {
-        self.lock.check()?;
-        self.store.check_file()?;
-        if mem::replace(&mut self.is_synced, true) { Ok(()) } else { self.store.sync(self.id.run) }
+        answers.map(drop)
     }
 }
 
-/// What the requests of a group need.
-struct GroupWork<'a> {
-    attempts: &'a mut HashMap<Key, OpenAttempt>,
-    scope: i64,
+/// What was in doubt before an attempt (it comes back if that surely was not accepted), and the
+/// entry since it began.
+type OpenAttempt = (Option<RunStamp>, LedgerEntry);
+
+/// What is known of a run's attempts without looking it up.
+struct Attempts {
+    scope: u64,
     now: RunStamp,
+    open: HashMap<Key, OpenAttempt>,
+    /// Looked up, of shipments that are not known. They are few: each is begun soon, since an
+    /// unknown shipment is sent. Only this run adds to its scope, so no second look-up is needed.
+    unknown: HashSet<Key>,
 }
 
-impl GroupWork<'_> {
-    fn answer(
-        &mut self,
-        connection: &Connection,
-        request: &LedgerRequest,
-    ) -> Result<History, StoreError> {
+impl Attempts {
+    fn answer(&mut self, connection: &Connection, request: LedgerRequest) -> Result<History> {
         match request {
-            LedgerRequest::History(key) => return self.look_up(connection, *key),
-            LedgerRequest::Begin(key, order_no, trackingnumber) => {
-                let mut attempt = self.attempt(connection, *key, order_no, trackingnumber)?;
-                attempt.entry = attempt.entry.after(Event::Begun, self.now);
-                entry::write(connection, &mut attempt.entry)?;
-                self.attempts.insert(*key, attempt);
-            }
-            LedgerRequest::Adopt(group) => {
-                for (key, order_no, trackingnumber) in group {
-                    let known = self.attempt(connection, *key, order_no, trackingnumber)?.entry;
-                    let known = known.after(Event::LookedUp, self.now);
-                    entry::write(connection, &mut known.after(Event::Accepted, self.now))?;
-                }
+            LedgerRequest::History(key) => return self.look_up(connection, key),
+            LedgerRequest::Begin(named) => {
+                let (before, entry) = self.take(connection, named)?;
+                let mut entry = entry.after(Event::Begun, self.now);
+                entry::write(connection, &mut entry)?;
+                self.open.insert(entry.key, (before, entry));
             }
             LedgerRequest::End(key, conclusion) => {
-                let OpenAttempt { entry, doubt_before } = self.attempt(connection, *key, "", "")?;
-                let event = Event::Ended(*conclusion, doubt_before);
+                let (before, entry) = self.take(connection, (key, String::new(), String::new()))?;
+                let event = Event::Ended(conclusion, before);
                 entry::write(connection, &mut entry.after(event, self.now))?;
+            }
+            LedgerRequest::Adopt(group) => {
+                for named in group {
+                    let (_, entry) = self.take(connection, named)?;
+                    let event = Event::Ended(Conclusion::Accepted, None);
+                    entry::write(connection, &mut entry.after(event, self.now))?;
+                }
             }
         }
         Ok(History::default())
     }
 
-    fn look_up(&mut self, connection: &Connection, key: Key) -> Result<History, StoreError> {
+    fn look_up(&mut self, connection: &Connection, key: Key) -> Result<History> {
         let shipment = find_shipment(connection, self.scope, key.identity)?;
+        if shipment.is_empty() {
+            self.unknown.insert(key);
+        }
         let (history, change) = rules::look_up(&shipment, key, self.now.run);
         if let Some((entry, event)) = change {
             let mut entry = entry.clone().after(event, self.now);
             entry::write(connection, &mut entry)?;
-            if let Some(attempt) = self.attempts.get_mut(&key) {
-                attempt.entry = entry;
+            if let Some((_, open)) = self.open.get_mut(&key) {
+                *open = entry;
             }
         }
         Ok(history)
     }
 
-    /// Takes the attempt for `key` that is under way, or one that begins now.
-    fn attempt(
-        &mut self,
-        connection: &Connection,
-        key: Key,
-        order_no: &str,
-        trackingnumber: &str,
-    ) -> Result<OpenAttempt, StoreError> {
-        if let Some(attempt) = self.attempts.remove(&key) {
-            return Ok(attempt);
+    /// Takes the attempt that is under way, or one that begins now.
+    fn take(&mut self, connection: &Connection, named: NamedKey) -> Result<OpenAttempt> {
+        let (key, order_no, trackingnumber) = named;
+        if let Some(open) = self.open.remove(&key) {
+            return Ok(open);
         }
-        let new = LedgerEntry::new(self.scope, key, order_no, trackingnumber);
-        let entry = find_or(connection, new)?;
-        Ok(OpenAttempt { doubt_before: entry.doubt, entry })
+        let mut entry = LedgerEntry::new(self.scope, key, &order_no, &trackingnumber);
+        if !self.unknown.remove(&key) {
+            let shipment = find_shipment(connection, self.scope, key.identity)?;
+            entry = shipment.into_iter().find(|known| known.key == key).unwrap_or(entry);
+        }
+        Ok((entry.doubt, entry))
     }
 }
 
@@ -327,7 +305,7 @@ mod tests {
             panic!("on purpose")
         });
         let path = PathBuf::from("ledger.db");
-        let ledger = Ledger { queue: Some(queue), thread: Some(thread), run: 1, path };
+        let ledger = Ledger { queue: Some(queue), thread: Some(thread), path };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let key = Key { identity: 1, payload: 1 };
         for _ in 0..2 {

@@ -70,7 +70,7 @@ fn replace(fixture: &Fixture, bytes: &[u8]) {
 
 /// What verify says of the ledger as it now is.
 fn verify(fixture: &Fixture) -> Result<u64, Error> {
-    LedgerAdmin::open(&fixture.path()).and_then(|admin| admin.verify())
+    Store::open(&fixture.path()).and_then(|admin| admin.verify())
 }
 
 /// Harms the ledger, and checks that verify finds what reading alone does not. Returns whether

@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::ledger::lock::Lock;
-use crate::ledger::store::Store;
 
 /// Sends until an error comes; gives how many were accepted.
 fn fill(run: &Run) -> (u128, Error) {

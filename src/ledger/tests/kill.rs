@@ -155,9 +155,8 @@ fn verify(fixture: &Fixture, stages: &BTreeMap<u128, Stage>, what: &str) {
         }
     }
     run.close().expect("closed");
-    let listed =
-        LedgerAdmin::open(&fixture.path()).and_then(|admin| admin.doubts()).expect("listed");
-    let mut listed: Vec<Key> = listed.into_iter().map(|doubt| doubt.key).collect();
+    let listed = Store::open(&fixture.path()).and_then(|admin| admin.doubts()).expect("listed");
+    let mut listed: Vec<Key> = listed.into_iter().map(|(_, entry)| entry.key).collect();
     listed.sort_unstable();
     doubts.sort_unstable();
     assert_eq!(listed, doubts, "{what}");

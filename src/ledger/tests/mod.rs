@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Error, History, Key, Ledger, LedgerAdmin, Scope};
+use super::store::Store;
+use super::{Error, History, Key, Ledger, Scope};
 use crate::outcome::Conclusion;
 
 /// A folder with a ledger in it, and the scope that its runs use.
@@ -40,8 +41,8 @@ impl Fixture {
         Run::open(&self.path(), &self.scope).expect("a ledger")
     }
 
-    fn admin(&self) -> LedgerAdmin {
-        LedgerAdmin::open(&self.path()).expect("a ledger")
+    fn admin(&self) -> Store {
+        Store::open(&self.path()).expect("a ledger")
     }
 
     /// Changes the file behind the ledger's back.

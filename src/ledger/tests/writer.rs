@@ -7,7 +7,6 @@ use futures::future::join_all;
 use super::*;
 use crate::ledger::entry;
 use crate::ledger::rules::LedgerEntry;
-use crate::ledger::store::Store;
 
 /// The number of syncs of the last run so far.
 fn sync_count(fixture: &Fixture) -> i64 {
@@ -60,7 +59,7 @@ fn wal_is_bounded_by_syncs_also_while_another_run_writes() {
                 let write = |connection: &_| entry::write(connection, &mut new.clone());
                 store.transaction(write).expect("written");
             }
-            store.sync(id.run).expect("synced");
+            store.sync(id.run, None).expect("synced");
         }
         let wal = stores[0].0.bytes();
         assert!(round == 0 || wal <= 2 * largest, "{wal} bytes after {largest}");
@@ -68,8 +67,8 @@ fn wal_is_bounded_by_syncs_also_while_another_run_writes() {
             largest = wal;
         }
     }
-    for (store, _) in stores {
-        store.close().expect("closed");
+    for (store, id) in stores {
+        store.close(id.run).expect("closed");
     }
 }
 
@@ -86,6 +85,46 @@ fn group_of_many_callers_is_answered_in_their_order() {
         let histories = join_all(keys.iter().map(|key| run.0.history(*key))).await;
         assert!(histories.iter().flatten().all(|history| history.accepted.is_some()));
     });
+}
+
+#[test]
+fn payload_found_unknown_by_two_callers_is_inserted_once() {
+    let fixture = Fixture::new();
+    let run = fixture.open();
+    let (a, b) = (key(1, 1), key(1, 2));
+    for key in [a, b, a] {
+        assert_eq!(run.history(key), Ok(History::default()));
+    }
+    for key in [a, b, a] {
+        run.send(key);
+        assert!(run.knows(key));
+    }
+    assert!(run.history(b).expect("a history").other_payload);
+    run.close().expect("closed");
+    assert_eq!(fixture.admin().verify(), Ok(2));
+}
+
+#[test]
+fn look_up_during_an_attempt_changes_nothing_of_it() {
+    let fixture = Fixture::new();
+    let run = fixture.open();
+    run.begin(key(1, 1)).expect("recorded");
+    let first = run.history(key(1, 1)).expect("a history");
+    assert!(first.in_doubt.is_some() && first.seen_in_this_run, "{first:?}");
+    run.end(key(1, 1), Conclusion::NotAccepted).expect("recorded");
+    assert_eq!(run.history(key(1, 1)).expect("a history").in_doubt, None);
+    run.close().expect("closed");
+    let run = fixture.open();
+    run.begin(key(1, 1)).expect("recorded");
+    run.close().expect("closed");
+    // Now the look-up marks the entry, and what was in doubt before comes back all the same.
+    let run = fixture.open();
+    let since = run.history(key(1, 1)).expect("a history").in_doubt;
+    run.begin(key(1, 1)).expect("recorded");
+    run.history(key(1, 1)).expect("a history");
+    run.end(key(1, 1), Conclusion::NotAccepted).expect("recorded");
+    assert!(since.is_some());
+    assert_eq!(run.history(key(1, 1)).expect("a history").in_doubt, since);
 }
 
 #[test]
