@@ -143,17 +143,17 @@ impl fmt::Display for CommandLine {
 impl TypedOption {
     fn new(arg: &Arg, matches: &ArgMatches) -> Self {
         let id = arg.get_id().as_str();
-        let occurrences = matches.get_raw_occurrences(id).into_iter().flatten();
+        let typed = matches.get_raw_occurrences(id).into_iter().flatten();
         let words = match arg.get_action() {
             ArgAction::SetTrue => vec![flag(arg).into()],
             ArgAction::Count => {
                 let letters = arg.get_short().map(String::from).unwrap_or_default();
                 vec![format!("-{}", letters.repeat(matches.get_count(id).into())).into()]
             }
-            _ if arg.is_positional() => occurrences.flatten().map(OsStr::to_owned).collect(),
+            _ if arg.is_positional() => typed.flatten().map(OsStr::to_owned).collect(),
             _ => {
-                let join = |values| Vec::from_iter(values).join(OsStr::new(","));
-                occurrences.map(join).flat_map(|value| flag_with(arg, &value)).collect()
+                let values = typed.map(|values| values.collect::<Vec<_>>().join(OsStr::new(",")));
+                values.flat_map(|value| flag_with(arg, &value)).collect()
             }
         };
         Self { id: id.to_owned(), is_positional: arg.is_positional(), words }
