@@ -1,7 +1,8 @@
 //! Decides whether a shipment is sent, from what is known of it: pure, but for the memory of the
 //! last shipments of a run without a ledger.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::mem;
 
 use smallvec::SmallVec;
 
@@ -10,8 +11,8 @@ use crate::ledger::{History, Key};
 use crate::limits::{Changed, InDoubt};
 use crate::outcome::{Outcome, Status};
 
-/// Shipments of this run that are remembered without a ledger, to find the same one again.
-const RECENT: usize = 131_072;
+/// Shipments of this run that are remembered at least, without a ledger, to find the same one again.
+const RECENT: usize = 100_000;
 
 /// Payloads of one of them that are remembered.
 const MAX_PAYLOADS: usize = 32;
@@ -56,35 +57,32 @@ impl ResendPolicy {
     }
 }
 
-/// The payloads of the last shipments of this run.
+/// The payloads of the last shipments of this run: at least of [`RECENT`], at most of twice as many.
 #[derive(Debug, Default)]
 pub(super) struct RecentShipments {
-    payloads: HashMap<u128, SmallVec<[u128; 1]>>,
-    order: VecDeque<u128>,
+    newer: HashMap<u128, SmallVec<[u128; 1]>>,
+    /// What was `newer` when it last became full; forgotten as a whole.
+    older: HashMap<u128, SmallVec<[u128; 1]>>,
 }
 
 impl RecentShipments {
     /// What this run knows of `key`; from now on it is known.
     pub(super) fn history(&mut self, key: Key) -> History {
-        let payloads = self.payloads.entry(key.identity).or_default();
+        if self.newer.len() == RECENT {
+            self.older = mem::take(&mut self.newer);
+        }
+        let older = self.older.remove(&key.identity);
+        let payloads = self.newer.entry(key.identity).or_insert_with(|| older.unwrap_or_default());
         let history = History {
             seen_in_this_run: payloads.contains(&key.payload),
             other_in_this_run: payloads.iter().any(|payload| *payload != key.payload),
             ..History::default()
         };
-        if history.seen_in_this_run {
-            return history;
-        }
-        if payloads.is_empty() {
-            self.order.push_back(key.identity);
-        } else if payloads.len() == MAX_PAYLOADS {
-            payloads.remove(0);
-        }
-        payloads.push(key.payload);
-        if self.order.len() > RECENT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.payloads.remove(&oldest);
+        if !history.seen_in_this_run {
+            if payloads.len() == MAX_PAYLOADS {
+                payloads.remove(0);
+            }
+            payloads.push(key.payload);
         }
         history
     }
@@ -154,10 +152,14 @@ mod tests {
     #[test]
     fn recent_shipments_forget_the_oldest() {
         let mut recent = RecentShipments::default();
-        for identity in 0..=RECENT as u128 {
-            recent.history(Key { identity, payload: 1 });
-        }
-        assert!(!recent.history(Key { identity: 0, payload: 1 }).seen_in_this_run);
-        assert!(recent.history(Key { identity: 9, payload: 1 }).seen_in_this_run);
+        let mut is_known = |identity: usize| {
+            let key = Key { identity: identity as u128, payload: 1 };
+            recent.history(key).seen_in_this_run
+        };
+        assert!(!(0..RECENT).any(&mut is_known));
+        assert!(is_known(0), "the first of the last 100,000");
+        assert!(!(RECENT..3 * RECENT).any(&mut is_known));
+        assert!(!is_known(1), "forgotten");
+        assert!(is_known(2 * RECENT), "one of the last 100,000");
     }
 }
