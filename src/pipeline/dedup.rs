@@ -69,7 +69,8 @@ impl RecentShipments {
     /// What this run knows of `key`; from now on it is known.
     pub(super) fn history(&mut self, key: Key) -> History {
         if self.newer.len() == RECENT {
-            self.older = mem::take(&mut self.newer);
+            mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
         }
         let older = self.older.remove(&key.identity);
         let payloads = self.newer.entry(key.identity).or_insert_with(|| older.unwrap_or_default());
