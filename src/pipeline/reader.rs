@@ -50,6 +50,7 @@ impl Reader {
             position: Arc::clone(&position),
             previous,
             batch: Vec::new(),
+            batch_lines: 0,
             findings: Findings::default(),
         };
         let read = Arc::clone(&inputs);
@@ -79,6 +80,7 @@ struct ReaderThread {
     position: Arc<AtomicU64>,
     previous: Option<PreviousRun>,
     batch: Vec<WorkItem>,
+    batch_lines: usize,
     findings: Findings,
 }
 
@@ -129,14 +131,17 @@ impl ReaderThread {
 
     /// Adds an item to the batch, and sends the batch when it is full.
     fn add(&mut self, item: WorkItem) {
+        self.batch_lines += item.lines.len();
         self.batch.push(item);
-        if self.batch.iter().map(|item| item.lines.len()).sum::<usize>() >= BATCH_LINES {
+        if self.batch_lines >= BATCH_LINES {
             self.send_batch();
         }
     }
 
     /// Sends the batch, unless the delivery takes no more rows.
     fn send_batch(&mut self) {
-        let _ = self.batches.blocking_send(std::mem::take(&mut self.batch));
+        self.batch_lines = 0;
+        let next = Vec::with_capacity(self.batch.len());
+        let _ = self.batches.blocking_send(std::mem::replace(&mut self.batch, next));
     }
 }
