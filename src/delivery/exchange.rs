@@ -15,7 +15,7 @@ pub struct Response {
     pub status: u16,
     /// The `Retry-After` header, unparsed.
     pub retry_after: Option<String>,
-    /// The `Date` header, unparsed.
+    /// The `Date` header, unparsed; read only beside a `Retry-After`.
     pub date: Option<String>,
     /// The `Location` header, unparsed.
     pub location: Option<String>,

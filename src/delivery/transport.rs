@@ -81,8 +81,8 @@ impl Http {
     async fn read(&self, mut response: reqwest::Response) -> Result<Response, TransportError> {
         let status = response.status().as_u16();
         let header = |name: HeaderName| Some(self.decode(response.headers().get(name)?.as_bytes()));
-        let (retry_after, date) = (header(RETRY_AFTER), header(DATE));
-        let location = header(LOCATION);
+        let (retry_after, location) = (header(RETRY_AFTER), header(LOCATION));
+        let date = retry_after.as_ref().and_then(|_| header(DATE));
         let mut body = Vec::new();
         let lost = |error| self.response_lost(Some(status), &error, "within the answer");
         while body.len() <= MAX_BODY
