@@ -83,15 +83,37 @@ impl PendingTask {
     }
 
     /// The outcome when the run ends before another attempt: `failed` where it was attempted, else
-    /// that of a task whose turn did not come.
+    /// that of a task whose turn did not come. What an earlier run said is not true any more where
+    /// the ledger knows that it may have been accepted since.
     pub(super) fn outcome_at_stop(&mut self, not_attempted: &str) -> Outcome {
         if self.attempts() > 0 {
             let message = format!("{}; the run stopped before another attempt", self.last.message);
             self.outcome(Status::Failed, message)
-        } else if self.task.previous.is_some() {
+        } else if self.task.previous.is_some() && self.tainted == self.task.was_in_doubt() {
             self.task.unattempted(not_attempted)
         } else {
             self.outcome(Status::NotAttempted, not_attempted)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubt_of_the_ledger_counts_more_than_an_earlier_outcome() {
+        let stopped = |previous, tainted| {
+            let previous = Some(Box::new(Outcome::unsent(previous, "earlier")));
+            let mut pending = PendingTask::new(Task { previous, ..Task::default() });
+            pending.tainted |= tainted;
+            let outcome = pending.outcome_at_stop("stopped");
+            (outcome.status, outcome.message)
+        };
+        assert_eq!(stopped(Status::Failed, false), (Status::Failed, "earlier".to_owned()));
+        assert_eq!(stopped(Status::InDoubt, false), (Status::InDoubt, "earlier".to_owned()));
+        let (status, message) = stopped(Status::Failed, true);
+        assert_eq!(status, Status::InDoubt);
+        assert!(message.starts_with("stopped; "), "{message}");
     }
 }

@@ -14,6 +14,7 @@ use super::{ImportArgs, InputOptions, RetryArgs};
 use crate::endpoint::{Endpoint, Unusable};
 use crate::error::Error;
 use crate::inputs::EarlierRun;
+use crate::limits::Unfit;
 use crate::results::{Paths, Reader, partial_of};
 
 impl RunSettings {
@@ -29,9 +30,9 @@ impl RunSettings {
         mapping.assume_encoding(earlier.encoding);
         let mut run = line.parse::<RetryArgs>(environment, &mapping.delivery().options)?.run;
         let summary = earlier.summary;
-        let endpoint: Endpoint = summary.endpoint.parse().map_err(|error: Unusable| {
-            Error::Edited(path.clone(), format!("its endpoint cannot be used ({error})"))
-        })?;
+        let edited = |error| Error::Edited(path.clone(), error);
+        let endpoint: Endpoint = (summary.endpoint.parse())
+            .map_err(|error: Unusable| edited(format!("its endpoint cannot be used ({error})")))?;
         let is_typed = line.has("endpoint");
         let is_rehearsal = run.sandbox || (is_typed && run.endpoint.is_loopback());
         match (endpoint.is_loopback(), is_rehearsal) {
@@ -52,7 +53,8 @@ impl RunSettings {
             run.ledger = earlier.filter(|path| path.exists()).or(run.ledger);
         }
         if !line.has("in_doubt") {
-            run.delivery.in_doubt = summary.in_doubt.parse().unwrap_or_default();
+            run.delivery.in_doubt = (summary.in_doubt.parse())
+                .map_err(|error: Unfit| edited(format!("its in_doubt cannot be used ({error})")))?;
         }
         earlier.set.retain(|(field, _)| run.set.iter().all(|(typed, _)| typed != field));
         run.set.append(&mut earlier.set);
@@ -85,8 +87,6 @@ fn read_earlier(results: &Path, summary: &Path) -> Result<EarlierRun, Error> {
     if !summary.exists() {
         return Err(Error::NoSummary(summary.to_owned()));
     }
-    match EarlierRun::read(summary)? {
-        earlier if earlier.summary.dry_run => Err(Error::DryRun(results.to_owned())),
-        earlier => Ok(earlier),
-    }
+    let earlier = EarlierRun::read(summary)?;
+    if earlier.summary.dry_run { Err(Error::DryRun(results.to_owned())) } else { Ok(earlier) }
 }

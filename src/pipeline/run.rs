@@ -13,7 +13,7 @@ use super::sending::Sending;
 use super::target::OpenTarget;
 use super::{open_files, previous_run, run_summary};
 use crate::delivery::Metrics;
-use crate::error::Error;
+use crate::error::{Error, exit};
 use crate::options::run::RunSettings;
 use crate::progress::Screen;
 
@@ -55,12 +55,17 @@ pub fn run(settings: &RunSettings, screen: &Screen) -> Result<u8, Error> {
     let ending = ending?;
     let (mut findings, results) = sending.dispatcher.into_parts();
     if let Err(error) = sending.recorder.close() {
-        findings.broken.get_or_insert(Error::Forgetful(error));
+        match findings.broken {
+            // The summary names the first.
+            Some(_) => tracing::error!("{error}"),
+            None => findings.broken = Some(Error::Forgetful(error)),
+        }
     }
     let metrics = &sending.metrics;
-    let (exit_code, left) =
+    let exit_code =
         run_summary::close(settings, summary, ending, findings, results, metrics, screen)?;
-    if left == 0 {
+    // Every row was read and none is left.
+    if exit_code == exit::OK && settings.args.limit.is_none() {
         open_files::remove_copies(&copies);
     }
     Ok(exit_code)

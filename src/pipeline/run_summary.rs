@@ -76,8 +76,8 @@ pub(super) fn forecast(settings: &RunSettings, summary: &Summary, ahead: &Ahead)
     closing::forecast(ahead, &settings.limits, endpoint, now)
 }
 
-/// Puts the results in their place, writes the last summary, and reports. Returns the exit code
-/// and the number of rows for which something is left to do.
+/// Puts the results in their place, writes the last summary, and reports. Returns the exit
+/// code.
 ///
 /// # Errors
 /// When one of the files could not be written to its end.
@@ -89,7 +89,7 @@ pub(super) fn close(
     results: Results,
     metrics: &Metrics,
     screen: &Screen,
-) -> Result<(u8, u64), Error> {
+) -> Result<u8, Error> {
     let tally = *results.tally();
     let finished = results.finish().map_err(|error| {
         screen.say(&closing::counts(&tally));
@@ -143,7 +143,7 @@ pub(super) fn close(
     };
     screen.say(&closing::report(&summary, &hints));
     written.map_err(Error::Unrecorded)?;
-    Ok((exit_code, left))
+    Ok(exit_code)
 }
 
 /// The state, the reason and the exit code of a run that ended so; `is_done` says that nothing is

@@ -435,8 +435,12 @@ fn stats_verify_finds_damage_in_a_row() {
     assert!(run.stdout.starts_with("verified: 5 rows, no damage\n"), "{}", run.stdout);
     let path = shop.workdir.path("state/ledger.db");
     let mut bytes = std::fs::read(&path).expect("a ledger");
-    let at = bytes.windows(2).rposition(|bytes| bytes == b"T3").expect("a tracking number");
-    bytes[at] = b'S';
+    // An earlier state of the row may be left in the page's free space.
+    let places: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"T3")).collect();
+    assert!(!places.is_empty(), "a tracking number");
+    for at in places {
+        bytes[at] = b'S';
+    }
     std::fs::write(&path, bytes).expect("written");
     let run = verify();
     run.assert_code(2);

@@ -60,6 +60,20 @@ fn standard_input_is_kept_until_no_row_is_left() {
 }
 
 #[test]
+fn standard_input_is_kept_for_the_rows_behind_a_limit() {
+    let workdir = workdir("");
+    let first = TestServer::new([]);
+    let endpoint = first.url();
+    let arguments = ["import", "-", "-m", "map.toml", "-o", "night.csv", "--endpoint", &endpoint];
+    let limited = [&arguments[..], &["--limit", "1"]].concat();
+    launch(&workdir, &limited).stdin(orders(3)).run().assert_code(0);
+    let second = TestServer::new([]);
+    launch(&workdir, &["retry", "night.csv", "--endpoint", &second.url()]).run().assert_code(0);
+    assert_eq!(sorted(arrived(&second, 0)), ["2", "3"]);
+    assert!(!workdir.names().contains(&"night.csv.input".to_owned()), "{:?}", workdir.names());
+}
+
+#[test]
 fn a_users_own_file_is_never_taken_for_a_copy() {
     let workdir = workdir("");
     workdir.write("night.csv.input", orders(2));
@@ -159,6 +173,19 @@ fn a_rehearsal_and_a_real_run_never_stand_in_one_file() {
         &before,
         &["sent to https://hook.example.com/", "never reached it"],
     );
+}
+
+#[test]
+fn a_summary_whose_in_doubt_is_no_such_word_is_refused() {
+    let workdir = workdir(&orders(2));
+    import(&workdir, &refusing(&["2"]), &[]).assert_code(1);
+    let mut summary: serde_json::Value =
+        serde_json::from_str(&workdir.read("orders.results.json")).expect("JSON");
+    summary["in_doubt"] = "Hold".into();
+    workdir.write("orders.results.json", summary.to_string());
+    let before = state(&workdir);
+    let run = retry(&workdir, &[]);
+    assert_refused(&workdir, &run, &before, &["its in_doubt cannot be used", "resend or hold"]);
 }
 
 #[test]
